@@ -1,0 +1,57 @@
+package io.sluice.steering;
+
+/**
+ * Every way in which traffic can be refused. The {@linkplain #word() word} is the metric label, and
+ * what the access record and {@code explain} say.
+ */
+public enum DropReason {
+  /** A program said drop, and none assigned a socket. */
+  PROGRAM("program"),
+  /** A program threw, or answered something else than pass or drop. */
+  PROGRAM_ERROR("program_error"),
+  /** A binding matched, but the socket map holds no socket for its label. */
+  MISS("miss"),
+  /** The selected reuseport group's own program said drop. */
+  GROUP("group"),
+  /** All passed, nothing was assigned, and no ordinary listener takes it. */
+  NO_LISTENER("no_listener"),
+  /** It reached a wildcard socket of ours, but its address is outside the captured prefixes. */
+  NOT_CAPTURED("not_captured"),
+  /** {@code limits.flows} is reached, and no unanswered flow could make room. */
+  FLOW_LIMIT("flow_limit"),
+  /** The destination's own {@code maxConnections} is reached. */
+  DESTINATION_LIMIT("destination_limit"),
+  /** The destination has no target that could be tried: none resolves, or all are down. */
+  NO_TARGET("no_target"),
+  /** Every target that was tried refused the connection. */
+  CONNECT_REFUSED("connect_refused"),
+  /** No target accepted within {@code connectTimeout}. */
+  CONNECT_TIMEOUT("connect_timeout"),
+  /** No route to any target that was tried, or another network error while connecting. */
+  CONNECT_ERROR("connect_error"),
+  /** This process or the machine is out of file descriptors. */
+  NO_DESCRIPTORS("no_descriptors"),
+  /** The local ports for connections to the target are used up. */
+  NO_SOURCE_PORT("no_source_port"),
+  /** The target would be ourselves: the connection came from one of our own upstream sockets. */
+  LOOP("loop"),
+  /** A datagram that could not be handed to the target's socket: its send buffer is full. */
+  UPSTREAM_BUFFER("upstream_buffer"),
+  /** A datagram that the target's host answered with "port unreachable". */
+  PORT_UNREACHABLE("port_unreachable"),
+  /** A reply that could not be sent to the client: our send buffer is full, or no route. */
+  REPLY_ERROR("reply_error"),
+  /** The daemon is draining and takes nothing new. */
+  DRAINING("draining");
+
+  private final String word;
+
+  DropReason(String word) {
+    this.word = word;
+  }
+
+  /** The metric label's value. */
+  public String word() {
+    return word;
+  }
+}

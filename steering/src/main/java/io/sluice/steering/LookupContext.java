@@ -1,0 +1,302 @@
+package io.sluice.steering;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a program sees of one connection or datagram: the fields of the kernel's {@code struct
+ * bpf_sk_lookup}, and the helper {@link #assign}.
+ *
+ * <p>Mutable and reused: an event loop owns one, fills it by {@link #ipv4} or {@link #ipv6} before
+ * each lookup, and no other thread touches it.
+ *
+ * <p>Addresses are two longs, most significant first; an IPv4 address is the low 32 bits of the low
+ * one. Ports are in host order (the kernel's {@code remote_port} is in network order).
+ */
+public final class LookupContext {
+  /** {@link #assign}: replace an earlier selection. */
+  public static final int REPLACE = 1;
+
+  /** {@link #assign}: take exactly this socket, without asking its reuseport group. */
+  public static final int NO_REUSEPORT = 2;
+
+  private Family family = Family.IPV4;
+  private Protocol protocol = Protocol.TCP;
+  private long remoteHigh;
+  private long remoteLow;
+  private long localHigh;
+  private long localLow;
+  private int remotePort;
+  private int localPort;
+  private int ingressIfindex;
+
+  private @Nullable Socket socket;
+  private boolean noReuseport;
+  private DropReason dropReason = DropReason.PROGRAM;
+  private String program = "";
+  private LookupObserver observer = LookupObserver.NONE;
+
+  /** A context that reports failed assigns nowhere. */
+  public LookupContext() {}
+
+  /** A context that reports to {@code observer}, on the thread of the lookup. */
+  public LookupContext(LookupObserver observer) {
+    this.observer = observer;
+  }
+
+  /**
+   * Describes an IPv4 packet.
+   *
+   * @param remoteIp 192.0.2.1 is 0xc0000201
+   * @param ingressIfindex the interface it came in on; loopback is 1, 0 is unknown
+   */
+  public LookupContext ipv4(
+      Protocol protocol,
+      int remoteIp,
+      int remotePort,
+      int localIp,
+      int localPort,
+      int ingressIfindex) {
+    return set(
+        Family.IPV4,
+        protocol,
+        0,
+        remoteIp & 0xffff_ffffL,
+        remotePort,
+        0,
+        localIp & 0xffff_ffffL,
+        localPort,
+        ingressIfindex);
+  }
+
+  /** Describes an IPv6 packet; each address as its upper and lower 64 bits. */
+  public LookupContext ipv6(
+      Protocol protocol,
+      long remoteHigh,
+      long remoteLow,
+      int remotePort,
+      long localHigh,
+      long localLow,
+      int localPort,
+      int ingressIfindex) {
+    return set(
+        Family.IPV6,
+        protocol,
+        remoteHigh,
+        remoteLow,
+        remotePort,
+        localHigh,
+        localLow,
+        localPort,
+        ingressIfindex);
+  }
+
+  /**
+   * Describes a packet by addresses of one family.
+   *
+   * @throws IllegalArgumentException if the families differ
+   */
+  public LookupContext of(
+      Protocol protocol,
+      IpAddress remote,
+      int remotePort,
+      IpAddress local,
+      int localPort,
+      int ingressIfindex) {
+    if (remote.family() != local.family()) {
+      throw new IllegalArgumentException(remote + " and " + local + " are of two families");
+    }
+    return set(
+        local.family(),
+        protocol,
+        remote.high(),
+        remote.low(),
+        remotePort,
+        local.high(),
+        local.low(),
+        localPort,
+        ingressIfindex);
+  }
+
+  private LookupContext set(
+      Family family,
+      Protocol protocol,
+      long remoteHigh,
+      long remoteLow,
+      int remotePort,
+      long localHigh,
+      long localLow,
+      int localPort,
+      int ingressIfindex) {
+    this.family = family;
+    this.protocol = protocol;
+    this.remoteHigh = remoteHigh;
+    this.remoteLow = remoteLow;
+    this.remotePort = remotePort;
+    this.localHigh = localHigh;
+    this.localLow = localLow;
+    this.localPort = localPort;
+    this.ingressIfindex = ingressIfindex;
+    select(null, false);
+    return this;
+  }
+
+  /** The packet's family. */
+  public Family family() {
+    return family;
+  }
+
+  public Protocol protocol() {
+    return protocol;
+  }
+
+  /** The client's IPv4 address; 0 for an IPv6 packet. */
+  public int remoteIp4() {
+    return family == Family.IPV4 ? (int) remoteLow : 0;
+  }
+
+  /** The client's address, upper 64 bits; 0 for IPv4. */
+  public long remoteHigh() {
+    return remoteHigh;
+  }
+
+  /** The client's address, lower 64 bits; the whole of an IPv4 one. */
+  public long remoteLow() {
+    return remoteLow;
+  }
+
+  /** The client's port, host order. */
+  public int remotePort() {
+    return remotePort;
+  }
+
+  /** The address that the client wants, if it is IPv4; 0 for an IPv6 packet. */
+  public int localIp4() {
+    return family == Family.IPV4 ? (int) localLow : 0;
+  }
+
+  /** The address that the client wants, upper 64 bits; 0 for IPv4. */
+  public long localHigh() {
+    return localHigh;
+  }
+
+  /** The address that the client wants, lower 64 bits; the whole of an IPv4 one. */
+  public long localLow() {
+    return localLow;
+  }
+
+  /** The port that the client wants, host order. */
+  public int localPort() {
+    return localPort;
+  }
+
+  /** The interface that the packet came in on; 0 where the capture can't tell. */
+  public int ingressIfindex() {
+    return ingressIfindex;
+  }
+
+  /** The client's address as an object; allocates. */
+  public IpAddress remote() {
+    return IpAddress.of(family, remoteHigh, remoteLow);
+  }
+
+  /** The wanted address as an object; allocates. */
+  public IpAddress local() {
+    return IpAddress.of(family, localHigh, localLow);
+  }
+
+  /** The currently selected socket ({@code ctx->sk}): what earlier programs, or this one, chose. */
+  public @Nullable Socket socket() {
+    return socket;
+  }
+
+  /**
+   * Selects a socket, or with null discards what this same program selected in this run: the
+   * kernel's {@code bpf_sk_assign}, helper 124, with its checks in its order.
+   *
+   * @param candidate null to discard
+   * @param flags {@link #REPLACE}, {@link #NO_REUSEPORT}, both or 0
+   * @return 0, or negative: EINVAL (other flags), ESOCKTNOSUPPORT (a TCP socket that doesn't
+   *     listen, a UDP socket that is connected), EPROTOTYPE, EAFNOSUPPORT, EEXIST (something is
+   *     selected already, and {@link #REPLACE} isn't given)
+   */
+  public int assign(@Nullable Socket candidate, int flags) {
+    Errno error = refusal(candidate, flags);
+    if (error != null) {
+      observer.assignFailed(program, error);
+      return error.negative();
+    }
+    socket = candidate;
+    noReuseport = (flags & NO_REUSEPORT) != 0;
+    return 0;
+  }
+
+  private @Nullable Errno refusal(@Nullable Socket candidate, int flags) {
+    if ((flags & ~(REPLACE | NO_REUSEPORT)) != 0) {
+      return Errno.EINVAL;
+    }
+    if (candidate != null) {
+      Socket.State wanted =
+          candidate.protocol() == Protocol.TCP ? Socket.State.LISTEN : Socket.State.CLOSE;
+      if (candidate.state() != wanted) {
+        return Errno.ESOCKTNOSUPPORT;
+      }
+      if (candidate.protocol() != protocol) {
+        return Errno.EPROTOTYPE;
+      }
+      if (candidate.family() != family
+          && (candidate.family() == Family.IPV4 || candidate.isV6Only())) {
+        return Errno.EAFNOSUPPORT;
+      }
+    }
+    if (socket != null && (flags & REPLACE) == 0) {
+      return Errno.EEXIST;
+    }
+    return null;
+  }
+
+  /**
+   * Says why the program is about to drop, for the counter; without it the reason is {@link
+   * DropReason#PROGRAM}.
+   *
+   * @return {@link Program#SK_DROP}, to be returned
+   */
+  public int drop(DropReason reason) {
+    dropReason = reason;
+    return Program.SK_DROP;
+  }
+
+  /** Where failed assigns, misses and failing programs are reported. */
+  public LookupObserver observer() {
+    return observer;
+  }
+
+  /** Loads what earlier programs selected, and names the program that runs next. */
+  void enter(String program, @Nullable Socket selected, boolean noReuseport) {
+    this.program = program;
+    this.dropReason = DropReason.PROGRAM;
+    select(selected, noReuseport);
+  }
+
+  boolean noReuseport() {
+    return noReuseport;
+  }
+
+  DropReason dropReason() {
+    return dropReason;
+  }
+
+  private void select(@Nullable Socket selected, boolean noReuseport) {
+    this.socket = selected;
+    this.noReuseport = noReuseport;
+  }
+
+  /** As {@code explain} writes it: {@code tcp 203.0.113.9:51234 → 127.0.1.7:8080}. */
+  @Override
+  public String toString() {
+    return protocol.word()
+        + " "
+        + IpAddress.withPort(remote(), remotePort)
+        + " → "
+        + IpAddress.withPort(local(), localPort);
+  }
+}

@@ -1,0 +1,102 @@
+package io.sluice.steering;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Programs in attach order, run as the kernel runs them: all of them, always.
+ *
+ * <p>From program to program goes the selection that the last passing program left behind. A
+ * program that drops loses whatever it put into the context; a selection, once remembered, beats
+ * any drop (net/core/filter.c, BPF_PROG_SK_LOOKUP_RUN_ARRAY). Immutable.
+ */
+public final class ProgramChain {
+  /** The kernel's limit of links per network namespace. */
+  public static final int MAX_PROGRAMS = 64;
+
+  private final List<Link> links;
+  private final Link[] run;
+
+  /** A program under the name that messages and metrics know it by. */
+  public record Link(String name, Program program) {}
+
+  /** Hears what each program did; for {@code explain}. */
+  @FunctionalInterface
+  public interface Trace {
+    /**
+     * A program has run.
+     *
+     * @param passed false if it dropped
+     * @param selected what the context held when it returned
+     */
+    void ran(Link link, LookupContext context, boolean passed, @Nullable Socket selected);
+  }
+
+  private ProgramChain(List<Link> links) {
+    this.links = links;
+    this.run = links.toArray(new Link[0]);
+  }
+
+  /**
+   * A chain in the order of the list.
+   *
+   * @throws IllegalArgumentException if there are more than {@link #MAX_PROGRAMS}
+   */
+  public static ProgramChain of(List<Link> links) {
+    if (links.size() > MAX_PROGRAMS) {
+      throw new IllegalArgumentException(
+          links.size() + " programs; an attach point takes " + MAX_PROGRAMS);
+    }
+    return new ProgramChain(List.copyOf(links));
+  }
+
+  public List<Link> links() {
+    return links;
+  }
+
+  /**
+   * Runs all programs. Afterwards the context holds the remembered selection, if any.
+   *
+   * @return null if nobody dropped, else the first drop's reason; a selection overrules it
+   */
+  @Nullable DropReason run(LookupContext context, @Nullable Trace trace) {
+    Socket selected = null;
+    boolean noReuseport = false;
+    DropReason dropped = null;
+    for (Link link : run) {
+      context.enter(link.name, selected, noReuseport);
+      DropReason drop = run(link, context);
+      if (trace != null) {
+        trace.ran(link, context, drop == null, context.socket());
+      }
+      if (drop != null) {
+        dropped = dropped == null ? drop : dropped;
+      } else if (context.socket() != null) {
+        selected = context.socket();
+        noReuseport = context.noReuseport();
+      }
+    }
+    context.enter("", selected, noReuseport);
+    return dropped;
+  }
+
+  private static @Nullable DropReason run(Link link, LookupContext context) {
+    try {
+      int answer = link.program.run(context);
+      if (answer == Program.SK_PASS) {
+        return null;
+      }
+      if (answer == Program.SK_DROP) {
+        return context.dropReason();
+      }
+      context
+          .observer()
+          .programFailed(
+              link.name,
+              new IllegalStateException("returned " + answer + "; 0 (drop) and 1 (pass) exist"));
+    } catch (RuntimeException | Error failure) {
+      context.observer().programFailed(link.name, failure);
+    }
+    return DropReason.PROGRAM_ERROR;
+  }
+}

@@ -1,0 +1,202 @@
+package io.sluice.steering;
+
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A socket as programs, maps and listener tables see it: family, protocol, bound address, state,
+ * cookie and reuseport group. What it stands for hangs on it as its {@link #attachment}.
+ *
+ * <p>Immutable but for its state and its group, which any thread may change.
+ */
+public final class Socket {
+  /** The states that programs can see, by the kernel's numbers (include/net/tcp_states.h). */
+  public enum State {
+    ESTABLISHED(1),
+    /** A UDP socket that isn't connected, or a TCP one that is shut. */
+    CLOSE(7),
+    LISTEN(10);
+
+    private final int number;
+
+    State(int number) {
+      this.number = number;
+    }
+
+    /** The kernel's number. */
+    public int number() {
+      return number;
+    }
+  }
+
+  private static final AtomicLong NEXT_COOKIE = new AtomicLong(1);
+
+  private final Protocol protocol;
+  private final IpAddress address;
+  private final int port;
+  private final boolean v6Only;
+  private final int boundIfindex;
+  private final @Nullable Object attachment;
+  private final Verdict.Assign assign = new Verdict.Assign(this);
+  private final Verdict.Pass pass = new Verdict.Pass(this);
+  private final AtomicLong cookie = new AtomicLong();
+  private volatile State state;
+  private volatile @Nullable SocketGroup group;
+
+  private Socket(Builder builder) {
+    this.protocol = builder.protocol;
+    this.address = builder.address;
+    this.port = builder.port;
+    // Binding to a concrete IPv6 address that maps no IPv4 one makes a socket v6-only by itself.
+    this.v6Only =
+        address.family() == Family.IPV6
+            && (builder.v6Only || !(address.isWildcard() || address.isIpv4Mapped()));
+    this.boundIfindex = builder.boundIfindex;
+    this.attachment = builder.attachment;
+    this.state = builder.state;
+  }
+
+  /**
+   * Starts a socket: TCP listening or UDP unconnected, bound to the address and port.
+   *
+   * @param address what it is bound to; {@code ::} takes both families unless {@link
+   *     Builder#v6Only()} is called
+   * @param port host order, 0–65535
+   */
+  public static Builder bound(Protocol protocol, IpAddress address, int port) {
+    return new Builder(protocol, address, port);
+  }
+
+  /** Builds a {@link Socket}; not reusable. */
+  public static final class Builder {
+    private final Protocol protocol;
+    private final IpAddress address;
+    private final int port;
+    private State state;
+    private boolean v6Only;
+    private int boundIfindex;
+    private @Nullable Object attachment;
+
+    private Builder(Protocol protocol, IpAddress address, int port) {
+      if (port < 0 || port > 65535) {
+        throw new IllegalArgumentException("port " + port + " is outside 0–65535");
+      }
+      this.protocol = protocol;
+      this.address = address;
+      this.port = port;
+      this.state = protocol == Protocol.TCP ? State.LISTEN : State.CLOSE;
+    }
+
+    /** Takes IPv6 only (IPV6_V6ONLY). */
+    public Builder v6Only() {
+      v6Only = true;
+      return this;
+    }
+
+    /** Starts in another state than listening (TCP) or unconnected (UDP). */
+    public Builder state(State state) {
+      this.state = state;
+      return this;
+    }
+
+    /** Bound to a device (SO_BINDTODEVICE); 0 is none. */
+    public Builder boundIfindex(int ifindex) {
+      this.boundIfindex = ifindex;
+      return this;
+    }
+
+    /** What the socket stands for. */
+    public Builder attachment(Object attachment) {
+      this.attachment = attachment;
+      return this;
+    }
+
+    public Socket build() {
+      return new Socket(this);
+    }
+  }
+
+  /** The bound address's family: a dual-stack socket says {@link Family#IPV6}. */
+  public Family family() {
+    return address.family();
+  }
+
+  public Protocol protocol() {
+    return protocol;
+  }
+
+  /** The bound address; a wildcard is {@code 0.0.0.0} or {@code ::}. */
+  public IpAddress address() {
+    return address;
+  }
+
+  /** The bound port, host order. */
+  public int port() {
+    return port;
+  }
+
+  /** An IPv6 socket that doesn't take IPv4 traffic. */
+  public boolean isV6Only() {
+    return v6Only;
+  }
+
+  /** The device it is bound to, or 0. */
+  public int boundIfindex() {
+    return boundIfindex;
+  }
+
+  public State state() {
+    return state;
+  }
+
+  /** Changes the state, from any thread. Entries in maps stay, as in the kernel. */
+  public void state(State state) {
+    this.state = state;
+  }
+
+  /** The reuseport group it is a member of. */
+  public @Nullable SocketGroup group() {
+    return group;
+  }
+
+  /** Joins or (with null) leaves a group. Groups call this; any thread. */
+  public void group(@Nullable SocketGroup group) {
+    this.group = group;
+  }
+
+  /** What this socket stands for, as given to the builder. */
+  public @Nullable Object attachment() {
+    return attachment;
+  }
+
+  /**
+   * The socket's 64-bit cookie: never 0, unique, stable, and given out at the first request, so
+   * that numbers follow the order of requests (SO_COOKIE).
+   */
+  public long cookie() {
+    long known = cookie.get();
+    if (known != 0) {
+      return known;
+    }
+    cookie.compareAndSet(0, NEXT_COOKIE.getAndIncrement());
+    return cookie.get();
+  }
+
+  /** The verdict that names this socket; made once. */
+  Verdict.Assign assign() {
+    return assign;
+  }
+
+  /** The verdict of a pass that found this ordinary listener; made once. */
+  Verdict.Pass pass() {
+    return pass;
+  }
+
+  @Override
+  public String toString() {
+    return protocol.word()
+        + " "
+        + IpAddress.withPort(address, port)
+        + (attachment == null ? "" : " " + attachment);
+  }
+}

@@ -1,0 +1,20 @@
+package io.sluice.steering;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A reuseport group, as the engine sees it: when a member is hit, it says which member gets it.
+ *
+ * @see Socket#group()
+ */
+public interface SocketGroup {
+  /**
+   * Selects a member.
+   *
+   * @param context the lookup
+   * @param hit the member that was assigned, or that the listener table found
+   * @return the member that gets it ({@code hit} if the group has no answer), or null if the
+   *     group's program refuses: then the lookup fails, and nothing else is tried
+   */
+  @Nullable Socket select(LookupContext context, Socket hit);
+}

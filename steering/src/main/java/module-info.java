@@ -1,0 +1,6 @@
+/** The SK_LOOKUP engine: a library without dependencies that anyone can embed. */
+module io.sluice.steering {
+  requires static transitive org.jspecify;
+
+  exports io.sluice.steering;
+}

@@ -3,4 +3,7 @@ module io.sluice.steering {
   requires static transitive org.jspecify;
 
   exports io.sluice.steering;
+  exports io.sluice.steering.binding;
+  exports io.sluice.steering.map;
+  exports io.sluice.steering.reuseport;
 }

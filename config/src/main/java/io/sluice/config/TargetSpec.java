@@ -1,0 +1,4 @@
+package io.sluice.config;
+
+/** A target and its weight. */
+public record TargetSpec(TargetAddress address, int weight) {}

@@ -1,0 +1,29 @@
+package io.sluice.proxy.linux;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** A piece of off-heap memory for system calls to read into; belongs to one thread. */
+public final class NativeBuffer {
+  private static final long PAGE_BYTES = 4096;
+
+  private final MemorySegment memory;
+
+  /** Page-aligned memory that lives as long as the instance. */
+  public NativeBuffer(long capacityBytes) {
+    this.memory = Arena.ofAuto().allocate(capacityBytes, PAGE_BYTES);
+  }
+
+  public long address() {
+    return memory.address();
+  }
+
+  public long capacity() {
+    return memory.byteSize();
+  }
+
+  /** Copies a part of another buffer to the start of this one. */
+  public void copyFrom(NativeBuffer source, long offset, long lengthBytes) {
+    MemorySegment.copy(source.memory, offset, memory, 0, lengthBytes);
+  }
+}

@@ -1,0 +1,138 @@
+package io.sluice.proxy.loop;
+
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.epoll.EpollIoOps;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.ScheduledFuture;
+import io.sluice.proxy.linux.NativeBuffer;
+import io.sluice.proxy.linux.Syscalls;
+import java.util.ArrayDeque;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One of Netty's epoll event loops, with what a thread of the data path needs: system calls, a
+ * shared buffer, pipes and timers. Unless said otherwise, methods are called on the loop's thread.
+ */
+public final class Loop {
+  /** Everything a relayed descriptor wants to hear, once per change. */
+  public static final EpollIoOps ALL_EDGES =
+      EpollIoOps.EPOLLIN
+          .with(EpollIoOps.EPOLLOUT)
+          .with(EpollIoOps.EPOLLRDHUP)
+          .with(EpollIoOps.EPOLLET);
+
+  /** Readable, once per change: for listening and datagram sockets. */
+  public static final EpollIoOps READ_EDGES = EpollIoOps.EPOLLIN.with(EpollIoOps.EPOLLET);
+
+  /** How much one read takes, and what "a read fills the buffer" means. */
+  public static final int BUFFER_BYTES = 64 << 10;
+
+  private static final int MAX_SPARE_BUFFERS = 64;
+
+  private final IoEventLoop events;
+  private final int index;
+  private final Syscalls syscalls = new Syscalls();
+  private final NativeBuffer buffer = new NativeBuffer(BUFFER_BYTES);
+  private final ArrayDeque<NativeBuffer> spareBuffers = new ArrayDeque<>();
+  private final Pipes pipes = new Pipes(syscalls);
+  private final TimerWheel timers = new TimerWheel(nowMillis());
+  private @Nullable ScheduledFuture<?> ticking;
+
+  /** Made on any thread. */
+  public Loop(IoEventLoop events, int index) {
+    this.events = events;
+    this.index = index;
+  }
+
+  /** The position among the loops, from 0. Any thread. */
+  public int index() {
+    return index;
+  }
+
+  /** Netty's loop. Any thread. */
+  public IoEventLoop events() {
+    return events;
+  }
+
+  /** Runs something on the loop, after the events at hand. Any thread. */
+  public void execute(Runnable task) {
+    events.execute(task);
+  }
+
+  public Syscalls syscalls() {
+    return syscalls;
+  }
+
+  /** The buffer that everyone on this loop reads into; valid until the event is handled. */
+  public NativeBuffer buffer() {
+    return buffer;
+  }
+
+  /** A buffer of {@link #BUFFER_BYTES} for what a blocked receiver could not take. */
+  public NativeBuffer takeBuffer() {
+    NativeBuffer spare = spareBuffers.poll();
+    return spare != null ? spare : new NativeBuffer(BUFFER_BYTES);
+  }
+
+  /** Gives back a buffer from {@link #takeBuffer}. */
+  public void giveBuffer(NativeBuffer spare) {
+    if (spareBuffers.size() < MAX_SPARE_BUFFERS) {
+      spareBuffers.push(spare);
+    }
+  }
+
+  public Pipes pipes() {
+    return pipes;
+  }
+
+  /** Milliseconds on a clock that never goes back; comparable between loops. */
+  public static long nowMillis() {
+    return System.nanoTime() / 1_000_000;
+  }
+
+  /**
+   * Registers a descriptor with epoll.
+   *
+   * @return null if epoll refused, as it does when the system's limit of watches is reached
+   */
+  public @Nullable IoRegistration register(EpollIoHandle handle, EpollIoOps interest) {
+    Future<IoRegistration> future = events.register(handle);
+    IoRegistration registration = future.isSuccess() ? future.getNow() : null;
+    if (registration != null && registration.submit(interest) < 0) {
+      registration.cancel();
+      return null;
+    }
+    return registration;
+  }
+
+  /** Starts or moves an entry's timeout. */
+  public void schedule(TimerWheel.Entry entry) {
+    timers.schedule(entry);
+    if (ticking == null) {
+      ticking =
+          events.scheduleAtFixedRate(
+              this::tick, TimerWheel.TICK_MILLIS, TimerWheel.TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  /** Stops an entry's timeout. */
+  public void cancel(TimerWheel.Entry entry) {
+    timers.cancel(entry);
+  }
+
+  private void tick() {
+    timers.advance(nowMillis());
+    if (timers.size() == 0 && ticking != null) {
+      ticking.cancel(false);
+      ticking = null;
+    }
+  }
+
+  /** Closes the descriptors that the loop keeps for itself. */
+  public void release() {
+    pipes.closeAll();
+  }
+}

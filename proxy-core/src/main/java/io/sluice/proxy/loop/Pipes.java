@@ -1,0 +1,58 @@
+package io.sluice.proxy.loop;
+
+import io.sluice.proxy.linux.Syscalls;
+
+/**
+ * The pipes that {@code splice(2)} goes through: empty ones are kept for the next direction that
+ * needs one. A pipe is the read end in the low 32 bits, the write end in the high ones. Called on
+ * the owning event loop only.
+ */
+public final class Pipes {
+  /** How much a pipe is asked to hold. */
+  public static final int CAPACITY_BYTES = 256 << 10;
+
+  private static final int MAX_IDLE = 64;
+
+  private final Syscalls syscalls;
+  private final long[] idle = new long[MAX_IDLE];
+  private int idleCount;
+
+  Pipes(Syscalls syscalls) {
+    this.syscalls = syscalls;
+  }
+
+  /** An empty pipe, or a negative errno: then one copies. */
+  public long take() {
+    return idleCount > 0 ? idle[--idleCount] : syscalls.pipe(CAPACITY_BYTES);
+  }
+
+  /** Gives back a pipe that is empty. */
+  public void give(long pipe) {
+    if (idleCount < MAX_IDLE) {
+      idle[idleCount++] = pipe;
+    } else {
+      close(pipe);
+    }
+  }
+
+  /** Closes a pipe, and loses what is in it. */
+  public void close(long pipe) {
+    int _ = syscalls.close(readEnd(pipe));
+    int _ = syscalls.close(writeEnd(pipe));
+  }
+
+  /** Closes the idle ones. */
+  void closeAll() {
+    while (idleCount > 0) {
+      close(idle[--idleCount]);
+    }
+  }
+
+  public static int readEnd(long pipe) {
+    return (int) pipe;
+  }
+
+  public static int writeEnd(long pipe) {
+    return (int) (pipe >>> 32);
+  }
+}

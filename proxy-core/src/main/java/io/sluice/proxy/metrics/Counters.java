@@ -1,0 +1,81 @@
+package io.sluice.proxy.metrics;
+
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Errno;
+import io.sluice.steering.Family;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.LookupObserver;
+import io.sluice.steering.Protocol;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The daemon's own counters; those of a destination are on the destination. Written by the event
+ * loops, read by the scrape. They live as long as the process: a reload loses none.
+ */
+public final class Counters implements LookupObserver {
+  private static final Logger log = LoggerFactory.getLogger(Counters.class);
+  private static final Protocol[] PROTOCOLS = Protocol.values();
+
+  private final LongAdder[] drops = adders(DropReason.values().length * PROTOCOLS.length);
+  private final LongAdder acceptPauses = new LongAdder();
+  private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
+  private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
+  private final RateLimit programLog = new RateLimit(1_000);
+
+  /** Whose socket was missing. */
+  public record Miss(String label, Family family, Protocol protocol) {}
+
+  /** Whose assign failed, and how. */
+  public record AssignError(String program, Errno errno) {}
+
+  /** An array of zeros. */
+  public static LongAdder[] adders(int count) {
+    LongAdder[] adders = new LongAdder[count];
+    for (int i = 0; i < count; i++) {
+      adders[i] = new LongAdder();
+    }
+    return adders;
+  }
+
+  /** Counts refused connections and datagrams. */
+  public LongAdder drops(DropReason reason, Protocol protocol) {
+    return drops[reason.ordinal() * PROTOCOLS.length + protocol.ordinal()];
+  }
+
+  /** Counts how often a loop stopped accepting because the machine ran out of something. */
+  public LongAdder acceptPauses() {
+    return acceptPauses;
+  }
+
+  public Map<Miss, LongAdder> misses() {
+    return misses;
+  }
+
+  public Map<AssignError, LongAdder> assignErrors() {
+    return assignErrors;
+  }
+
+  @Override
+  public void missed(String label, LookupContext context) {
+    misses
+        .computeIfAbsent(
+            new Miss(label, context.family(), context.protocol()), _ -> new LongAdder())
+        .increment();
+  }
+
+  @Override
+  public void assignFailed(String program, Errno errno) {
+    assignErrors.computeIfAbsent(new AssignError(program, errno), _ -> new LongAdder()).increment();
+  }
+
+  @Override
+  public void programFailed(String program, Throwable cause) {
+    if (programLog.permits()) {
+      log.warn("program failed name={} suppressed={}", program, programLog.suppressed(), cause);
+    }
+  }
+}

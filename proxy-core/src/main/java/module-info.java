@@ -1,0 +1,14 @@
+/** The daemon: capture, relay, UDP flows, targets, admin, metrics and the command line. */
+module io.sluice.proxy {
+  requires static org.jspecify;
+  requires io.sluice.steering;
+  requires io.sluice.config;
+  requires io.netty.common;
+  requires io.netty.buffer;
+  requires io.netty.transport;
+  requires io.netty.transport.unix.common;
+  requires io.netty.transport.classes.epoll;
+  requires org.slf4j;
+
+  exports io.sluice.proxy.linux;
+}

@@ -10,6 +10,7 @@ import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,6 +122,11 @@ public final class Loop {
   /** Stops an entry's timeout. */
   public void cancel(TimerWheel.Entry entry) {
     timers.cancel(entry);
+  }
+
+  /** Shows every entry that has a timeout; it may cancel itself. */
+  public void forEachTimed(Consumer<TimerWheel.Entry> action) {
+    timers.forEach(action);
   }
 
   private void tick() {

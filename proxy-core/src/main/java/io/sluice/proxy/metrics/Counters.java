@@ -18,9 +18,16 @@ import org.slf4j.LoggerFactory;
  */
 public final class Counters implements LookupObserver {
   private static final Logger log = LoggerFactory.getLogger(Counters.class);
+
+  private static final long[] CONNECT_BOUNDS_MILLIS = {
+    1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000
+  };
+
   private static final Protocol[] PROTOCOLS = Protocol.values();
 
   private final LongAdder[] drops = adders(DropReason.values().length * PROTOCOLS.length);
+  private final LongAdder[] connects = adders(CONNECT_BOUNDS_MILLIS.length + 1);
+  private final LongAdder connectMillis = new LongAdder();
   private final LongAdder acceptPauses = new LongAdder();
   private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
@@ -44,6 +51,29 @@ public final class Counters implements LookupObserver {
   /** Counts refused connections and datagrams. */
   public LongAdder drops(DropReason reason, Protocol protocol) {
     return drops[reason.ordinal() * PROTOCOLS.length + protocol.ordinal()];
+  }
+
+  /** A connection to a target was made. */
+  public void connected(long tookMillis) {
+    int bucket = 0;
+    while (bucket < CONNECT_BOUNDS_MILLIS.length && tookMillis > CONNECT_BOUNDS_MILLIS[bucket]) {
+      bucket++;
+    }
+    connects[bucket].increment();
+    connectMillis.add(tookMillis);
+  }
+
+  /**
+   * How many connections took up to each of {@link #CONNECT_BOUNDS_MILLIS}, and more than the last;
+   * not cumulative.
+   */
+  public LongAdder[] connects() {
+    return connects;
+  }
+
+  /** How long connecting took in all. */
+  public LongAdder connectMillis() {
+    return connectMillis;
   }
 
   /** Counts how often a loop stopped accepting because the machine ran out of something. */

@@ -1,0 +1,82 @@
+package io.sluice.proxy.capture;
+
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.metrics.RateLimit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Whether one loop accepts. While it doesn't, connections wait in the kernel's backlog.
+ *
+ * <p>It shuts for a moment when the machine runs out of descriptors or source ports, and while the
+ * connection limit is reached; in time it opens by itself. Called on its loop only.
+ */
+public final class AcceptGate {
+  private static final Logger log = LoggerFactory.getLogger(AcceptGate.class);
+  private static final RateLimit logLimit = new RateLimit(1_000);
+  private static final long PAUSE_MILLIS = 100;
+
+  private final Loop loop;
+  private final ConnectionLimit connections;
+  private final Counters counters;
+  private final List<Acceptor> waiting = new ArrayList<>();
+  private boolean paused;
+
+  public AcceptGate(Loop loop, ConnectionLimit connections, Counters counters) {
+    this.loop = loop;
+    this.connections = connections;
+    this.counters = counters;
+  }
+
+  ConnectionLimit connections() {
+    return connections;
+  }
+
+  /** Takes a place for a connection; if there is none, {@code acceptor} is called again later. */
+  boolean tryEnter(Acceptor acceptor) {
+    if (!paused && connections.tryAcquire()) {
+      return true;
+    }
+    if (!paused) {
+      shut("limits.connections is reached");
+    }
+    waiting.add(acceptor);
+    return false;
+  }
+
+  /** A connection is gone: its place is free. */
+  public void leave() {
+    connections.release();
+  }
+
+  /** The machine is out of something: accept nothing for a moment. */
+  public void pause(String why) {
+    if (!paused) {
+      counters.acceptPauses().increment();
+      shut(why);
+    }
+  }
+
+  private void shut(String why) {
+    paused = true;
+    if (logLimit.permits()) {
+      log.warn(
+          "accepting paused loop={} why=\"{}\" connections={}",
+          loop.index(),
+          why,
+          connections.active());
+    }
+    var _ = loop.events().schedule(this::reopen, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  private void reopen() {
+    paused = false;
+    List<Acceptor> again = List.copyOf(waiting);
+    waiting.clear();
+    again.forEach(Acceptor::run);
+  }
+}

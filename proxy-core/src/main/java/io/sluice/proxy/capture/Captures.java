@@ -1,0 +1,246 @@
+package io.sluice.proxy.capture;
+
+import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.Protocol;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The sockets by which traffic gets in, under the method {@code bind}. Each socket address is bound
+ * once per loop as a reuseport group, so that the kernel spreads connections over the loops and a
+ * client's datagrams stay on one; from {@value #WIDE} socket addresses on, each is bound on one
+ * loop only, in turn.
+ *
+ * <p>Called on the main thread only. A reload opens what is new, closes what is gone, and leaves
+ * the rest as it is.
+ */
+public final class Captures {
+  private static final Logger log = LoggerFactory.getLogger(Captures.class);
+  private static final int WIDE = 1024;
+  private static final int BACKLOG = 4096; // the kernel takes the lesser of this and somaxconn
+  private static final int RECEIVE_BUFFER_BYTES = 4 << 20;
+
+  private final List<Worker> workers;
+  private final Syscalls syscalls = new Syscalls();
+  private final Sockaddr sockaddr = new Sockaddr();
+  private final Map<CapturePlan.Key, Bound> bound = new LinkedHashMap<>();
+
+  /** A loop, and who takes over there what comes in. */
+  public record Worker(
+      Loop loop, AcceptGate gate, ConnectionHandler connections, DatagramHandler datagrams) {}
+
+  /** Sockets of one address: what they have in common, and how to close each. */
+  private record Bound(CaptureSocket.Prefixes prefixes, List<Runnable> closers) {}
+
+  /**
+   * A socket address that could not be bound.
+   *
+   * @param strict whether its capture wants the start to fail then
+   */
+  public record Failure(String socket, String capture, int errno, String holder, boolean strict) {
+    @Override
+    public String toString() {
+      String who =
+          errno == Linux.EADDRINUSE
+              ? "; it is held by " + holder
+              : errno == Linux.EACCES
+                  ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+                  : errno == Linux.EADDRNOTAVAIL
+                      ? "; this machine doesn't have the address: give it one, or a local route"
+                      : errno == Linux.EMFILE
+                          ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
+                          : "";
+      return "capture " + capture + ": can't bind " + socket + ": " + Linux.errnoName(errno) + who;
+    }
+  }
+
+  public Captures(List<Worker> workers) {
+    this.workers = workers;
+  }
+
+  /** How many socket addresses are bound. */
+  public int size() {
+    return bound.size();
+  }
+
+  /**
+   * Opens and closes sockets until they are what the captures need. What can't be bound doesn't
+   * keep the others from it.
+   */
+  public List<Failure> apply(List<CaptureSpec> captures) {
+    Map<CapturePlan.Key, CapturePlan.Want> wanted = CapturePlan.of(captures);
+    for (Iterator<Map.Entry<CapturePlan.Key, Bound>> all = bound.entrySet().iterator();
+        all.hasNext(); ) {
+      Map.Entry<CapturePlan.Key, Bound> entry = all.next();
+      if (!wanted.containsKey(entry.getKey())) {
+        entry.getValue().closers.forEach(Runnable::run);
+        all.remove();
+        log.info("released socket=\"{}\"", entry.getKey());
+      }
+    }
+    boolean wide = wanted.size() >= WIDE;
+    List<Failure> failures = new ArrayList<>();
+    wanted.forEach((key, want) -> {
+      Bound known = bound.get(key);
+      if (known != null) {
+        known.prefixes.replace(want.prefixes());
+      } else {
+        open(key, want, wide, failures);
+      }
+    });
+    for (CaptureSpec capture : captures) {
+      log.info(
+          "captured name={} method=bind protocols={} addresses={} ports={} sockets={}",
+          capture.name(),
+          capture.protocols(),
+          capture.addresses(),
+          capture.ports(),
+          describeSockets(capture, wide));
+    }
+    return failures;
+  }
+
+  private String describeSockets(CaptureSpec capture, boolean wide) {
+    boolean wildcard = capture.addresses().stream().anyMatch(it -> !it.isSingle());
+    return (wildcard ? "wildcard" : "per-address")
+        + (wide || workers.size() == 1 ? ",one-loop-each" : ",one-per-loop");
+  }
+
+  private void open(
+      CapturePlan.Key key, CapturePlan.Want want, boolean wide, List<Failure> failures) {
+    int result = probe(key);
+    Bound opened = new Bound(new CaptureSocket.Prefixes(want.prefixes()), new ArrayList<>());
+    List<Worker> chosen = wide ? List.of(workers.get(bound.size() % workers.size())) : workers;
+    for (Worker worker : chosen) {
+      if (result >= 0) {
+        result = bindOn(worker, key, opened);
+      }
+    }
+    if (result >= 0) {
+      bound.put(key, opened);
+      return;
+    }
+    opened.closers.forEach(Runnable::run);
+    failures.add(
+        new Failure(
+            key.toString(),
+            want.capture().name(),
+            -result,
+            PortHolder.find(key.protocol(), key.address(), key.port()),
+            want.capture().strict()));
+  }
+
+  /**
+   * Binds without SO_REUSEPORT, and lets go again: otherwise a second daemon of the same user would
+   * silently share the port.
+   */
+  private int probe(CapturePlan.Key key) {
+    int fd = socket(key, false);
+    if (fd < 0) {
+      return fd;
+    }
+    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    if (result >= 0 && key.protocol() == Protocol.TCP) {
+      result = syscalls.listen(fd, 1);
+    }
+    int _ = syscalls.close(fd);
+    return result;
+  }
+
+  private int bindOn(Worker worker, CapturePlan.Key key, Bound opened) {
+    int fd = socket(key, true);
+    if (fd < 0) {
+      return fd;
+    }
+    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    if (result >= 0 && key.protocol() == Protocol.TCP) {
+      result = syscalls.listen(fd, BACKLOG);
+    }
+    if (result < 0) {
+      int _ = syscalls.close(fd);
+      return result;
+    }
+    CaptureSocket socket =
+        new CaptureSocket(fd, key.protocol(), key.address(), key.port(), opened.prefixes);
+    if (key.protocol() == Protocol.TCP) {
+      Acceptor acceptor = new Acceptor(worker.loop, socket, worker.gate, worker.connections);
+      worker.loop.execute(acceptor::start);
+      opened.closers.add(() -> worker.loop.execute(acceptor::close));
+    } else {
+      worker.loop.execute(() -> worker.datagrams.open(socket));
+      opened.closers.add(() -> worker.loop.execute(() -> worker.datagrams.close(socket)));
+    }
+    return 0;
+  }
+
+  private int socket(CapturePlan.Key key, boolean shared) {
+    boolean ipv4 = key.address().family() == Family.IPV4;
+    boolean tcp = key.protocol() == Protocol.TCP;
+    int fd =
+        syscalls.socket(
+            key.address().family().number(), tcp ? Linux.SOCK_STREAM : Linux.SOCK_DGRAM);
+    if (fd < 0) {
+      return fd;
+    }
+    if (!ipv4) {
+      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, 1);
+    }
+    if (shared) {
+      option(fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT, 1);
+    }
+    if (tcp) {
+      option(fd, Linux.SOL_SOCKET, Linux.SO_REUSEADDR, 1);
+      option(fd, Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1); // accepted sockets inherit it
+    } else {
+      option(fd, Linux.SOL_SOCKET, Linux.SO_RCVBUF, RECEIVE_BUFFER_BYTES);
+      option(
+          fd,
+          ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
+          ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_RECVPKTINFO,
+          1);
+    }
+    return fd;
+  }
+
+  private void option(int fd, int level, int name, int value) {
+    int result = syscalls.setOption(fd, level, name, value);
+    if (result < 0) {
+      log.warn(
+          "socket option refused level={} name={} errno={}", level, name, Linux.errnoName(-result));
+    }
+  }
+
+  /** Closes all sockets: nothing new comes in. */
+  public void close() {
+    bound.values().forEach(it -> it.closers.forEach(Runnable::run));
+    bound.clear();
+  }
+
+  /** The socket address by which this local address and port would come in; null if by none. */
+  public static @Nullable String entry(
+      List<CaptureSpec> captures, Protocol protocol, IpAddress local, int port) {
+    return CapturePlan.of(captures).entrySet().stream()
+        .filter(it ->
+            it.getKey().protocol() == protocol
+                && it.getKey().port() == port
+                && it.getValue().prefixes().stream().anyMatch(p -> p.contains(local)))
+        .map(it ->
+            it.getValue().capture().name()
+                + "  bind "
+                + IpAddress.withPort(it.getKey().address(), port))
+        .findFirst()
+        .orElse(null);
+  }
+}

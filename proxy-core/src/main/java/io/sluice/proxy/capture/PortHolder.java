@@ -1,0 +1,66 @@
+package io.sluice.proxy.capture;
+
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.Protocol;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Finds who holds a port, by {@code /proc/net/tcp} and its like and {@code /proc/PID/fd}. As an
+ * ordinary user one sees one's own processes only.
+ */
+final class PortHolder {
+  private PortHolder() {}
+
+  /** {@code nginx (pid 123)}, or what else can be said of who holds the port. */
+  static String find(Protocol protocol, IpAddress address, int port) {
+    Set<String> inodes = new HashSet<>();
+    for (String table : List.of(protocol.word(), protocol.word() + "6")) {
+      try {
+        for (String line : Files.readAllLines(Path.of("/proc/net", table))) {
+          String[] columns = line.strip().split("\\s+");
+          boolean unconnected =
+              columns.length > 9 && (protocol == Protocol.UDP || columns[3].equals("0A"));
+          if (unconnected && columns[1].endsWith(String.format(":%04X", port))) {
+            inodes.add("socket:[" + columns[9] + "]");
+          }
+        }
+      } catch (IOException _) {
+        // Without this table the other one may tell.
+      }
+    }
+    return inodes.isEmpty() ? "nobody that " + address + " shows" : owner(inodes);
+  }
+
+  private static String owner(Set<String> inodes) {
+    try (DirectoryStream<Path> processes = Files.newDirectoryStream(Path.of("/proc"), "[1-9]*")) {
+      for (Path process : processes) {
+        if (holds(process.resolve("fd"), inodes)) {
+          String name = Files.readString(process.resolve("comm")).strip();
+          return name + " (pid " + process.getFileName() + ")";
+        }
+      }
+    } catch (IOException _) {
+      // Said below.
+    }
+    return "a process that this user may not see";
+  }
+
+  private static boolean holds(Path descriptors, Set<String> inodes) {
+    try (DirectoryStream<Path> links = Files.newDirectoryStream(descriptors)) {
+      for (Path link : links) {
+        if (inodes.contains(Files.readSymbolicLink(link).toString())) {
+          return true;
+        }
+      }
+    } catch (IOException _) {
+      // Somebody else's process, or one that has just ended.
+    }
+    return false;
+  }
+}

@@ -1,0 +1,201 @@
+package io.sluice.proxy.relay;
+
+import io.netty.channel.IoEvent;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoEvent;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.linux.NativeBuffer;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.Pipes;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One of the two sockets of a session, and what it has sent that is on its way to the other. Holds
+ * no buffer and no pipe while nothing is on its way. Called on the session's loop only.
+ */
+final class Side implements EpollIoHandle, Runnable {
+  private static final long NO_PIPE = -1;
+
+  private final TcpSession session;
+  private final FileDescriptor descriptor;
+  private @Nullable IoRegistration registration;
+
+  /** It sent FIN, or broke: there is nothing more to read. */
+  boolean ended;
+
+  /** Its FIN has been passed on to the other side. */
+  boolean endPassedOn;
+
+  /** It sent RST, or the way to it broke. */
+  boolean broken;
+
+  /** epoll said that its end is near: read until the end itself is read. */
+  boolean hungUp;
+
+  /** The other side could not take all that this one sent. */
+  boolean blocked;
+
+  /** What it sends fills buffers: splice. */
+  boolean bulk;
+
+  /** How much it has sent. */
+  long bytes;
+
+  private @Nullable NativeBuffer held;
+  private int heldFrom;
+  private int heldUntil;
+  private long pipe = NO_PIPE;
+  private int inPipe;
+
+  Side(TcpSession session, int fd) {
+    this.session = session;
+    this.descriptor = new FileDescriptor(fd);
+  }
+
+  int number() {
+    return descriptor.intValue();
+  }
+
+  boolean register(Loop loop) {
+    registration = loop.register(this, Loop.ALL_EDGES);
+    return registration != null;
+  }
+
+  @Override
+  public FileDescriptor fd() {
+    return descriptor;
+  }
+
+  @Override
+  public void handle(IoRegistration registration, IoEvent event) {
+    session.ready(this, ((EpollIoEvent) event).ops().value());
+  }
+
+  /** Goes on after having yielded to other events. */
+  @Override
+  public void run() {
+    session.resume(this);
+  }
+
+  /** Whether something is on its way. */
+  boolean isPending() {
+    return held != null || inPipe > 0;
+  }
+
+  /** Keeps the rest of what was read into the loop's buffer until the other side can take it. */
+  void hold(Loop loop, int from, int until) {
+    NativeBuffer kept = loop.takeBuffer();
+    kept.copyFrom(loop.buffer(), from, until - from);
+    held = kept;
+    heldFrom = 0;
+    heldUntil = until - from;
+    blocked = true;
+  }
+
+  /**
+   * Sends on what is held or in the pipe.
+   *
+   * @return 0 when all has gone, else the negative errno of the send that failed
+   */
+  int flush(Loop loop, Side to) {
+    NativeBuffer kept = held;
+    while (kept != null) {
+      long sent =
+          loop.syscalls().send(to.number(), kept.address() + heldFrom, heldUntil - heldFrom);
+      if (sent < 0) {
+        return (int) sent;
+      }
+      heldFrom += (int) sent;
+      if (heldFrom == heldUntil) {
+        loop.giveBuffer(kept);
+        kept = null;
+        held = null;
+      }
+    }
+    int result = flushPipe(loop, to);
+    if (result == 0) {
+      releasePipe(loop);
+    }
+    return result;
+  }
+
+  /** Sends on what is in the pipe, and keeps the pipe; answers as {@link #flush}. */
+  int flushPipe(Loop loop, Side to) {
+    while (inPipe > 0) {
+      long sent = loop.syscalls().splice(Pipes.readEnd(pipe), to.number(), inPipe);
+      if (sent < 0) {
+        return (int) sent;
+      }
+      inPipe -= (int) sent;
+    }
+    return 0;
+  }
+
+  /** Makes sure of a pipe; false if there is none to be had: then one copies. */
+  boolean takePipe(Loop loop) {
+    if (pipe == NO_PIPE) {
+      long taken = loop.pipes().take();
+      if (taken < 0) {
+        return false;
+      }
+      pipe = taken;
+    }
+    return true;
+  }
+
+  /** Reads into the pipe: how many bytes, 0 at FIN, or a negative errno. */
+  long spliceIn(Loop loop) {
+    long count = loop.syscalls().splice(number(), Pipes.writeEnd(pipe), Pipes.CAPACITY_BYTES);
+    if (count > 0) {
+      inPipe += (int) count;
+    }
+    return count;
+  }
+
+  /** Gives an empty pipe back. */
+  void releasePipe(Loop loop) {
+    if (pipe != NO_PIPE && inPipe == 0) {
+      loop.pipes().give(pipe);
+      pipe = NO_PIPE;
+    }
+  }
+
+  /** Throws away what is on its way. */
+  void discard(Loop loop) {
+    if (held != null) {
+      loop.giveBuffer(held);
+      held = null;
+    }
+    if (pipe != NO_PIPE) {
+      if (inPipe == 0) {
+        loop.pipes().give(pipe);
+      } else {
+        loop.pipes().close(pipe);
+      }
+      pipe = NO_PIPE;
+      inPipe = 0;
+    }
+    blocked = false;
+  }
+
+  boolean isOpen() {
+    return descriptor.isOpen();
+  }
+
+  /** Closes the socket. Closing first spares the epoll_ctl: the kernel forgets it by itself. */
+  @Override
+  public void close() {
+    if (descriptor.isOpen()) {
+      try {
+        descriptor.close();
+      } catch (IOException _) {
+        // Nothing more can be done about it.
+      }
+      if (registration != null) {
+        registration.cancel();
+      }
+    }
+  }
+}

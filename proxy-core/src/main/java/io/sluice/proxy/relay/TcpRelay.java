@@ -1,0 +1,162 @@
+package io.sluice.proxy.relay;
+
+import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.ConnectionHandler;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.AccessLog;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Steering;
+import io.sluice.proxy.target.Target;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Steers the TCP connections that one loop accepts: looks each up once, and opens its session or
+ * resets it. Called on its loop only.
+ */
+public final class TcpRelay implements ConnectionHandler {
+  private final Loop loop;
+  private final Steering steering;
+  private final AcceptGate gate;
+  private final Sockaddr local = new Sockaddr();
+  private final Sockaddr targetAddress = new Sockaddr();
+  private long halfClosedMillis;
+  private int sessions;
+
+  public TcpRelay(Loop loop, Steering steering, AcceptGate gate, long halfClosedMillis) {
+    this.loop = loop;
+    this.steering = steering;
+    this.gate = gate;
+    this.halfClosedMillis = halfClosedMillis;
+  }
+
+  /** Sets for how long a half-closed session may stand still. */
+  public void halfClosedMillis(long millis) {
+    halfClosedMillis = millis;
+  }
+
+  long halfClosedMillis() {
+    return halfClosedMillis;
+  }
+
+  /** How many sessions there are on this loop. */
+  public int sessions() {
+    return sessions;
+  }
+
+  Loop loop() {
+    return loop;
+  }
+
+  AcceptGate gate() {
+    return gate;
+  }
+
+  Counters counters() {
+    return steering.counters();
+  }
+
+  /** Where a session writes the address that it connects to. */
+  Sockaddr targetAddress() {
+    return targetAddress;
+  }
+
+  @Override
+  public void accepted(int fd, Sockaddr client, CaptureSocket via) {
+    LookupContext context = describe(fd, client, via);
+    if (via.isWildcard()
+        && !via.captures(context.family(), context.localHigh(), context.localLow())) {
+      steering.refuse(DropReason.NOT_CAPTURED);
+      reset(fd, null);
+      return;
+    }
+    Target target = steering.steer();
+    if (target == null) {
+      reset(fd, null);
+      return;
+    }
+    if (!target.destination().tryOpen()) {
+      steering.refuse(DropReason.DESTINATION_LIMIT);
+      reset(fd, target);
+      return;
+    }
+    sessions++;
+    new TcpSession(this, context, fd, target).connect();
+  }
+
+  private LookupContext describe(int fd, Sockaddr client, CaptureSocket via) {
+    LookupContext context = steering.context();
+    if (!via.isWildcard()) {
+      local.set(via.address(), via.port());
+    } else if (loop.syscalls().localAddress(fd, local) < 0) {
+      local.set(via.address(), via.port()); // a socket that broke already: it will be refused
+    }
+    return client.isIpv4()
+        ? context.ipv4(Protocol.TCP, client.ipv4(), client.port(), local.ipv4(), local.port(), 0)
+        : context.ipv6(
+            Protocol.TCP,
+            client.high(),
+            client.low(),
+            client.port(),
+            local.high(),
+            local.low(),
+            local.port(),
+            0);
+  }
+
+  /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */
+  private void reset(int fd, @Nullable Target target) {
+    int _ = loop.syscalls().setResetOnClose(fd);
+    int _ = loop.syscalls().close(fd);
+    gate.leave();
+    if (AccessLog.isOn()) {
+      LookupContext context = steering.context();
+      AccessLog.ended(
+          Protocol.TCP,
+          context.remote(),
+          context.remotePort(),
+          context.local(),
+          context.localPort(),
+          target == null ? "-" : target.destination().label(),
+          "-",
+          steering.refusal().word(),
+          0,
+          0,
+          0);
+    }
+  }
+
+  /** Another target for a session whose target could not be reached; null if there is none. */
+  @Nullable Target another(TcpSession session, Target tried) {
+    var other =
+        tried
+            .destination()
+            .group()
+            .selectOther(session.describe(steering.context()), tried.socket());
+    return other == null ? null : Target.of(other);
+  }
+
+  /** Writes where the session is to connect; false if its target has no address. */
+  boolean resolve(TcpSession session, Target target) {
+    return target.address(session.describe(steering.context()), targetAddress);
+  }
+
+  /** A session is over. */
+  void ended() {
+    sessions--;
+    gate.leave();
+  }
+
+  /** Ends every session of this loop. */
+  public void shutdown() {
+    loop.forEachTimed(entry -> {
+      if (entry instanceof TcpSession session) {
+        session.shutdown();
+      }
+    });
+  }
+}

@@ -1,0 +1,489 @@
+package io.sluice.proxy.relay;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.channel.epoll.EpollIoOps;
+import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.metrics.AccessLog;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.target.Target;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A client's connection and the one that we made for it to a target. Called on its loop only.
+ *
+ * <pre>
+ *   CONNECTING ──▶ RELAYING ──────────────▶ CLOSED    both sent FIN, or a timeout
+ *       │             └────▶ RESETTING ──▶ CLOSED    one side broke: the other is reset, but
+ *       └───────────────────────────────▶ CLOSED    not before it has all that was sent to it
+ * </pre>
+ *
+ * <p>Readiness is edge-triggered and asked for once: a side is read until it is empty or the other
+ * side can't take more, and then not before that one can.
+ */
+final class TcpSession extends TimerWheel.Entry {
+  private static final int READABLE = EpollIoOps.EPOLLIN.value();
+  private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
+  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
+  private static final int ERROR = EpollIoOps.EPOLLERR.value();
+  private static final int BROKEN = ERROR | EPOLLHUP;
+  private static final int ENDING = BROKEN | EpollIoOps.EPOLLRDHUP.value();
+
+  /** How many buffers or pipes one side may fill before the loop sees to others. */
+  private static final int TURNS = 16;
+
+  /** A side that sends less at a time than this goes back from splicing to copying. */
+  private static final int BULK_BYTES = Loop.BUFFER_BYTES / 4;
+
+  private enum State {
+    CONNECTING,
+    RELAYING,
+    RESETTING,
+    CLOSED
+  }
+
+  private final TcpRelay relay;
+  private final Side client;
+  private final Family family;
+  private final long remoteHigh;
+  private final long remoteLow;
+  private final long localHigh;
+  private final long localLow;
+  private final char remotePort;
+  private final char localPort;
+  private final long startMillis;
+  private @Nullable Side upstream;
+  private Target target;
+  private State state = State.CONNECTING;
+  private @Nullable SessionEnd end;
+  private byte retries;
+  private long activeMillis;
+
+  TcpSession(TcpRelay relay, LookupContext context, int fd, Target target) {
+    this.relay = relay;
+    this.target = target;
+    this.client = new Side(this, fd);
+    this.family = context.family();
+    this.remoteHigh = context.remoteHigh();
+    this.remoteLow = context.remoteLow();
+    this.remotePort = (char) context.remotePort();
+    this.localHigh = context.localHigh();
+    this.localLow = context.localLow();
+    this.localPort = (char) context.localPort();
+    this.startMillis = Loop.nowMillis();
+    this.activeMillis = startMillis;
+    target.opened();
+  }
+
+  /** Describes this session's connection again. */
+  LookupContext describe(LookupContext context) {
+    return family == Family.IPV4
+        ? context.ipv4(Protocol.TCP, (int) remoteLow, remotePort, (int) localLow, localPort, 0)
+        : context.ipv6(
+            Protocol.TCP, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort, 0);
+  }
+
+  private Loop loop() {
+    return relay.loop();
+  }
+
+  private Syscalls syscalls() {
+    return relay.loop().syscalls();
+  }
+
+  private DestinationSpec spec() {
+    return target.destination().spec();
+  }
+
+  // ---- connecting
+
+  /** Connects to the target. */
+  void connect() {
+    activeMillis = Loop.nowMillis();
+    if (!relay.resolve(this, target)) {
+      connectFailed(DropReason.NO_TARGET);
+      return;
+    }
+    int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
+    if (fd < 0) {
+      relay.gate().pause(Linux.errnoName(-fd) + " at socket");
+      refuse(DropReason.NO_DESCRIPTORS);
+      return;
+    }
+    if (!target.isUnix()) {
+      int _ = syscalls().setOption(fd, Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
+    }
+    Side side = new Side(this, fd);
+    upstream = side;
+    int result = syscalls().connect(fd, relay.targetAddress());
+    if (result < 0 && result != -Linux.EINPROGRESS) {
+      connectFailed(reason(-result));
+    } else if (!side.register(loop())) {
+      refuse(DropReason.NO_DESCRIPTORS);
+    } else if (result == 0) {
+      connected();
+    } else {
+      loop().schedule(this);
+    }
+  }
+
+  private DropReason reason(int errno) {
+    return switch (errno) {
+      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
+      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
+      case Linux.EADDRNOTAVAIL -> {
+        relay.gate().pause("no source port is left for " + target);
+        yield DropReason.NO_SOURCE_PORT;
+      }
+      default -> DropReason.CONNECT_ERROR;
+    };
+  }
+
+  private void connectFailed(DropReason reason) {
+    closeUpstream();
+    target.failed(loop());
+    if (retries < spec().retries()) {
+      retries++;
+      Target other = relay.another(this, target);
+      if (other != null) {
+        target.closed();
+        target = other;
+        target.opened();
+        connect();
+        return;
+      }
+    }
+    refuse(reason);
+  }
+
+  private void connected() {
+    target.succeeded();
+    activeMillis = Loop.nowMillis();
+    relay.counters().connected(activeMillis - startMillis);
+    state = State.RELAYING;
+    loop().schedule(this);
+    if (!client.register(loop())) {
+      refuse(DropReason.NO_DESCRIPTORS);
+      return;
+    }
+    // Most clients have spoken by now. If this one has, epoll will not say so again.
+    pump(client);
+  }
+
+  /** Resets the client: no target could be reached. */
+  private void refuse(DropReason reason) {
+    relay.counters().drops(reason, Protocol.TCP).increment();
+    int _ = syscalls().setResetOnClose(client.number());
+    close(null, reason.word());
+  }
+
+  // ---- relaying
+
+  /** epoll reports something about a side. */
+  void ready(Side side, int events) {
+    switch (state) {
+      case CONNECTING -> {
+        if ((events & BROKEN) != 0) {
+          int errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
+          connectFailed(reason(errno));
+        } else if ((events & WRITABLE) != 0) {
+          connected();
+        }
+      }
+      case RELAYING -> {
+        activeMillis = Loop.nowMillis();
+        side.hungUp |= (events & ENDING) != 0;
+        if ((events & (WRITABLE | BROKEN)) != 0 && other(side).blocked) {
+          pump(other(side));
+        }
+        if (state == State.RELAYING && (events & (READABLE | ENDING)) != 0) {
+          pump(side);
+        }
+        if (state == State.RELAYING && (events & ERROR) != 0 && side.ended) {
+          broke(side); // a reset after its FIN
+        }
+      }
+      case RESETTING -> {
+        if ((events & BROKEN) != 0) {
+          finish();
+        }
+      }
+      case CLOSED -> {}
+    }
+  }
+
+  /** Goes on with a side that yielded. */
+  void resume(Side side) {
+    if (state == State.RELAYING) {
+      pump(side);
+    }
+  }
+
+  private Side other(Side side) {
+    return side == client ? upstream() : client;
+  }
+
+  private Side upstream() {
+    return requireNonNull(upstream);
+  }
+
+  /** Moves what a side has sent to the other, as far as it goes. */
+  private void pump(Side from) {
+    Side to = other(from);
+    if (from.isPending()) {
+      int result = from.flush(loop(), to);
+      if (result == -Linux.EAGAIN) {
+        from.blocked = true;
+        return;
+      }
+      if (result < 0) {
+        broke(to);
+        return;
+      }
+    }
+    from.blocked = false;
+    if (!from.ended) {
+      if (from.bulk) {
+        splice(from, to);
+      } else {
+        copy(from, to);
+      }
+    }
+    if (state == State.RELAYING) {
+      settle(from, to);
+    }
+  }
+
+  private void copy(Side from, Side to) {
+    long buffer = loop().buffer().address();
+    for (int turn = 0; turn < TURNS; turn++) {
+      long count = syscalls().receive(from.number(), buffer, Loop.BUFFER_BYTES);
+      if (!hasRead(from, count)) {
+        return;
+      }
+      int sent = 0;
+      while (sent < count) {
+        long more = syscalls().send(to.number(), buffer + sent, count - sent);
+        if (more == -Linux.EAGAIN) {
+          from.hold(loop(), sent, (int) count);
+          return;
+        }
+        if (more < 0) {
+          broke(to);
+          return;
+        }
+        sent += (int) more;
+      }
+      if (count == Loop.BUFFER_BYTES) {
+        from.bulk = true;
+        if (from.takePipe(loop())) {
+          splice(from, to);
+          return;
+        }
+      } else if (!from.hungUp) {
+        return; // a short read emptied it; more, or a FIN, will be a new edge
+      }
+    }
+    loop().execute(from);
+  }
+
+  private void splice(Side from, Side to) {
+    if (!from.takePipe(loop())) {
+      from.bulk = false;
+      copy(from, to);
+      return;
+    }
+    long moved = 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+      // The pipe is empty here, so EAGAIN means that the socket is.
+      long count = from.spliceIn(loop());
+      if (!hasRead(from, count)) {
+        from.bulk = moved >= BULK_BYTES;
+        from.releasePipe(loop());
+        return;
+      }
+      moved += count;
+      int result = from.flushPipe(loop(), to);
+      if (result == -Linux.EAGAIN) {
+        from.blocked = true;
+        return;
+      }
+      if (result < 0) {
+        broke(to);
+        return;
+      }
+    }
+    from.releasePipe(loop());
+    loop().execute(from);
+  }
+
+  /** Notes what a read came to; false if there is nothing to send on. */
+  private boolean hasRead(Side from, long count) {
+    if (count > 0) {
+      from.bytes += count;
+      Destination.Traffic traffic = target.destination().traffic();
+      (from == client ? traffic.bytesIn : traffic.bytesOut).add(count);
+      return true;
+    }
+    if (count == 0) {
+      from.ended = true;
+    } else if (count != -Linux.EAGAIN) {
+      from.ended = true;
+      from.broken = true;
+    }
+    return false;
+  }
+
+  /** Passes a side's end on, once all that it sent has gone. */
+  private void settle(Side from, Side to) {
+    if (!from.ended || from.isPending()) {
+      return;
+    }
+    if (from.broken) {
+      reset(from, to);
+    } else if (!from.endPassedOn) {
+      from.endPassedOn = true;
+      if (end == null) {
+        end = from == client ? SessionEnd.CLIENT_CLOSED : SessionEnd.TARGET_CLOSED;
+      }
+      if (to.endPassedOn) {
+        finish();
+      } else {
+        int _ = syscalls().shutdown(to.number(), Linux.SHUT_WR);
+        loop().schedule(this); // the deadline is nearer now
+      }
+    }
+  }
+
+  /** A side takes no more. What it had sent before still goes to the other, then the reset. */
+  private void broke(Side side) {
+    Side sender = other(side);
+    sender.discard(loop());
+    sender.ended = true;
+    sender.endPassedOn = true;
+    side.hungUp = true;
+    if (!side.broken) {
+      side.broken = true;
+      if (sender.broken) {
+        finish(); // both are gone
+      } else {
+        pump(side);
+      }
+    }
+  }
+
+  /** A side broke, and all that it had sent is on its way: the other gets a reset after it. */
+  private void reset(Side from, Side to) {
+    end = from == client ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
+    from.discard(loop());
+    to.discard(loop());
+    from.close();
+    state = State.RESETTING;
+    activeMillis = Loop.nowMillis();
+    resetWhenDelivered(to);
+  }
+
+  /** A reset would discard what the kernel has not yet delivered. */
+  private void resetWhenDelivered(Side to) {
+    boolean late = Loop.nowMillis() - activeMillis > relay.halfClosedMillis();
+    if (late || syscalls().unacknowledged(to.number()) <= 0) {
+      int _ = syscalls().setResetOnClose(to.number());
+      finish();
+    } else {
+      loop().schedule(this);
+    }
+  }
+
+  // ---- ending
+
+  @Override
+  protected long deadlineMillis() {
+    return switch (state) {
+      case CONNECTING -> activeMillis + spec().connectTimeout().toMillis();
+      case RELAYING -> {
+        long idle = spec().idleTimeout().toMillis();
+        yield activeMillis + (isHalfClosed() ? Math.min(idle, relay.halfClosedMillis()) : idle);
+      }
+      case RESETTING, CLOSED -> 0; // at the next tick
+    };
+  }
+
+  private boolean isHalfClosed() {
+    return client.endPassedOn || upstream().endPassedOn;
+  }
+
+  @Override
+  protected void expired() {
+    switch (state) {
+      case CONNECTING -> connectFailed(DropReason.CONNECT_TIMEOUT);
+      case RELAYING -> {
+        end = isHalfClosed() ? SessionEnd.HALF_CLOSED : SessionEnd.IDLE;
+        finish();
+      }
+      case RESETTING -> resetWhenDelivered(client.isOpen() ? client : upstream());
+      case CLOSED -> {}
+    }
+  }
+
+  /** Ends the session at once, because the daemon stops. */
+  void shutdown() {
+    if (state != State.CLOSED) {
+      end = SessionEnd.SHUTDOWN;
+      finish();
+    }
+  }
+
+  private void finish() {
+    SessionEnd why = end == null ? SessionEnd.SHUTDOWN : end;
+    close(why, why.word());
+  }
+
+  private void close(@Nullable SessionEnd why, String word) {
+    state = State.CLOSED;
+    loop().cancel(this);
+    long bytesOut = upstream == null ? 0 : upstream.bytes;
+    client.discard(loop());
+    client.close();
+    closeUpstream();
+    Destination destination = target.destination();
+    if (why != null) {
+      destination.traffic().ends(why).increment();
+    }
+    target.closed();
+    destination.close();
+    relay.ended();
+    if (AccessLog.isOn()) {
+      AccessLog.ended(
+          Protocol.TCP,
+          IpAddress.of(family, remoteHigh, remoteLow),
+          remotePort,
+          IpAddress.of(family, localHigh, localLow),
+          localPort,
+          destination.label(),
+          target.toString(),
+          word,
+          Loop.nowMillis() - startMillis,
+          client.bytes,
+          bytesOut);
+    }
+  }
+
+  private void closeUpstream() {
+    Side side = upstream;
+    if (side != null) {
+      side.discard(loop());
+      side.close();
+      upstream = null;
+    }
+  }
+}

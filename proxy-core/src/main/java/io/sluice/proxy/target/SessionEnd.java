@@ -1,0 +1,36 @@
+package io.sluice.proxy.target;
+
+/**
+ * Who ended a session that had been relayed, and why. The {@linkplain #word() word} is the metric
+ * label. What never got as far as being relayed is a {@link io.sluice.steering.DropReason} instead.
+ */
+public enum SessionEnd {
+  /** Both sides sent FIN, the client first. */
+  CLIENT_CLOSED("client_closed"),
+  /** Both sides sent FIN, the target first. */
+  TARGET_CLOSED("target_closed"),
+  /** The client sent RST, or the way to it broke. */
+  CLIENT_RESET("client_reset"),
+  /** The target sent RST, or the way to it broke. */
+  TARGET_RESET("target_reset"),
+  /** Nothing moved for the destination's {@code idleTimeout}. */
+  IDLE("idle"),
+  /** One side had sent FIN, and the other moved nothing for {@code limits.halfClosed}. */
+  HALF_CLOSED("half_closed"),
+  /** A flow that no target had answered made room for a new one. */
+  EVICTED("evicted"),
+  /** The target's host answered "port unreachable". */
+  UNREACHABLE("unreachable"),
+  /** The daemon stopped before the session had ended. */
+  SHUTDOWN("shutdown");
+
+  private final String word;
+
+  SessionEnd(String word) {
+    this.word = word;
+  }
+
+  public String word() {
+    return word;
+  }
+}

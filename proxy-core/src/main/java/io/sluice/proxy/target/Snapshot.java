@@ -1,0 +1,102 @@
+package io.sluice.proxy.target;
+
+import io.sluice.config.Config;
+import io.sluice.config.DestinationSpec;
+import io.sluice.config.ListenerSpec;
+import io.sluice.config.ProgramSpec;
+import io.sluice.steering.ListenerTable;
+import io.sluice.steering.Program;
+import io.sluice.steering.ProgramChain;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.SkLookup;
+import io.sluice.steering.Socket;
+import io.sluice.steering.binding.BindingTable;
+import io.sluice.steering.binding.BindingsProgram;
+import io.sluice.steering.binding.RulesProgram;
+import io.sluice.steering.map.SockMap;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that lookups of one generation need: programs, bindings, maps, listeners, destinations.
+ * Immutable; swapped whole by one volatile write. A lookup takes it once.
+ *
+ * @param generation counts up from 1 with each configuration that came into force
+ */
+public record Snapshot(
+    long generation,
+    Config config,
+    BindingTable bindings,
+    SkLookup engine,
+    List<Destination> destinations) {
+
+  private record Key(String label, Protocol protocol) {}
+
+  /**
+   * Makes the next snapshot.
+   *
+   * @param previous the one in force: destinations whose specification is the same live on
+   */
+  public static Snapshot of(Config config, @Nullable Snapshot previous, Resolver resolver) {
+    Map<Key, Destination> known = new LinkedHashMap<>();
+    if (previous != null) {
+      previous.destinations.forEach(it -> known.put(new Key(it.label(), it.protocol()), it));
+    }
+    Map<Key, Integer> slots = new LinkedHashMap<>();
+    List<Destination> destinations = new ArrayList<>();
+    for (DestinationSpec spec : config.destinations()) {
+      Key key = new Key(spec.label(), spec.protocol());
+      slots.put(key, destinations.size());
+      destinations.add(carriedOver(known.get(key), spec, resolver));
+    }
+    SockMap sockets = new SockMap(Math.max(1, destinations.size()));
+    for (int slot = 0; slot < destinations.size(); slot++) {
+      sockets.update(slot, destinations.get(slot).representative());
+    }
+    BindingTable bindings = BindingTable.of(config.bindings());
+    List<ProgramChain.Link> links = new ArrayList<>();
+    for (ProgramSpec spec : config.programs()) {
+      Program program =
+          switch (spec) {
+            case ProgramSpec.Bindings _ ->
+                BindingsProgram.of(bindings, sockets, (l, p) -> slot(slots, l, p));
+            case ProgramSpec.Rules rules ->
+                RulesProgram.of(rules.rules(), sockets, (l, p) -> slot(slots, l, p));
+          };
+      links.add(new ProgramChain.Link(spec.name(), program));
+    }
+    List<Socket> listening = new ArrayList<>();
+    for (ListenerSpec spec : config.listeners()) {
+      int slot = slot(slots, spec.destination(), spec.protocol());
+      Destination destination = destinations.get(slot);
+      Socket listener =
+          Socket.bound(spec.protocol(), spec.address(), spec.port())
+              .attachment(destination.targets().getFirst())
+              .build();
+      listener.group(destination.group());
+      listening.add(listener);
+    }
+    return new Snapshot(
+        previous == null ? 1 : previous.generation + 1,
+        config,
+        bindings,
+        new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
+        List.copyOf(destinations));
+  }
+
+  private static int slot(Map<Key, Integer> slots, String label, Protocol protocol) {
+    return Objects.requireNonNullElse(slots.get(new Key(label, protocol)), -1);
+  }
+
+  private static Destination carriedOver(
+      @Nullable Destination old, DestinationSpec spec, Resolver resolver) {
+    if (old == null) {
+      return new Destination(spec, new Destination.Traffic(), resolver);
+    }
+    return old.spec().equals(spec) ? old : new Destination(spec, old.traffic(), resolver);
+  }
+}

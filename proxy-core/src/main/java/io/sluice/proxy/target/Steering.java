@@ -1,0 +1,67 @@
+package io.sluice.proxy.target;
+
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Socket;
+import io.sluice.steering.Verdict;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks the engine, for one event loop: fill {@link #context}, call {@link #steer}. Counts the
+ * answer. Called on that loop only; allocates nothing.
+ */
+public final class Steering {
+  private final LookupContext context;
+  private final Counters counters;
+  private final Supplier<Snapshot> snapshots;
+  private DropReason refusal = DropReason.PROGRAM;
+
+  /**
+   * @param snapshots reads the snapshot in force: one volatile read
+   */
+  public Steering(Supplier<Snapshot> snapshots, Counters counters) {
+    this.snapshots = snapshots;
+    this.counters = counters;
+    this.context = new LookupContext(counters);
+  }
+
+  /** What {@link #steer} looks at. */
+  public LookupContext context() {
+    return context;
+  }
+
+  public Counters counters() {
+    return counters;
+  }
+
+  /** Where it goes; or null: then {@link #refusal} says why, and it has been counted. */
+  public @Nullable Target steer() {
+    Verdict verdict = snapshots.get().engine().lookup(context);
+    Socket socket =
+        switch (verdict) {
+          case Verdict.Assign assign -> assign.socket();
+          case Verdict.Pass pass -> pass.listener();
+          case Verdict.Drop _ -> null;
+        };
+    if (socket == null) {
+      refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
+      return null;
+    }
+    Target target = Target.of(socket);
+    target.destination().traffic().lookups(context.family()).increment();
+    return target;
+  }
+
+  /** Counts a refusal of what the context describes. */
+  public void refuse(DropReason reason) {
+    refusal = reason;
+    counters.drops(reason, context.protocol()).increment();
+  }
+
+  /** Why the last one was refused. */
+  public DropReason refusal() {
+    return refusal;
+  }
+}

@@ -1,0 +1,150 @@
+package io.sluice.proxy.target;
+
+import io.sluice.config.TargetAddress;
+import io.sluice.config.TargetSpec;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Socket;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One live endpoint of a destination, and the engine's socket that stands for it.
+ *
+ * <p>A target that fails {@value #FALL} times in a row is passed over for {@value #DOWN_SECONDS}
+ * seconds, and then tried again. Shared by all event loops.
+ */
+public final class Target {
+  /** How many failures in a row take it out. */
+  static final int FALL = 3;
+
+  /** For how long it is passed over then. */
+  static final int DOWN_SECONDS = 5;
+
+  private final Destination destination;
+  private final TargetSpec spec;
+  private final Socket socket;
+  private final Resolver.@Nullable Name name;
+  private final AtomicInteger active = new AtomicInteger();
+  private final AtomicInteger failures = new AtomicInteger();
+  private volatile boolean up = true;
+
+  Target(Destination destination, TargetSpec spec, Resolver resolver) {
+    this.destination = destination;
+    this.spec = spec;
+    this.name =
+        spec.address() instanceof TargetAddress.Host host ? resolver.name(host.name()) : null;
+    this.socket =
+        Socket.bound(destination.protocol(), IpAddress.ANY_IPV6, 0).attachment(this).build();
+  }
+
+  /** The target that a socket of a snapshot stands for. */
+  public static Target of(Socket socket) {
+    return (Target) Objects.requireNonNull(socket.attachment());
+  }
+
+  public Destination destination() {
+    return destination;
+  }
+
+  public TargetSpec spec() {
+    return spec;
+  }
+
+  public Socket socket() {
+    return socket;
+  }
+
+  /** Sessions that it has now. */
+  public int active() {
+    return active.get();
+  }
+
+  /** Counts a session in. */
+  public void opened() {
+    active.incrementAndGet();
+  }
+
+  /** Counts a session out. */
+  public void closed() {
+    active.decrementAndGet();
+  }
+
+  /** False while it is passed over. */
+  public boolean isUp() {
+    return up;
+  }
+
+  /**
+   * Writes where to connect.
+   *
+   * @param context the lookup, for targets that keep the address that the client used
+   * @return false if the name has no address (yet)
+   */
+  public boolean address(LookupContext context, Sockaddr out) {
+    switch (spec.address()) {
+      case TargetAddress.Ip ip -> out.set(ip.address(), ip.port());
+      case TargetAddress.Unix unix -> out.setUnix(unix.path());
+      case TargetAddress.Original original ->
+          out.set(
+              context.family(),
+              context.localHigh(),
+              context.localLow(),
+              original.port() == 0 ? context.localPort() : original.port());
+      case TargetAddress.Host host -> {
+        IpAddress resolved = name == null ? null : name.address();
+        if (resolved == null) {
+          return false;
+        }
+        out.set(resolved, host.port());
+      }
+    }
+    return true;
+  }
+
+  /** A connection was made, or a datagram answered. */
+  public void succeeded() {
+    if (failures.get() != 0) {
+      failures.set(0);
+    }
+  }
+
+  /** A connection failed, or a datagram came back as unreachable. */
+  public void failed(Loop loop) {
+    if (name != null) {
+      name.failed();
+    }
+    if (failures.incrementAndGet() == FALL) {
+      up(false);
+      var _ =
+          loop.events()
+              .schedule(
+                  () -> {
+                    failures.set(0);
+                    up(true);
+                  },
+                  DOWN_SECONDS,
+                  TimeUnit.SECONDS);
+    }
+  }
+
+  private void up(boolean up) {
+    this.up = up;
+    destination.group().available(socket, up);
+  }
+
+  /** Whether it can be reached without the network: a Unix socket. */
+  public boolean isUnix() {
+    return spec.address() instanceof TargetAddress.Unix;
+  }
+
+  /** As the configuration writes it. */
+  @Override
+  public String toString() {
+    return spec.address().toString();
+  }
+}

@@ -10,11 +10,13 @@ import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
+import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import io.sluice.steering.binding.BindingsProgram;
 import io.sluice.steering.binding.RulesProgram;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,9 +34,11 @@ public record Snapshot(
     Config config,
     BindingTable bindings,
     SkLookup engine,
-    List<Destination> destinations) {
+    List<Destination> destinations,
+    Map<Key, Integer> bindingCounts) {
 
-  private record Key(String label, Protocol protocol) {}
+  /** What names a destination: a label stands for one of each protocol. */
+  public record Key(String label, Protocol protocol) {}
 
   /**
    * Makes the next snapshot.
@@ -58,6 +62,10 @@ public record Snapshot(
       sockets.update(slot, destinations.get(slot).representative());
     }
     BindingTable bindings = BindingTable.of(config.bindings());
+    Map<Key, Integer> bindingCounts = new HashMap<>();
+    for (Binding binding : config.bindings()) {
+      bindingCounts.merge(new Key(binding.label(), binding.protocol()), 1, Integer::sum);
+    }
     List<ProgramChain.Link> links = new ArrayList<>();
     for (ProgramSpec spec : config.programs()) {
       Program program =
@@ -85,7 +93,16 @@ public record Snapshot(
         config,
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
-        List.copyOf(destinations));
+        List.copyOf(destinations),
+        bindingCounts);
+  }
+
+  /** How many bindings lead to a destination. */
+  public long bindingsOf(Destination destination) {
+    return config.bindings().stream()
+        .filter(
+            it -> it.protocol() == destination.protocol() && it.label().equals(destination.label()))
+        .count();
   }
 
   private static int slot(Map<Key, Integer> slots, String label, Protocol protocol) {

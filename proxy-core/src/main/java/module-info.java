@@ -21,4 +21,7 @@ module io.sluice.proxy {
   requires org.slf4j;
 
   exports io.sluice.proxy.linux;
+
+  opens io.sluice.proxy.cli to
+      info.picocli;
 }

@@ -7,6 +7,7 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -228,19 +229,25 @@ public final class Captures {
     bound.clear();
   }
 
-  /** The socket address by which this local address and port would come in; null if by none. */
-  public static @Nullable String entry(
+  /** By which capture, and which of its sockets, traffic comes in. */
+  public record Entry(String capture, String method, String socket) {}
+
+  /** How traffic to this local address and port comes in; null if nothing captures it. */
+  public static @Nullable Entry entry(
       List<CaptureSpec> captures, Protocol protocol, IpAddress local, int port) {
-    return CapturePlan.of(captures).entrySet().stream()
-        .filter(it ->
-            it.getKey().protocol() == protocol
-                && it.getKey().port() == port
-                && it.getValue().prefixes().stream().anyMatch(p -> p.contains(local)))
-        .map(it ->
-            it.getValue().capture().name()
-                + "  bind "
-                + IpAddress.withPort(it.getKey().address(), port))
-        .findFirst()
-        .orElse(null);
+    Entry found = null;
+    for (CaptureSpec capture : captures) {
+      if (!capture.protocols().contains(protocol)
+          || capture.ports().stream().noneMatch(it -> it.contains(port))) {
+        continue;
+      }
+      for (IpPrefix prefix : capture.addresses()) {
+        if (prefix.contains(local) && (found == null || prefix.isSingle())) {
+          String socket = IpAddress.withPort(CapturePlan.bound(prefix), port);
+          found = new Entry(capture.name(), capture.method().word(), socket);
+        }
+      }
+    }
+    return found;
   }
 }

@@ -1,0 +1,5 @@
+/** UDP. */
+@NullMarked
+package io.sluice.proxy.flow;
+
+import org.jspecify.annotations.NullMarked;

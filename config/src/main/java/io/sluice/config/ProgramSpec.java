@@ -1,0 +1,19 @@
+package io.sluice.config;
+
+import io.sluice.steering.binding.Rule;
+import java.util.List;
+
+/** A program to attach. */
+public sealed interface ProgramSpec {
+  String name();
+
+  /** The built-in program that asks the bindings. */
+  record Bindings(String name) implements ProgramSpec {}
+
+  /** The built-in program that goes through rules: the first match decides, none is a pass. */
+  record Rules(String name, List<Rule> rules) implements ProgramSpec {
+    public Rules {
+      rules = List.copyOf(rules);
+    }
+  }
+}

@@ -29,7 +29,7 @@ final class CaptureChecks {
 
   private record Entry(IpPrefix prefix, Capture capture) {}
 
-  private CaptureChecks(Collection<Capture> captures) {
+  CaptureChecks(Collection<Capture> captures) {
     for (Capture capture : captures) {
       for (IpPrefix prefix : capture.addresses()) {
         entries
@@ -70,7 +70,7 @@ final class CaptureChecks {
   }
 
   /** Whether a capture has some of the traffic. */
-  private boolean overlaps(Protocol protocol, IpPrefix prefix, int port) {
+  boolean overlaps(Protocol protocol, IpPrefix prefix, int port) {
     for (int length : lengths) {
       if (length < prefix.length()) {
         IpAddress shortened = IpPrefix.containing(prefix.address(), length).address();

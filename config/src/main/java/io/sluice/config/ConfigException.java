@@ -1,9 +1,10 @@
 package io.sluice.config;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
-/** A file that can't be used. Its message has one line for each problem. */
+/** A file that can't be used. */
 public final class ConfigException extends Exception {
   private static final long serialVersionUID = 1;
 
@@ -17,5 +18,11 @@ public final class ConfigException extends Exception {
   /** The errors, at least one, and the warnings; in the file's order. */
   public List<Problem> problems() {
     return problems;
+  }
+
+  /** One line for each problem. */
+  @Override
+  public String getMessage() {
+    return Objects.requireNonNull(super.getMessage());
   }
 }

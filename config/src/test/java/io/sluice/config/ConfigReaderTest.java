@@ -114,7 +114,7 @@ class ConfigReaderTest {
                     new Expectation(
                         Lookup.parse("tcp 203.0.113.9:5000 127.0.1.7:8080"),
                         new Outcome.Assign("web"),
-                        30)),
+                        29)),
                 2,
                 Limits.DEFAULTS,
                 new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/sluice/admin.sock"))));

@@ -2,9 +2,11 @@ package io.sluice.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,8 +22,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Files that aren't configurations, and files that mean harm: one clear line, and soon. */
-@Timeout(60)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostileInputTest {
+  /** Several times what a busy machine needs. */
+  private static final Duration LONGEST = Duration.ofSeconds(15);
+
   @TempDir private Path directory;
 
   @Test
@@ -39,9 +45,17 @@ class HostileInputTest {
   void aPathThroughAFileIsOneLine() throws IOException {
     Path file = write("version: 1\n");
 
-    assertThat(messageOf(file.resolve("x.yaml")))
-        .startsWith(file + "/x.yaml: can't be read: ")
-        .endsWith("Not a directory");
+    assertThat(messageOf(file.resolve("x.yaml"))).isEqualTo(file + "/x.yaml: no such file");
+  }
+
+  @Test
+  void anUnreadableFileIsOneLine() throws IOException {
+    Path file = write("version: 1\n");
+    Files.setPosixFilePermissions(file, Set.of());
+    assumeFalse(Files.isReadable(file), "root reads everything");
+
+    assertThat(messageOf(file))
+        .isEqualTo(file + ": not readable by this user; check its mode and owner");
   }
 
   @Test
@@ -153,7 +167,7 @@ class HostileInputTest {
         new Large("block lists", "- ".repeat(1 << 20), "nest deeper than 32"),
         new Large(
             "many values",
-            "version: 1\nbindings: [" + "a,".repeat(7 << 20) + "]",
+            "version: 1\nbindings: [" + "a,".repeat(4 << 20) + "]",
             "3000000 values"),
         new Large(
             "many wrong items",
@@ -178,7 +192,7 @@ class HostileInputTest {
 
     assertThat(problems).anySatisfy(p -> assertThat(p.toString()).contains(large.message));
     assertThat(problems).allSatisfy(p -> assertThat(p.toString()).hasSizeLessThan(2000));
-    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(LONGEST);
   }
 
   @Test
@@ -195,7 +209,7 @@ class HostileInputTest {
 
     Loaded loaded = ConfigReader.load("f", text.toString(), Map.of());
 
-    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(LONGEST);
     assertThat(loaded.config().bindings()).hasSize(100_000);
     assertThat(loaded.warnings()).isEmpty();
   }
@@ -293,7 +307,7 @@ class HostileInputTest {
     try {
       return Files.readString(file);
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 

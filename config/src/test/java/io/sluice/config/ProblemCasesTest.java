@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ProblemCasesTest {
   private static final Map<String, String> ENVIRONMENT = Map.of("MANY", "many");
 
-  private record Case(String name, String yaml, List<String> expected) {
+  record Case(String name, String yaml, List<String> expected) {
     @Override
     public String toString() {
       return name;

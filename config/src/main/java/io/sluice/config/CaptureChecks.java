@@ -27,10 +27,10 @@ final class CaptureChecks {
   private final NavigableMap<IpAddress, List<Entry>> entries = new TreeMap<>();
   private final SortedSet<Integer> lengths = new TreeSet<>();
 
-  private record Entry(IpPrefix prefix, Capture capture) {}
+  private record Entry(IpPrefix prefix, CaptureSpec capture) {}
 
-  CaptureChecks(Collection<Capture> captures) {
-    for (Capture capture : captures) {
+  CaptureChecks(Collection<CaptureSpec> captures) {
+    for (CaptureSpec capture : captures) {
       for (IpPrefix prefix : capture.addresses()) {
         entries
             .computeIfAbsent(prefix.address(), _ -> new ArrayList<>())
@@ -42,7 +42,7 @@ final class CaptureChecks {
 
   /** Warns of each binding and listener that lies outside all captures. */
   static void check(
-      Collection<Capture> captures,
+      Collection<CaptureSpec> captures,
       List<Located<Binding>> bindings,
       List<Located<ListenerSpec>> listeners) {
     CaptureChecks checks = new CaptureChecks(captures);
@@ -92,7 +92,7 @@ final class CaptureChecks {
     return false;
   }
 
-  private static boolean matches(Capture capture, Protocol protocol, int port) {
+  private static boolean matches(CaptureSpec capture, Protocol protocol, int port) {
     if (!capture.protocols().contains(protocol)) {
       return false;
     }

@@ -20,8 +20,8 @@ final class CaptureSection {
 
   private CaptureSection() {}
 
-  static List<Located<Capture>> read(Value section) {
-    List<Located<Capture>> captures = new ArrayList<>();
+  static List<Located<CaptureSpec>> read(Value section) {
+    List<Located<CaptureSpec>> captures = new ArrayList<>();
     Map<String, Value> names = new HashMap<>();
     for (Value item : section.items()) {
       Fields fields = Fields.of(item, KEYS);
@@ -45,12 +45,12 @@ final class CaptureSection {
         fields.required("ports", "[80, \"9000-9099\"]", value -> all(value, PortRange::parse));
     Capture.Method method =
         fields.optional(
-            "method", Capture.Method.BIND, value -> value.parse(CaptureSection::method));
+            "method", CaptureSpec.Method.BIND, value -> value.parse(CaptureSection::method));
     boolean strict = fields.optional("strict", false, Value::flag);
     if (name == null || addresses == null || ports == null) {
       return null;
     }
-    return new Capture(name, EnumSet.copyOf(protocols), addresses, ports, method, strict);
+    return new CaptureSpec(name, EnumSet.copyOf(protocols), addresses, ports, method, strict);
   }
 
   /** A name that no earlier item of the section has; null after a problem. */
@@ -85,9 +85,9 @@ final class CaptureSection {
   }
 
   private static Capture.Method method(String text) {
-    for (Capture.Method method : Capture.Method.values()) {
+    for (CaptureSpec.Method method : CaptureSpec.Method.values()) {
       if (method.word().equals(text)) {
-        if (method != Capture.Method.BIND) {
+        if (method != CaptureSpec.Method.BIND) {
           throw new IllegalArgumentException(
               "method " + text + " is not available in this version; use bind");
         }

@@ -13,10 +13,10 @@ import java.util.List;
  * @param loops event loops; 0 is one per core
  */
 public record Config(
-    List<Capture> captures,
+    List<CaptureSpec> captures,
     boolean capturesDerived,
     List<Binding> bindings,
-    List<Destination> destinations,
+    List<DestinationSpec> destinations,
     List<ProgramSpec> programs,
     List<ListenerSpec> listeners,
     List<Expectation> expectations,

@@ -101,13 +101,14 @@ public final class ConfigReader {
     fields.required("version", "1", ConfigReader::version);
     Labels labels = labels(fields);
     int errorsBeforeCapture = problems.errors();
-    List<Located<Capture>> captures = fields.optional("capture", List.of(), CaptureSection::read);
+    List<Located<CaptureSpec>> captures =
+        fields.optional("capture", List.of(), CaptureSection::read);
     boolean capturesRead = problems.errors() == errorsBeforeCapture;
     boolean derived = !fields.has("capture") && !fields.isExcused("capture");
     List<Located<Binding>> bindings =
         fields.optional(
             "bindings", List.of(), value -> BindingSection.read(value, labels, derived));
-    List<Destination> destinations =
+    List<DestinationSpec> destinations =
         fields.optional("destinations", List.of(), value -> DestinationSection.read(value, labels));
     int errorsBeforePrograms = problems.errors();
     List<ProgramSpec> programs =
@@ -131,7 +132,7 @@ public final class ConfigReader {
       programSection.warning(
           "the bindings are never asked; add {name: bindings, builtin: bindings}");
     }
-    List<Capture> effective =
+    List<CaptureSpec> effective =
         derived
             ? DerivedCaptures.of(bindings, listeners)
             : captures.stream().map(Located::value).toList();

@@ -36,7 +36,8 @@ final class DerivedCaptures {
 
   private DerivedCaptures() {}
 
-  static List<Capture> of(List<Located<Binding>> bindings, List<Located<ListenerSpec>> listeners) {
+  static List<CaptureSpec> of(
+      List<Located<Binding>> bindings, List<Located<ListenerSpec>> listeners) {
     DerivedCaptures derived = new DerivedCaptures();
     for (Located<Binding> binding : bindings) {
       derived.add(binding.value().protocol(), binding.value().prefix(), binding.value().port());
@@ -64,7 +65,7 @@ final class DerivedCaptures {
     ports.computeIfAbsent(new Key(protocol, prefix), _ -> new TreeSet<>()).add(port);
   }
 
-  private List<Capture> captures() {
+  private List<CaptureSpec> captures() {
     Map<ProtocolPorts, Set<IpPrefix>> addresses = new LinkedHashMap<>();
     ports.forEach((key, set) ->
         addresses
@@ -76,10 +77,10 @@ final class DerivedCaptures {
         products
             .computeIfAbsent(new Product(prefixes, key.ports), _ -> EnumSet.noneOf(Protocol.class))
             .add(key.protocol));
-    List<Capture> captures = new ArrayList<>();
+    List<CaptureSpec> captures = new ArrayList<>();
     products.forEach((product, protocols) ->
         captures.add(
-            new Capture(
+            new CaptureSpec(
                 products.size() == 1 ? NAME : NAME + "-" + (captures.size() + 1),
                 protocols,
                 List.copyOf(product.addresses),

@@ -33,8 +33,8 @@ final class DestinationSection {
 
   private DestinationSection() {}
 
-  static List<Destination> read(Value section, Labels labels) {
-    List<Destination> destinations = new ArrayList<>();
+  static List<DestinationSpec> read(Value section, Labels labels) {
+    List<DestinationSpec> destinations = new ArrayList<>();
     for (Value item : section.items()) {
       Fields fields = Fields.of(item, KEYS);
       if (fields == null) {
@@ -72,7 +72,7 @@ final class DestinationSection {
     if (label == null || protocol == null || targets == null) {
       return null;
     }
-    return new Destination(
+    return new DestinationSpec(
         label, protocol, targets, select, connectTimeout, idleTimeout, retries, maxConnections);
   }
 
@@ -126,7 +126,7 @@ final class DestinationSection {
   }
 
   private static Destination.Select parseSelect(String text) {
-    for (Destination.Select select : Destination.Select.values()) {
+    for (DestinationSpec.Select select : DestinationSpec.Select.values()) {
       if (select.word().equals(text)) {
         return select;
       }

@@ -21,7 +21,7 @@ class CaptureChecksTest {
     int asked = 0;
     for (long seed = 0; seed < 2_000; seed++) {
       Random random = new Random(seed);
-      List<Capture> captures = new ArrayList<>();
+      List<CaptureSpec> captures = new ArrayList<>();
       for (int i = random.nextInt(5); i >= 0; i--) {
         captures.add(capture(random));
       }
@@ -42,19 +42,19 @@ class CaptureChecksTest {
     assertThat(reached).isBetween(asked / 10, asked * 9 / 10);
   }
 
-  private static boolean scan(Capture capture, Protocol protocol, IpPrefix prefix, int port) {
+  private static boolean scan(CaptureSpec capture, Protocol protocol, IpPrefix prefix, int port) {
     return capture.protocols().contains(protocol)
         && capture.addresses().stream().anyMatch(a -> a.contains(prefix) || prefix.contains(a))
         && capture.ports().stream().anyMatch(p -> port == Binding.ANY_PORT || p.contains(port));
   }
 
-  private static Capture capture(Random random) {
+  private static CaptureSpec capture(Random random) {
     List<IpPrefix> addresses = new ArrayList<>();
     for (int i = random.nextInt(4); i >= 0; i--) {
       addresses.add(prefix(random));
     }
     int first = 1 + random.nextInt(8);
-    return new Capture(
+    return new CaptureSpec(
         "c",
         random.nextBoolean() ? EnumSet.allOf(Protocol.class) : EnumSet.of(Protocol.UDP),
         addresses,

@@ -66,7 +66,7 @@ class ConfigReaderTest {
         .isEqualTo(
             new Config(
                 List.of(
-                    new Capture(
+                    new CaptureSpec(
                         "edge",
                         Set.of(Protocol.TCP, Protocol.UDP),
                         List.of(IpPrefix.parse("127.0.0.0/8")),
@@ -128,9 +128,9 @@ class ConfigReaderTest {
     return new TargetSpec(TargetAddress.parse(address), weight);
   }
 
-  private static Destination destination(
+  private static DestinationSpec destination(
       String label, Protocol protocol, String idleTimeout, TargetSpec... targets) {
-    return new Destination(
+    return new DestinationSpec(
         label,
         protocol,
         List.of(targets),
@@ -178,7 +178,7 @@ class ConfigReaderTest {
 
     assertThat(config.destinations())
         .containsExactly(
-            new Destination(
+            new DestinationSpec(
                 "web",
                 Protocol.TCP,
                 List.of(
@@ -307,7 +307,7 @@ class ConfigReaderTest {
 
     assertThat(config.captures())
         .containsExactly(
-            new Capture(
+            new CaptureSpec(
                 "a",
                 Set.of(Protocol.UDP),
                 List.of(IpPrefix.parse("::1/128")),
@@ -345,7 +345,7 @@ class ConfigReaderTest {
             "derived-4 [TCP] [127.0.4.1/32] [25]");
   }
 
-  private static String text(Capture capture) {
+  private static String text(CaptureSpec capture) {
     return capture.name()
         + " "
         + capture.protocols()

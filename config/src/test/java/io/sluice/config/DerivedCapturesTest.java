@@ -29,7 +29,7 @@ class DerivedCapturesTest {
       Config config = ConfigReader.read("f", yaml(wanted), Map.of());
 
       List<String> captured = new ArrayList<>();
-      for (Capture capture : config.captures()) {
+      for (CaptureSpec capture : config.captures()) {
         for (Protocol protocol : capture.protocols()) {
           for (IpPrefix prefix : capture.addresses()) {
             for (PortRange ports : capture.ports()) {

@@ -74,11 +74,10 @@ public final class Commands {
   /** Runs a command line; the answer is the exit code. */
   public static int run(String... arguments) {
     CommandLine line = new CommandLine(new Commands());
-    line.setExecutionExceptionHandler(
-        (failure, command, _) -> {
-          command.getErr().println("sluice: " + failure.getMessage());
-          return FAILED;
-        });
+    line.setExecutionExceptionHandler((failure, command, _) -> {
+      command.getErr().println("sluice: " + failure.getMessage());
+      return FAILED;
+    });
     line.setUsageHelpAutoWidth(true);
     if (arguments.length == 0) {
       line.usage(line.getErr());

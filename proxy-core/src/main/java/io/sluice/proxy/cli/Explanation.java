@@ -83,7 +83,8 @@ record Explanation(
               null,
               null,
               drop.reason().word());
-      case Verdict.Assign assign -> found(lookup, snapshot, capture, steps, "assign", assign.socket());
+      case Verdict.Assign assign ->
+          found(lookup, snapshot, capture, steps, "assign", assign.socket());
       case Verdict.Pass pass -> found(lookup, snapshot, capture, steps, "pass", pass.listener());
     };
   }

@@ -26,7 +26,7 @@ final class CaptureSection {
     for (Value item : section.items()) {
       Fields fields = Fields.of(item, KEYS);
       if (fields != null) {
-        Capture capture = capture(fields, names);
+        CaptureSpec capture = capture(fields, names);
         if (capture != null) {
           captures.add(new Located<>(capture, item));
         }
@@ -35,7 +35,7 @@ final class CaptureSection {
     return captures;
   }
 
-  private static @Nullable Capture capture(Fields fields, Map<String, Value> names) {
+  private static @Nullable CaptureSpec capture(Fields fields, Map<String, Value> names) {
     String name = fields.required("name", "edge", value -> uniqueName(value, names));
     List<Protocol> protocols =
         fields.optional("protocols", List.copyOf(BOTH), value -> all(value, Words::protocol));
@@ -43,7 +43,7 @@ final class CaptureSection {
         fields.required("addresses", "[192.0.2.0/24]", value -> all(value, Words::prefix));
     List<PortRange> ports =
         fields.required("ports", "[80, \"9000-9099\"]", value -> all(value, PortRange::parse));
-    Capture.Method method =
+    CaptureSpec.Method method =
         fields.optional(
             "method", CaptureSpec.Method.BIND, value -> value.parse(CaptureSection::method));
     boolean strict = fields.optional("strict", false, Value::flag);
@@ -84,7 +84,7 @@ final class CaptureSection {
     return all.isEmpty() || all.size() < items.size() ? null : all.stream().distinct().toList();
   }
 
-  private static Capture.Method method(String text) {
+  private static CaptureSpec.Method method(String text) {
     for (CaptureSpec.Method method : CaptureSpec.Method.values()) {
       if (method.word().equals(text)) {
         if (method != CaptureSpec.Method.BIND) {

@@ -85,7 +85,7 @@ final class DerivedCaptures {
                 protocols,
                 List.copyOf(product.addresses),
                 product.ports,
-                Capture.Method.BIND,
+                CaptureSpec.Method.BIND,
                 false)));
     return captures;
   }

@@ -41,7 +41,7 @@ final class DestinationSection {
         labels.declare(null, null, item);
         continue;
       }
-      Destination destination = destination(fields, labels);
+      DestinationSpec destination = destination(fields, labels);
       if (destination != null) {
         destinations.add(destination);
       }
@@ -49,16 +49,16 @@ final class DestinationSection {
     return destinations;
   }
 
-  private static @Nullable Destination destination(Fields fields, Labels labels) {
+  private static @Nullable DestinationSpec destination(Fields fields, Labels labels) {
     String label = fields.required("label", "web", value -> value.parse(Labels::parse));
     Protocol protocol = fields.required("protocol", "tcp", value -> value.parse(Words::protocol));
     labels.declare(label, protocol, fields.map());
     List<TargetSpec> targets =
         fields.required("targets", "[\"127.0.0.1:8081\"]", value -> targets(value, protocol));
-    Destination.Select select =
+    DestinationSpec.Select select =
         fields.optional(
             "select",
-            Destination.Select.HASH,
+            DestinationSpec.Select.HASH,
             value -> value.parse(DestinationSection::parseSelect));
     Duration connectTimeout = fields.optional("connectTimeout", CONNECT_TIMEOUT, Value::duration);
     Duration idleTimeout =
@@ -125,7 +125,7 @@ final class DestinationSection {
     return address;
   }
 
-  private static Destination.Select parseSelect(String text) {
+  private static DestinationSpec.Select parseSelect(String text) {
     for (DestinationSpec.Select select : DestinationSpec.Select.values()) {
       if (select.word().equals(text)) {
         return select;

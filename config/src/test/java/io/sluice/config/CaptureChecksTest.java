@@ -59,7 +59,7 @@ class CaptureChecksTest {
         random.nextBoolean() ? EnumSet.allOf(Protocol.class) : EnumSet.of(Protocol.UDP),
         addresses,
         List.of(new PortRange(first, first + random.nextInt(4))),
-        Capture.Method.BIND,
+        CaptureSpec.Method.BIND,
         false);
   }
 

@@ -71,7 +71,7 @@ class ConfigReaderTest {
                         Set.of(Protocol.TCP, Protocol.UDP),
                         List.of(IpPrefix.parse("127.0.0.0/8")),
                         List.of(new PortRange(8080, 8080), new PortRange(9000, 9099)),
-                        Capture.Method.BIND,
+                        CaptureSpec.Method.BIND,
                         false)),
                 false,
                 List.of(
@@ -134,7 +134,7 @@ class ConfigReaderTest {
         label,
         protocol,
         List.of(targets),
-        Destination.Select.HASH,
+        DestinationSpec.Select.HASH,
         Duration.ofSeconds(5),
         Duration.parse("PT" + idleTimeout),
         2,
@@ -183,7 +183,7 @@ class ConfigReaderTest {
                 Protocol.TCP,
                 List.of(
                     target("[::1]:80", 1), target("web.internal:8080", 1), target("original", 1)),
-                Destination.Select.ROUND_ROBIN,
+                DestinationSpec.Select.ROUND_ROBIN,
                 Duration.ofMillis(250),
                 Duration.ofDays(1),
                 0,
@@ -312,7 +312,7 @@ class ConfigReaderTest {
                 Set.of(Protocol.UDP),
                 List.of(IpPrefix.parse("::1/128")),
                 List.of(PortRange.ANY),
-                Capture.Method.BIND,
+                CaptureSpec.Method.BIND,
                 true));
     assertThat(config.capturesDerived()).isFalse();
   }

@@ -4,6 +4,7 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.ListenerSpec;
 import io.sluice.config.ProgramSpec;
+import io.sluice.steering.Errno;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
@@ -59,7 +60,10 @@ public record Snapshot(
     }
     SockMap sockets = new SockMap(Math.max(1, destinations.size()));
     for (int slot = 0; slot < destinations.size(); slot++) {
-      sockets.update(slot, destinations.get(slot).representative());
+      int result = sockets.update(slot, destinations.get(slot).representative());
+      if (result < 0) {
+        throw new IllegalStateException(destinations.get(slot) + ": " + Errno.ofResult(result));
+      }
     }
     BindingTable bindings = BindingTable.of(config.bindings());
     Map<Key, Integer> bindingCounts = new HashMap<>();

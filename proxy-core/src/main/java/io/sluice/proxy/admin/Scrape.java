@@ -195,6 +195,10 @@ public final class Scrape implements AutoCloseable {
       this.builder = CounterSnapshot.builder().name(name).help(help);
     }
 
+    void add(long value, String... labels) {
+      add((double) value, labels);
+    }
+
     void add(double value, String... labels) {
       builder.dataPoint(
           CounterSnapshot.CounterDataPointSnapshot.builder()
@@ -214,6 +218,10 @@ public final class Scrape implements AutoCloseable {
 
     Gauge(String name, String help) {
       this.builder = GaugeSnapshot.builder().name(name).help(help);
+    }
+
+    void add(long value, String... labels) {
+      add((double) value, labels);
     }
 
     void add(double value, String... labels) {

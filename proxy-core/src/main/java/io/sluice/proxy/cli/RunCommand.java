@@ -15,7 +15,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
-import sun.misc.Signal;
 
 /** {@code sluice run}: the daemon in the foreground, until a signal ends it. */
 @Command(
@@ -57,7 +56,7 @@ final class RunCommand implements Callable<Integer> {
       return Commands.FAILED;
     }
     for (String name : new String[] {"TERM", "INT", "HUP"}) {
-      Signal.handle(new Signal(name), signal -> received(signal.getName()));
+      Signals.handle(name, this::received);
     }
     HostPort admin = daemon.adminAddress();
     err.println("ready" + (admin == null ? "" : " http://" + admin));

@@ -1,5 +1,7 @@
 package io.sluice.proxy;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,10 +19,10 @@ public final class Version {
   }
 
   private static String read() {
-    try (InputStream in = Version.class.getResourceAsStream("version.properties")) {
+    try (InputStream in = requireNonNull(Version.class.getResourceAsStream("version.properties"))) {
       Properties properties = new Properties();
       properties.load(in);
-      return properties.getProperty("version", "unknown");
+      return requireNonNull(properties.getProperty("version"));
     } catch (IOException broken) {
       throw new UncheckedIOException(broken);
     }

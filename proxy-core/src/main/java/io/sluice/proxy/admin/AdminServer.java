@@ -1,5 +1,7 @@
 package io.sluice.proxy.admin;
 
+import static java.util.Objects.requireNonNull;
+
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -78,7 +80,7 @@ public final class AdminServer implements AutoCloseable {
                     InetAddress.getByAddress(address.address().toBytes()), address.port()))
             .await();
     if (!bind.isSuccess()) {
-      group.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+      var _ = group.shutdownGracefully(0, 0, TimeUnit.SECONDS);
       throw new IOException(
           "admin.http: can't bind "
               + IpAddress.withPort(address.address(), address.port())
@@ -92,13 +94,14 @@ public final class AdminServer implements AutoCloseable {
   /** Where it listens. */
   public HostPort address() {
     InetSocketAddress bound = (InetSocketAddress) channel.localAddress();
-    return new HostPort(IpAddress.ofBytes(bound.getAddress().getAddress()), bound.getPort());
+    return new HostPort(
+        IpAddress.ofBytes(requireNonNull(bound.getAddress()).getAddress()), bound.getPort());
   }
 
   @Override
   public void close() {
-    channel.close();
-    group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    var _ = channel.close();
+    var _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
 
   private static final class Handler extends SimpleChannelInboundHandler<FullHttpRequest> {
@@ -119,7 +122,7 @@ public final class AdminServer implements AutoCloseable {
       }
       var written = context.writeAndFlush(response);
       if (!keepAlive) {
-        written.addListener(ChannelFutureListener.CLOSE);
+        var _ = written.addListener(ChannelFutureListener.CLOSE);
       }
     }
 
@@ -165,7 +168,7 @@ public final class AdminServer implements AutoCloseable {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      context.close(); // a broken client, or one that was silent for too long
+      var _ = context.close(); // a broken client, or one that was silent for too long
     }
   }
 }

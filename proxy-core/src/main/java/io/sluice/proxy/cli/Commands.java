@@ -67,7 +67,7 @@ public final class Commands {
       names = {"-h", "--help"},
       usageHelp = true,
       description = "Show this, or with a command its own help.")
-  private boolean help;
+  boolean help;
 
   private Commands() {}
 
@@ -322,7 +322,9 @@ public final class Commands {
           err.println("standard input:" + number + ": " + wrong.getMessage());
           exitCode = FAILED;
           if (output.isJson()) {
-            spec.commandLine().getOut().println(Json.of(Map.of("error", wrong.getMessage())));
+            spec.commandLine()
+                .getOut()
+                .println(Json.of(Map.of("error", String.valueOf(wrong.getMessage()))));
           }
         }
       }
@@ -350,7 +352,7 @@ public final class Commands {
         names = {"-h", "--help"},
         usageHelp = true,
         description = "Show this help.")
-    private boolean help;
+    boolean help;
 
     @Override
     public Integer call() {

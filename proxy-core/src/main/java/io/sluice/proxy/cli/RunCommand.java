@@ -52,7 +52,7 @@ final class RunCommand implements Callable<Integer> {
     try {
       daemon.start();
     } catch (IOException failure) {
-      failure.getMessage().lines().forEach(line -> err.println("sluice: " + line));
+      String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
       return Commands.FAILED;
     }
     for (String name : new String[] {"TERM", "INT", "HUP"}) {

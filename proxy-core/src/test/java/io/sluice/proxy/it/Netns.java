@@ -62,7 +62,9 @@ final class Netns implements AutoCloseable {
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     int code = process.waitFor();
     if (code != 0) {
-      throw new IOException(command + " ended with " + code + ": " + output);
+      String told = String.join(" ", command);
+      throw new IOException(
+          told.substring(0, Math.min(200, told.length())) + " ended with " + code + ": " + output);
     }
     return output;
   }

@@ -70,6 +70,8 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException, ConfigException {
+    System.setProperty("SLUICE_ACCESS_LOG", "OFF"); // read when logging starts, which is next
+    System.setProperty("SLUICE_LOG_LEVEL", "WARN");
     PrintWriter out = spec.commandLine().getOut();
     try (DemoServers servers = new DemoServers()) {
       Map<String, String> ports =
@@ -149,7 +151,11 @@ final class DemoCommand implements Callable<Integer> {
       byte[] address =
           Arrays.copyOfRange(reply.getData(), reply.getLength() - 4, reply.getLength());
       answer =
-          InetAddress.getByAddress(address).getHostAddress() + ", from " + reply.getSocketAddress();
+          InetAddress.getByAddress(address).getHostAddress()
+              + ", from "
+              + reply.getAddress().getHostAddress()
+              + ":"
+              + reply.getPort();
       right = reply.getSocketAddress().equals(to);
     } catch (IOException | RuntimeException failure) {
       answer = failure.toString();

@@ -13,6 +13,7 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +38,9 @@ public final class UdpRelay implements DatagramHandler {
 
   /** How many full batches a socket may have at once before others get their turn. */
   private static final int ROUNDS = 4;
+
+  /** How many shares are read of a socket that is being closed. */
+  private static final int MOST_SHARES_AT_CLOSE = 64;
 
   private final Loop loop;
   private final Syscalls syscalls;
@@ -75,6 +79,10 @@ public final class UdpRelay implements DatagramHandler {
       int _ = syscalls.close(socket.fd());
       return;
     }
+    if (socket.address().family() == Family.IPV6) {
+      // Without it, replies may only leave from addresses of an interface, not of a local route.
+      int _ = syscalls.setOption(socket.fd(), Linux.IPPROTO_IPV6, Linux.IPV6_FREEBIND, 1);
+    }
     fronts.add(front);
   }
 
@@ -90,7 +98,10 @@ public final class UdpRelay implements DatagramHandler {
       return;
     }
     connectToItself(socket);
-    clientsReady(front);
+    int shares = MOST_SHARES_AT_CLOSE;
+    while (receive(front) && shares > 0) {
+      shares--;
+    }
     abandon(front);
   }
 
@@ -131,20 +142,25 @@ public final class UdpRelay implements DatagramHandler {
 
   /** Epoll says that clients have sent something. */
   void clientsReady(FrontSocket front) {
+    if (receive(front)) {
+      front.rearm();
+    }
+  }
+
+  /** Takes a socket's share of datagrams in; true if there may be more. */
+  private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
     for (int round = 0; round < ROUNDS; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
-      if (received == -Linux.EAGAIN) {
-        return;
-      }
       if (received > 0) {
         pass(front, into, received);
-        if (received < SLOTS) {
-          return;
-        }
+      }
+      // After an error, too: the next datagram brings the next edge, and nothing spins until then.
+      if (received < SLOTS) {
+        return false;
       }
     }
-    front.rearm();
+    return true;
   }
 
   /** Splits a batch into runs of the same flow. */

@@ -8,7 +8,20 @@ module io.sluice.proxy {
   requires io.netty.transport;
   requires io.netty.transport.unix.common;
   requires io.netty.transport.classes.epoll;
+  requires io.netty.codec;
+  requires io.netty.codec.http;
+  requires io.netty.handler;
+  requires io.prometheus.metrics.model;
+  requires info.picocli;
+  requires java.management;
+  requires jdk.httpserver;
+  requires jdk.unsupported;
+  requires micrometer.core;
+  requires micrometer.registry.prometheus;
   requires org.slf4j;
 
   exports io.sluice.proxy.linux;
+
+  opens io.sluice.proxy to
+      info.picocli;
 }

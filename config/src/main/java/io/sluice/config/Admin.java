@@ -1,7 +1,16 @@
 package io.sluice.config;
 
+import io.sluice.steering.IpAddress;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** Where the daemon is asked. */
-public record Admin(@Nullable HostPort http, @Nullable Path socket) {}
+/**
+ * Where the process can be asked.
+ *
+ * @param http read only: metrics, health, the status page; null is off
+ * @param socket everything that changes state; null is off
+ */
+public record Admin(@Nullable HostPort http, @Nullable Path socket) {
+  public static final Admin DEFAULTS =
+      new Admin(new HostPort(IpAddress.ipv4(0x7f00_0001), 9901), null);
+}

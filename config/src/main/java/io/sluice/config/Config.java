@@ -3,7 +3,15 @@ package io.sluice.config;
 import io.sluice.steering.binding.Binding;
 import java.util.List;
 
-/** Everything a file says. */
+/**
+ * A whole, valid configuration. Immutable.
+ *
+ * @param capturesDerived whether the file names no way in, so that the captures follow from the
+ *     bindings and listeners
+ * @param bindings in the file's order; one without protocol stands here twice
+ * @param programs in attach order
+ * @param loops event loops; 0 is one per core
+ */
 public record Config(
     List<CaptureSpec> captures,
     boolean capturesDerived,
@@ -14,4 +22,13 @@ public record Config(
     List<Expectation> expectations,
     int loops,
     Limits limits,
-    Admin admin) {}
+    Admin admin) {
+  public Config {
+    captures = List.copyOf(captures);
+    bindings = List.copyOf(bindings);
+    destinations = List.copyOf(destinations);
+    programs = List.copyOf(programs);
+    listeners = List.copyOf(listeners);
+    expectations = List.copyOf(expectations);
+  }
+}

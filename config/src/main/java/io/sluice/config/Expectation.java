@@ -1,12 +1,8 @@
 package io.sluice.config;
 
-/** What {@code sluice test} checks. */
-public record Expectation(Lookup lookup, Outcome outcome, int line) {
-  public sealed interface Outcome {
-    record Assign(String label) implements Outcome {}
-
-    record Pass() implements Outcome {}
-
-    record Drop() implements Outcome {}
-  }
-}
+/**
+ * What a lookup must come to; {@code sluice test} holds the configuration against it.
+ *
+ * @param line where it stands in the file
+ */
+public record Expectation(Lookup lookup, Outcome outcome, int line) {}

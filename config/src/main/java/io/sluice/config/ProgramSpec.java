@@ -3,11 +3,17 @@ package io.sluice.config;
 import io.sluice.steering.binding.Rule;
 import java.util.List;
 
-/** A program to run at lookups. */
+/** A program to attach. */
 public sealed interface ProgramSpec {
   String name();
 
+  /** The built-in program that asks the bindings. */
   record Bindings(String name) implements ProgramSpec {}
 
-  record Rules(String name, List<Rule> rules) implements ProgramSpec {}
+  /** The built-in program that goes through rules: the first match decides, none is a pass. */
+  record Rules(String name, List<Rule> rules) implements ProgramSpec {
+    public Rules {
+      rules = List.copyOf(rules);
+    }
+  }
 }

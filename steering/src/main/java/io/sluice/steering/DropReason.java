@@ -11,7 +11,9 @@ public enum DropReason {
   PROGRAM_ERROR("program_error"),
   /** A binding matched, but the socket map holds no socket for its label. */
   MISS("miss"),
-  /** The selected reuseport group's own program said drop. */
+  /**
+   * The selected reuseport group selects nobody: its own program said drop, or all members drain.
+   */
   GROUP("group"),
   /** All passed, nothing was assigned, and no ordinary listener takes it. */
   NO_LISTENER("no_listener"),

@@ -40,7 +40,12 @@ public final class ListenerTable {
     chained.forEach((bucket, chain) -> chains[bucket] = chain.toArray(NONE));
   }
 
-  /** A table of these sockets, in the order in which they were bound. */
+  /**
+   * A table of these sockets.
+   *
+   * @param sockets in the order in which they were bound; those with a reuseport group have joined
+   *     it already, for that decides their place in the kernel's chains
+   */
   public static ListenerTable of(List<Socket> sockets) {
     return new ListenerTable(List.copyOf(sockets));
   }
@@ -84,8 +89,7 @@ public final class ListenerTable {
     boolean ipv4 = context.family() == Family.IPV4;
     if (socket.protocol() != context.protocol()
         || socket.port() != context.localPort()
-        || socket.state()
-            != (socket.protocol() == Protocol.TCP ? Socket.State.LISTEN : Socket.State.CLOSE)
+        || !socket.takesNew()
         || socket.address().isWildcard() != wildcard
         || !takesFamily(socket, ipv4)) {
       return -1;

@@ -33,10 +33,12 @@ public final class LookupContext {
   private boolean noReuseport;
   private DropReason dropReason = DropReason.PROGRAM;
   private String program = "";
-  private LookupObserver observer = LookupObserver.NONE;
+  private final LookupObserver observer;
 
   /** A context that reports failed assigns nowhere. */
-  public LookupContext() {}
+  public LookupContext() {
+    this(LookupObserver.NONE);
+  }
 
   /** A context that reports to {@code observer}, on the thread of the lookup. */
   public LookupContext(LookupObserver observer) {
@@ -216,10 +218,11 @@ public final class LookupContext {
    * @param candidate null to discard
    * @param flags {@link #REPLACE}, {@link #NO_REUSEPORT}, both or 0
    * @return 0, or negative: EINVAL (other flags), ESOCKTNOSUPPORT (a TCP socket that doesn't
-   *     listen, a UDP socket that is connected), EPROTOTYPE, EAFNOSUPPORT, EEXIST (something is
-   *     selected already, and {@link #REPLACE} isn't given)
+   *     listen, a UDP socket that is connected, a closed one), EPROTOTYPE, EAFNOSUPPORT, EEXIST
+   *     (something is selected already, and {@link #REPLACE} isn't given; even if {@code candidate}
+   *     is null, or is what is selected)
    */
-  public int assign(@Nullable Socket candidate, int flags) {
+  public int assign(@Nullable Socket candidate, long flags) {
     Errno error = refusal(candidate, flags);
     if (error != null) {
       observer.assignFailed(program, error);
@@ -230,14 +233,12 @@ public final class LookupContext {
     return 0;
   }
 
-  private @Nullable Errno refusal(@Nullable Socket candidate, int flags) {
+  private @Nullable Errno refusal(@Nullable Socket candidate, long flags) {
     if ((flags & ~(REPLACE | NO_REUSEPORT)) != 0) {
       return Errno.EINVAL;
     }
     if (candidate != null) {
-      Socket.State wanted =
-          candidate.protocol() == Protocol.TCP ? Socket.State.LISTEN : Socket.State.CLOSE;
-      if (candidate.state() != wanted) {
+      if (!candidate.takesNew()) {
         return Errno.ESOCKTNOSUPPORT;
       }
       if (candidate.protocol() != protocol) {

@@ -11,9 +11,10 @@ public record PortRange(int first, int last) {
   public static final PortRange ANY = new PortRange(0, 65535);
 
   public PortRange {
-    if (first < 0 || last > 65535) {
+    boolean any = first == 0 && last == 65535;
+    if (!any && (first < 1 || last < 0 || last > 65535)) {
       throw new IllegalArgumentException(
-          "port " + (first < 0 ? first : last) + " is outside 1–65535");
+          "port " + (first < 1 ? first : last) + " is outside 1–65535");
     }
     if (first > last) {
       throw new IllegalArgumentException(

@@ -92,11 +92,19 @@ public final class ProgramChain {
       context
           .observer()
           .programFailed(
-              link.name,
-              new IllegalStateException("returned " + answer + "; 0 (drop) and 1 (pass) exist"));
-    } catch (RuntimeException | Error failure) {
+              link.name, new WrongAnswer("returned " + answer + "; 0 (drop) and 1 (pass) exist"));
+    } catch (Throwable failure) { // checked ones too: other JVM languages throw them undeclared
       context.observer().programFailed(link.name, failure);
     }
     return DropReason.PROGRAM_ERROR;
+  }
+
+  /** Without a stack trace, which would say nothing and cost much: this may be once per packet. */
+  private static final class WrongAnswer extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    WrongAnswer(String message) {
+      super(message, null, false, false);
+    }
   }
 }

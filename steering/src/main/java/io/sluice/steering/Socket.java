@@ -1,5 +1,7 @@
 package io.sluice.steering;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -7,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * A socket as programs, maps and listener tables see it: family, protocol, bound address, state,
  * cookie and reuseport group. What it stands for hangs on it as its {@link #attachment}.
  *
- * <p>Immutable but for its state and its group, which any thread may change.
+ * <p>Immutable but for its state, its group and its being closed, which any thread may change.
  */
 public final class Socket {
   /** The states that programs can see, by the kernel's numbers (include/net/tcp_states.h). */
@@ -29,6 +31,13 @@ public final class Socket {
     }
   }
 
+  /** Hears that a socket has closed; a map that holds it does, to let go of it. */
+  @FunctionalInterface
+  public interface CloseListener {
+    /** The socket has closed. Called once, on the thread that closed it. */
+    void closed(Socket socket);
+  }
+
   private static final AtomicLong NEXT_COOKIE = new AtomicLong(1);
 
   private final Protocol protocol;
@@ -42,6 +51,8 @@ public final class Socket {
   private final AtomicLong cookie = new AtomicLong();
   private volatile State state;
   private volatile @Nullable SocketGroup group;
+  private volatile boolean closed;
+  private final List<CloseListener> closeListeners = new ArrayList<>(1); // guarded by itself
 
   private Socket(Builder builder) {
     this.protocol = builder.protocol;
@@ -111,7 +122,16 @@ public final class Socket {
       return this;
     }
 
+    /**
+     * The socket.
+     *
+     * @throws IllegalArgumentException if it is v6-only and bound to an IPv4-mapped address: such a
+     *     socket could take nothing, and the kernel doesn't bind it
+     */
     public Socket build() {
+      if (v6Only && address.isIpv4Mapped()) {
+        throw new IllegalArgumentException("a v6-only socket can't be bound to " + address);
+      }
       return new Socket(this);
     }
   }
@@ -154,12 +174,60 @@ public final class Socket {
     this.state = state;
   }
 
+  /**
+   * Whether it can be given something new: it is open, and listens (TCP) or is unconnected (UDP).
+   * What else there is can't be assigned, isn't an ordinary listener and isn't selected by a group.
+   */
+  public boolean takesNew() {
+    return !closed && state == (protocol == Protocol.TCP ? State.LISTEN : State.CLOSE);
+  }
+
+  /**
+   * Closes it, once, from any thread: it leaves all maps before this returns, and takes nothing new
+   * any more. It stays in its group, which passes it over.
+   */
+  public void close() {
+    List<CloseListener> listeners;
+    synchronized (closeListeners) {
+      closed = true;
+      listeners = List.copyOf(closeListeners);
+      closeListeners.clear();
+    }
+    // Outside of the lock: a map takes its own lock, and holds that one when it adds a listener.
+    listeners.forEach(listener -> listener.closed(this));
+  }
+
+  public boolean isClosed() {
+    return closed;
+  }
+
+  /**
+   * Has a listener called when the socket closes. It may be added several times.
+   *
+   * @return false if the socket is closed already: then the listener isn't called
+   */
+  public boolean addCloseListener(CloseListener listener) {
+    synchronized (closeListeners) {
+      return !closed && closeListeners.add(listener);
+    }
+  }
+
+  /** Takes back one {@link #addCloseListener} of an equal listener. */
+  public void removeCloseListener(CloseListener listener) {
+    synchronized (closeListeners) {
+      closeListeners.remove(listener);
+    }
+  }
+
   /** The reuseport group it is a member of. */
   public @Nullable SocketGroup group() {
     return group;
   }
 
-  /** Joins or (with null) leaves a group. Groups call this; any thread. */
+  /**
+   * Joins or (with null) leaves a group; any thread. A group's factory calls this for its members.
+   * A socket that only stands for a group, and is no member, is given it by its owner.
+   */
   public void group(@Nullable SocketGroup group) {
     this.group = group;
   }

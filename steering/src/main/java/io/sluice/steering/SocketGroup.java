@@ -13,8 +13,9 @@ public interface SocketGroup {
    *
    * @param context the lookup
    * @param hit the member that was assigned, or that the listener table found
-   * @return the member that gets it ({@code hit} if the group has no answer), or null if the
-   *     group's program refuses: then the lookup fails, and nothing else is tried
+   * @return the member that gets it ({@code hit} if the group has no opinion), or null if the group
+   *     refuses, like a group's program that drops: then the lookup fails, and nothing else is
+   *     tried
    */
   @Nullable Socket select(LookupContext context, Socket hit);
 }

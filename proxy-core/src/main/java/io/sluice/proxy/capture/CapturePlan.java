@@ -43,7 +43,7 @@ final class CapturePlan {
     for (CaptureSpec capture : captures) {
       for (Protocol protocol : capture.protocols()) {
         for (IpPrefix prefix : capture.addresses()) {
-          IpAddress bound = prefix.isSingle() ? prefix.address() : wildcard(prefix.family());
+          IpAddress bound = bound(prefix);
           for (PortRange range : capture.ports()) {
             for (int port = Math.max(1, range.first()); port <= range.last(); port++) {
               wanted
@@ -59,7 +59,11 @@ final class CapturePlan {
     return wanted;
   }
 
-  private static IpAddress wildcard(Family family) {
-    return family == Family.IPV4 ? IpAddress.ANY_IPV4 : IpAddress.ANY_IPV6;
+  /** What the socket for a prefix is bound to. */
+  static IpAddress bound(IpPrefix prefix) {
+    if (prefix.isSingle()) {
+      return prefix.address();
+    }
+    return prefix.family() == Family.IPV4 ? IpAddress.ANY_IPV4 : IpAddress.ANY_IPV6;
   }
 }

@@ -7,6 +7,7 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -57,11 +58,9 @@ public final class Captures {
               ? "; it is held by " + holder
               : errno == Linux.EACCES
                   ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-                  : errno == Linux.EADDRNOTAVAIL
-                      ? "; this machine doesn't have the address: give it one, or a local route"
-                      : errno == Linux.EMFILE
-                          ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
-                          : "";
+                  : errno == Linux.EMFILE
+                      ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
+                      : "";
       return "capture " + capture + ": can't bind " + socket + ": " + Linux.errnoName(errno) + who;
     }
   }
@@ -151,7 +150,7 @@ public final class Captures {
     if (fd < 0) {
       return fd;
     }
-    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    int result = bind(fd, key);
     if (result >= 0 && key.protocol() == Protocol.TCP) {
       result = syscalls.listen(fd, 1);
     }
@@ -159,12 +158,34 @@ public final class Captures {
     return result;
   }
 
+  /**
+   * Binds, also to an address that no interface has: a local route is enough, and one may come
+   * later. (For IPv6, the kernel doesn't count the addresses of a local route as its own.)
+   */
+  private int bind(int fd, CapturePlan.Key key) {
+    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    if (result == -Linux.EADDRNOTAVAIL) {
+      setFreebind(fd, key);
+      result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    }
+    return result;
+  }
+
+  private void setFreebind(int fd, CapturePlan.Key key) {
+    boolean ipv4 = key.address().family() == Family.IPV4;
+    option(
+        fd,
+        ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
+        ipv4 ? Linux.IP_FREEBIND : Linux.IPV6_FREEBIND,
+        1);
+  }
+
   private int bindOn(Worker worker, CapturePlan.Key key, Bound opened) {
     int fd = socket(key, true);
     if (fd < 0) {
       return fd;
     }
-    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    int result = bind(fd, key);
     if (result >= 0 && key.protocol() == Protocol.TCP) {
       result = syscalls.listen(fd, BACKLOG);
     }
@@ -210,6 +231,7 @@ public final class Captures {
           ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
           ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_RECVPKTINFO,
           1);
+      setFreebind(fd, key); // replies leave from any address that was asked
     }
     return fd;
   }
@@ -228,19 +250,25 @@ public final class Captures {
     bound.clear();
   }
 
-  /** The socket address by which this local address and port would come in; null if by none. */
-  public static @Nullable String entry(
+  /** By which capture, and which of its sockets, traffic comes in. */
+  public record Entry(String capture, String method, String socket) {}
+
+  /** How traffic to this local address and port comes in; null if nothing captures it. */
+  public static @Nullable Entry entry(
       List<CaptureSpec> captures, Protocol protocol, IpAddress local, int port) {
-    return CapturePlan.of(captures).entrySet().stream()
-        .filter(it ->
-            it.getKey().protocol() == protocol
-                && it.getKey().port() == port
-                && it.getValue().prefixes().stream().anyMatch(p -> p.contains(local)))
-        .map(it ->
-            it.getValue().capture().name()
-                + "  bind "
-                + IpAddress.withPort(it.getKey().address(), port))
-        .findFirst()
-        .orElse(null);
+    Entry found = null;
+    for (CaptureSpec capture : captures) {
+      if (!capture.protocols().contains(protocol)
+          || capture.ports().stream().noneMatch(it -> it.contains(port))) {
+        continue;
+      }
+      for (IpPrefix prefix : capture.addresses()) {
+        if (prefix.contains(local) && (found == null || prefix.isSingle())) {
+          String socket = IpAddress.withPort(CapturePlan.bound(prefix), port);
+          found = new Entry(capture.name(), capture.method().word(), socket);
+        }
+      }
+    }
+    return found;
   }
 }

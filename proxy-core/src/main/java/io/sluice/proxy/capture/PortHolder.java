@@ -23,7 +23,7 @@ final class PortHolder {
     for (String table : List.of(protocol.word(), protocol.word() + "6")) {
       try {
         for (String line : Files.readAllLines(Path.of("/proc/net", table))) {
-          String[] columns = line.strip().split("\\s+");
+          String[] columns = line.strip().split("\\s+", -1);
           boolean unconnected =
               columns.length > 9 && (protocol == Protocol.UDP || columns[3].equals("0A"));
           if (unconnected && columns[1].endsWith(String.format(":%04X", port))) {

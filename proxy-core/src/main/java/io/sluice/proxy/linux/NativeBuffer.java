@@ -2,6 +2,7 @@ package io.sluice.proxy.linux;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /** A piece of off-heap memory for system calls to read into; belongs to one thread. */
 public final class NativeBuffer {
@@ -25,5 +26,10 @@ public final class NativeBuffer {
   /** Copies a part of another buffer to the start of this one. */
   public void copyFrom(NativeBuffer source, long offset, long lengthBytes) {
     MemorySegment.copy(source.memory, offset, memory, 0, lengthBytes);
+  }
+
+  /** Copies bytes to the start. */
+  public void copyFrom(byte[] source) {
+    MemorySegment.copy(source, 0, memory, ValueLayout.JAVA_BYTE, 0, source.length);
   }
 }

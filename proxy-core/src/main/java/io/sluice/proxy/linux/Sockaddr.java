@@ -89,7 +89,7 @@ public final class Sockaddr {
   }
 
   /**
-   * Sets a Unix socket's path.
+   * Sets a Unix socket's path; one that begins with @ is in the abstract namespace (unix(7)).
    *
    * @throws IllegalArgumentException if it is longer than {@link #MAX_PATH_BYTES}
    */
@@ -102,7 +102,12 @@ public final class Sockaddr {
     memory.set(JAVA_SHORT, 0, (short) Linux.AF_UNIX);
     MemorySegment.copy(bytes, 0, memory, JAVA_BYTE, 2, bytes.length);
     memory.set(JAVA_BYTE, 2 + bytes.length, (byte) 0);
-    length = 3 + bytes.length;
+    if (bytes.length > 0 && bytes[0] == '@') { // the abstract namespace: no NUL at the end
+      memory.set(JAVA_BYTE, 2, (byte) 0);
+      length = 2 + bytes.length;
+    } else {
+      length = 3 + bytes.length;
+    }
     return this;
   }
 

@@ -8,6 +8,7 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
+import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -102,9 +103,13 @@ public final class Loop {
   public @Nullable IoRegistration register(EpollIoHandle handle, EpollIoOps interest) {
     Future<IoRegistration> future = events.register(handle);
     IoRegistration registration = future.isSuccess() ? future.getNow() : null;
-    if (registration != null && registration.submit(interest) < 0) {
-      registration.cancel();
-      return null;
+    if (registration != null) {
+      try {
+        long _ = registration.submit(interest);
+      } catch (UncheckedIOException _) {
+        registration.cancel();
+        return null;
+      }
     }
     return registration;
   }

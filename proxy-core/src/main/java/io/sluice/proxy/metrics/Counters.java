@@ -28,6 +28,7 @@ public final class Counters implements LookupObserver {
   private final LongAdder[] drops = adders(DropReason.values().length * PROTOCOLS.length);
   private final LongAdder[] connects = adders(CONNECT_BOUNDS_MILLIS.length + 1);
   private final LongAdder connectMillis = new LongAdder();
+  private final LongAdder[] reloads = adders(2);
   private final LongAdder acceptPauses = new LongAdder();
   private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
@@ -53,6 +54,11 @@ public final class Counters implements LookupObserver {
     return drops[reason.ordinal() * PROTOCOLS.length + protocol.ordinal()];
   }
 
+  /** Counts configurations that were asked for after the first, by whether they were valid. */
+  public LongAdder reloads(boolean valid) {
+    return reloads[valid ? 1 : 0];
+  }
+
   /** A connection to a target was made. */
   public void connected(long tookMillis) {
     int bucket = 0;
@@ -63,9 +69,14 @@ public final class Counters implements LookupObserver {
     connectMillis.add(tookMillis);
   }
 
+  /** Upper bounds of the buckets of {@code sluice_connect_seconds}. */
+  public static long[] connectBoundsMillis() {
+    return CONNECT_BOUNDS_MILLIS.clone();
+  }
+
   /**
-   * How many connections took up to each of {@link #CONNECT_BOUNDS_MILLIS}, and more than the last;
-   * not cumulative.
+   * How many connections took up to each of the {@linkplain #connectBoundsMillis bounds}, and more
+   * than the last; not cumulative.
    */
   public LongAdder[] connects() {
     return connects;

@@ -12,6 +12,8 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Socket;
+import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -131,12 +133,12 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /** Another target for a session whose target could not be reached; null if there is none. */
-  @Nullable Target another(TcpSession session, Target tried) {
-    var other =
-        tried
+  @Nullable Target another(TcpSession session, Target failed, Tried tried) {
+    Socket other =
+        failed
             .destination()
             .group()
-            .selectOther(session.describe(steering.context()), tried.socket());
+            .selectOther(session.describe(steering.context()), failed.socket(), tried);
     return other == null ? null : Target.of(other);
   }
 

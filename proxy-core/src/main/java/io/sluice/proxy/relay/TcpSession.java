@@ -17,6 +17,7 @@ import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,7 +67,8 @@ final class TcpSession extends TimerWheel.Entry {
   private Target target;
   private State state = State.CONNECTING;
   private @Nullable SessionEnd end;
-  private byte retries;
+  private int retries;
+  private @Nullable Tried tried;
   private long activeMillis;
 
   TcpSession(TcpRelay relay, LookupContext context, int fd, Target target) {
@@ -154,7 +156,10 @@ final class TcpSession extends TimerWheel.Entry {
     target.failed(loop());
     if (retries < spec().retries()) {
       retries++;
-      Target other = relay.another(this, target);
+      if (tried == null) {
+        tried = new Tried();
+      }
+      Target other = relay.another(this, target, tried);
       if (other != null) {
         target.closed();
         target = other;

@@ -46,6 +46,11 @@ public final class Resolver implements AutoCloseable {
     this(InetAddress::getAllByName);
   }
 
+  /** A resolver that knows no names, for commands that only explain. */
+  public static Resolver offline() {
+    return new Resolver(_ -> new InetAddress[0]);
+  }
+
   Resolver(Lookup lookup) {
     this.lookup = lookup;
   }

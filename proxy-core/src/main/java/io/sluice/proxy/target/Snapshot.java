@@ -4,17 +4,20 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.ListenerSpec;
 import io.sluice.config.ProgramSpec;
+import io.sluice.steering.Errno;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
+import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import io.sluice.steering.binding.BindingsProgram;
 import io.sluice.steering.binding.RulesProgram;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,9 +35,11 @@ public record Snapshot(
     Config config,
     BindingTable bindings,
     SkLookup engine,
-    List<Destination> destinations) {
+    List<Destination> destinations,
+    Map<Key, Integer> bindingCounts) {
 
-  private record Key(String label, Protocol protocol) {}
+  /** What names a destination: a label stands for one of each protocol. */
+  public record Key(String label, Protocol protocol) {}
 
   /**
    * Makes the next snapshot.
@@ -55,9 +60,16 @@ public record Snapshot(
     }
     SockMap sockets = new SockMap(Math.max(1, destinations.size()));
     for (int slot = 0; slot < destinations.size(); slot++) {
-      sockets.update(slot, destinations.get(slot).representative());
+      int result = sockets.update(slot, destinations.get(slot).representative());
+      if (result < 0) {
+        throw new IllegalStateException(destinations.get(slot) + ": " + Errno.ofResult(result));
+      }
     }
     BindingTable bindings = BindingTable.of(config.bindings());
+    Map<Key, Integer> bindingCounts = new HashMap<>();
+    for (Binding binding : config.bindings()) {
+      bindingCounts.merge(new Key(binding.label(), binding.protocol()), 1, Integer::sum);
+    }
     List<ProgramChain.Link> links = new ArrayList<>();
     for (ProgramSpec spec : config.programs()) {
       Program program =
@@ -85,7 +97,16 @@ public record Snapshot(
         config,
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
-        List.copyOf(destinations));
+        List.copyOf(destinations),
+        bindingCounts);
+  }
+
+  /** How many bindings lead to a destination. */
+  public long bindingsOf(Destination destination) {
+    return config.bindings().stream()
+        .filter(
+            it -> it.protocol() == destination.protocol() && it.label().equals(destination.label()))
+        .count();
   }
 
   private static int slot(Map<Key, Integer> slots, String label, Protocol protocol) {

@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * seconds, and then tried again. Shared by all event loops.
  */
 public final class Target {
+  private static final int ANY_PORT =
+      1; // targets are not found by port, but only a bound socket may be in a map
+
   /** How many failures in a row take it out. */
   static final int FALL = 3;
 
@@ -39,7 +42,7 @@ public final class Target {
     this.name =
         spec.address() instanceof TargetAddress.Host host ? resolver.name(host.name()) : null;
     this.socket =
-        Socket.bound(destination.protocol(), IpAddress.ANY_IPV6, 0).attachment(this).build();
+        Socket.bound(destination.protocol(), IpAddress.ANY_IPV6, ANY_PORT).attachment(this).build();
   }
 
   /** The target that a socket of a snapshot stands for. */

@@ -1,16 +1,163 @@
 package io.sluice.steering.binding;
 
+import io.sluice.steering.Family;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
-/** Stub. */
+/**
+ * Bindings, compiled for lookup. Immutable; any thread may read it.
+ *
+ * <p>A binding's index is its place in the order in which the bindings were given. {@link Binding}
+ * objects aren't kept, but made on demand: a million bindings take less than 64 MB.
+ */
 public final class BindingTable {
-  final List<Binding> bindings;
+  private static final int PROTOCOLS = Protocol.values().length;
+  private static final int SPACES = Family.values().length * PROTOCOLS;
+  private static final int SPACE_SHIFT = 28;
 
-  private BindingTable(List<Binding> bindings) {
-    this.bindings = bindings;
+  private final BindingTrie[] spaces; // by family and protocol: they never see each other
+  private final int[] places; // by binding index: space << 28 | position in its trie
+  private final int[] labelIds; // by binding index
+  private final List<String> labels;
+
+  private BindingTable(Builder builder) {
+    spaces = new BindingTrie[SPACES];
+    places = new int[builder.size];
+    for (int space = 0; space < SPACES; space++) {
+      spaces[space] = new BindingTrie(builder.spaces[space]);
+      spaces[space].fillPlaces(places, space << SPACE_SHIFT);
+    }
+    labelIds = Arrays.copyOf(builder.labelIds, builder.size);
+    labels = List.copyOf(builder.labels.keySet());
   }
 
+  /**
+   * A table of these bindings.
+   *
+   * @throws IllegalArgumentException if two bindings have the same protocol, prefix and port
+   */
   public static BindingTable of(List<Binding> bindings) {
-    return new BindingTable(bindings);
+    Builder builder = new Builder();
+    for (Binding binding : bindings) {
+      builder.add(binding);
+    }
+    return builder.build();
+  }
+
+  /** Takes bindings one by one and keeps none of the objects: for big tables. */
+  public static final class Builder {
+    private final BindingColumns[] spaces = new BindingColumns[SPACES];
+    private final Map<String, Integer> labels = new LinkedHashMap<>();
+    private int[] labelIds = new int[4];
+    private int size;
+
+    public Builder() {
+      for (Family family : Family.values()) {
+        for (Protocol protocol : Protocol.values()) {
+          spaces[space(family, protocol)] = new BindingColumns(family, protocol);
+        }
+      }
+    }
+
+    /**
+     * Adds a binding.
+     *
+     * @throws IllegalStateException if there are too many: about 268 million fit
+     */
+    public Builder add(Binding binding) {
+      if (size == BindingTrie.MAX_SIZE) {
+        throw new IllegalStateException("a table takes " + size + " bindings");
+      }
+      if (size == labelIds.length) {
+        labelIds = Arrays.copyOf(labelIds, size + (size >> 1));
+      }
+      Integer known = labels.putIfAbsent(binding.label(), labels.size());
+      labelIds[size] = known == null ? labels.size() - 1 : known;
+      spaces[space(binding.prefix().family(), binding.protocol())].add(
+          size, binding.prefix(), binding.port());
+      size++;
+      return this;
+    }
+
+    /**
+     * Compiles the table.
+     *
+     * @throws IllegalArgumentException if two bindings have the same protocol, prefix and port; the
+     *     message has both indexes
+     */
+    public BindingTable build() {
+      return new BindingTable(this);
+    }
+  }
+
+  private static int space(Family family, Protocol protocol) {
+    return family.ordinal() * PROTOCOLS + protocol.ordinal();
+  }
+
+  /** How many bindings. */
+  public int size() {
+    return places.length;
+  }
+
+  /** The distinct labels, in the order in which they first came. */
+  public List<String> labels() {
+    return labels;
+  }
+
+  /** The index in {@link #labels()} of a binding's label. */
+  public int labelId(int bindingIndex) {
+    return labelIds[bindingIndex];
+  }
+
+  /** The binding at an index, as a new object. */
+  public Binding binding(int index) {
+    int space = places[index] >>> SPACE_SHIFT;
+    int position = places[index] & (1 << SPACE_SHIFT) - 1;
+    return new Binding(
+        labels.get(labelIds[index]),
+        Protocol.values()[space % PROTOCOLS],
+        spaces[space].prefix(position),
+        spaces[space].port(position));
+  }
+
+  /**
+   * The binding that wins for a packet: the one with the longest prefix, even over an exact port;
+   * at equal length the exact port. Allocates nothing.
+   *
+   * @return its index, or -1 if none matches
+   */
+  public int match(LookupContext context) {
+    Family family = context.family();
+    return BindingTrie.index(
+        spaces[space(family, context.protocol())].match(
+            BindingTrie.high(family, context.localHigh(), context.localLow()),
+            BindingTrie.low(family, context.localLow()),
+            context.localPort()));
+  }
+
+  /** All bindings that match a packet, best first: the first is that of {@link #match}. */
+  public List<Binding> matches(LookupContext context) {
+    Family family = context.family();
+    List<Binding> matches = new ArrayList<>();
+    spaces[space(family, context.protocol())].forEachMatch(
+        BindingTrie.high(family, context.localHigh(), context.localLow()),
+        BindingTrie.low(family, context.localLow()),
+        context.localPort(),
+        index -> matches.add(binding(index)));
+    return List.copyOf(matches);
+  }
+
+  /** What the table holds, without the labels' text. */
+  long retainedBytes() {
+    long bytes = 4L * (places.length + labelIds.length);
+    for (BindingTrie space : spaces) {
+      bytes += space.retainedBytes();
+    }
+    return bytes;
   }
 }

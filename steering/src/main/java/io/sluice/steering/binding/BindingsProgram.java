@@ -1,36 +1,84 @@
 package io.sluice.steering.binding;
 
-import io.sluice.steering.*;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.LookupObserver;
+import io.sluice.steering.Program;
+import io.sluice.steering.Protocol;
 import io.sluice.steering.map.SockMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.ToIntBiFunction;
 
-/** Stub. */
+/**
+ * The program that tubular's dispatcher is: the best binding's label says which socket gets it.
+ *
+ * <p>Without a binding it passes. A binding whose label has no socket, or one that doesn't fit the
+ * packet, drops: it doesn't go on to the next best binding. If an earlier program has selected a
+ * socket, that stands (EEXIST), and this one passes.
+ *
+ * <p>Immutable; any thread may run it.
+ */
 public final class BindingsProgram implements Program {
-  private final BindingTable t;
-  private final SockMap s;
-  private final ToIntBiFunction<String, Protocol> f;
+  private final BindingTable table;
+  private final LabelSockets sockets;
 
-  private BindingsProgram(BindingTable t, SockMap s, ToIntBiFunction<String, Protocol> f) {
-    this.t = t;
-    this.s = s;
-    this.f = f;
+  private BindingsProgram(BindingTable table, LabelSockets sockets) {
+    this.table = table;
+    this.sockets = sockets;
   }
 
-  public static BindingsProgram of(BindingTable t, SockMap s, ToIntBiFunction<String, Protocol> f) {
-    return new BindingsProgram(t, s, f);
+  /**
+   * A program over a table.
+   *
+   * @param sockets looked into at each run, so what is put there later counts
+   * @param slots a label's index in {@code sockets} for a protocol, negative for none; asked now,
+   *     for each label and both protocols
+   */
+  public static BindingsProgram of(
+      BindingTable table, SockMap sockets, ToIntBiFunction<String, Protocol> slots) {
+    return new BindingsProgram(table, new LabelSockets(table.labels(), sockets, slots));
   }
 
+  public BindingTable table() {
+    return table;
+  }
+
+  /** {@inheritDoc} A binding without a socket tells {@link LookupObserver#missed}. */
   @Override
-  public int run(LookupContext c) {
-    for (Binding b : t.bindings)
-      if (b.protocol() == c.protocol()
-          && b.prefix().contains(c.family(), c.localHigh(), c.localLow())
-          && (b.port() == 0 || b.port() == c.localPort())) {
-        var x = s.lookup(f.applyAsInt(b.label(), b.protocol()));
-        if (x == null) return SK_DROP;
-        int _ = c.assign(x, 0);
-        return SK_PASS;
+  public int run(LookupContext context) {
+    int binding = table.match(context);
+    return binding < 0 ? SK_PASS : sockets.assign(context, table.labelId(binding), 0);
+  }
+
+  /** All bindings that match, best first, each with the reason for its place. */
+  @Override
+  public List<Candidate> explain(LookupContext context) {
+    List<Binding> matches = table.matches(context);
+    List<Candidate> candidates = new ArrayList<>();
+    for (int i = 0; i < matches.size(); i++) {
+      Binding binding = matches.get(i);
+      String why = i == 0 ? whyBest(matches) : whyNot(binding, matches.getFirst());
+      if (i == 0 && sockets.isMissing(table.labelId(table.match(context)), context.protocol())) {
+        why += ", no socket";
       }
-    return SK_PASS;
+      candidates.add(new Candidate(binding.match(), binding.label(), why));
+    }
+    return List.copyOf(candidates);
+  }
+
+  private static String whyBest(List<Binding> matches) {
+    if (matches.size() == 1) {
+      return "only match";
+    }
+    boolean tie = length(matches.get(0)) == length(matches.get(1));
+    return tie ? "exact port" : "longest prefix";
+  }
+
+  private static String whyNot(Binding binding, Binding best) {
+    return length(binding) == length(best) ? "any port" : "shorter";
+  }
+
+  private static int length(Binding binding) {
+    return binding.prefix().length();
   }
 }

@@ -1,15 +1,53 @@
 package io.sluice.steering.map;
 
+import io.sluice.steering.Errno;
 import io.sluice.steering.Socket;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
-/** BPF_MAP_TYPE_SOCKMAP: sockets by index. Readers never block; any thread may write. */
+/**
+ * BPF_MAP_TYPE_SOCKMAP: sockets by index (net/core/sock_map.c, Documentation/bpf/map_sockmap.rst).
+ *
+ * <p>Programs {@link #lookup}, which neither blocks nor allocates. Any thread may write: a replaced
+ * slot goes from one socket to the next at once and is never seen empty. A socket that {@linkplain
+ * Socket#close closes} is gone from all maps; one that merely stops listening stays, and can't be
+ * assigned. Operations answer 0 or a negative {@link Errno}.
+ */
 public final class SockMap {
-  private final AtomicReferenceArray<@Nullable Socket> slots;
+  private final int valueSize;
+  private final AtomicReferenceArray<@Nullable Socket> slots; // written under the monitor of this
 
+  /** A map whose values are 8 bytes, so that {@link #lookupCookie} works. */
   public SockMap(int maxEntries) {
+    this(Integer.BYTES, Long.BYTES, maxEntries);
+  }
+
+  /**
+   * A map as an object file declares it.
+   *
+   * @param keySize 4
+   * @param valueSize 4 or 8 bytes; with 4, {@link #lookupCookie} answers ENOSPC
+   * @param maxEntries at least 1
+   * @throws IllegalArgumentException otherwise; the message begins with the kernel's errno
+   */
+  public SockMap(int keySize, int valueSize, int maxEntries) {
+    if (keySize != Integer.BYTES) {
+      throw new IllegalArgumentException("EINVAL: key size " + keySize + "; a sockmap's is 4");
+    }
+    SocketMapRules.checkValueSize(valueSize);
+    if (maxEntries < 1) {
+      throw new IllegalArgumentException("EINVAL: " + maxEntries + " entries; at least 1");
+    }
+    this.valueSize = valueSize;
     this.slots = new AtomicReferenceArray<>(maxEntries);
+  }
+
+  public int valueSize() {
+    return valueSize;
+  }
+
+  public int maxEntries() {
+    return slots.length();
   }
 
   /** What a program's lookup gives: the socket, or null for an empty or out-of-range index. */
@@ -17,8 +55,100 @@ public final class SockMap {
     return index >= 0 && index < slots.length() ? slots.get(index) : null;
   }
 
-  /** Puts a socket into a slot, atomically. */
-  public void update(int index, Socket socket) {
-    slots.set(index, socket);
+  /**
+   * What a lookup from outside of programs gives.
+   *
+   * @return the socket's cookie, or negative: ENOSPC (always if values have 4 bytes), ENOENT
+   */
+  public long lookupCookie(int index) {
+    return SocketMapRules.cookie(valueSize, lookup(index));
+  }
+
+  /** Puts a socket into a slot, empty or not. */
+  public int update(int index, Socket socket) {
+    return update(index, socket, UpdateFlags.ANY);
+  }
+
+  /**
+   * Puts a socket into a slot, atomically.
+   *
+   * @param flags one of {@link UpdateFlags}
+   * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
+   *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
+   *     (flags), E2BIG (index), EEXIST, ENOENT
+   */
+  public int update(int index, @Nullable Socket socket, long flags) {
+    int error = SocketMapRules.check(socket, flags);
+    if (error != 0 || socket == null) {
+      return error;
+    }
+    if (index < 0 || index >= slots.length()) {
+      return Errno.E2BIG.negative();
+    }
+    synchronized (this) {
+      Socket old = slots.get(index);
+      error = SocketMapRules.checkExistence(old != null, flags);
+      if (error != 0) {
+        return error;
+      }
+      if (!socket.addCloseListener(new Link(this, index))) {
+        return Errno.EBADF.negative();
+      }
+      slots.set(index, socket);
+      if (old != null) {
+        old.removeCloseListener(new Link(this, index));
+      }
+      return 0;
+    }
+  }
+
+  /**
+   * Empties a slot; the socket itself stays open.
+   *
+   * @return 0, or -EINVAL if it is empty or there is no such slot
+   */
+  public synchronized int delete(int index) {
+    Socket old = lookup(index);
+    if (old == null) {
+      return Errno.EINVAL.negative();
+    }
+    slots.set(index, null);
+    old.removeCloseListener(new Link(this, index));
+    return 0;
+  }
+
+  /**
+   * Iterates: every index, whether it holds a socket or not.
+   *
+   * @param index where the caller is; one out of range, like -1, starts at the beginning
+   * @return the next index, or -ENOENT after the last
+   */
+  public int nextKey(int index) {
+    if (index < 0 || index >= slots.length()) {
+      return 0;
+    }
+    return index == slots.length() - 1 ? Errno.ENOENT.negative() : index + 1;
+  }
+
+  /**
+   * Empties all slots, as destroying the map does. An owner that replaces a map calls it: otherwise
+   * the sockets keep the old map reachable for as long as they are open.
+   */
+  public synchronized void clear() {
+    for (int index = 0; index < slots.length(); index++) {
+      delete(index);
+    }
+  }
+
+  private synchronized void closed(int index, Socket socket) {
+    slots.compareAndSet(index, socket, null);
+  }
+
+  /** Leads from a socket to a slot that holds it; equal links are the same. */
+  private record Link(SockMap map, int index) implements Socket.CloseListener {
+    @Override
+    public void closed(Socket socket) {
+      map.closed(index, socket);
+    }
   }
 }

@@ -4,40 +4,199 @@ import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.SocketGroup;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
-/** Stub. */
+/**
+ * A reuseport group: who of its members gets what was assigned to one of them.
+ *
+ * <p>Membership, weights and way of selecting don't change; another group replaces this one. What
+ * changes is who may be selected, from any thread:
+ *
+ * <ul>
+ *   <li>A member of weight 0 drains: it is selected for nothing new.
+ *   <li>A member that is {@linkplain #available not available} is passed over. If all are, they are
+ *       selected as if none were: health checks can be wrong, and trying costs nothing then.
+ *   <li>A member that {@linkplain Socket#takesNew takes nothing new}, as it is closed, is passed
+ *       over always.
+ * </ul>
+ *
+ * <p>If nobody is left, the group refuses ({@link io.sluice.steering.DropReason#GROUP}).
+ *
+ * <p>Selecting is safe on any thread and allocates nothing.
+ */
 public final class ReuseportGroup implements SocketGroup {
+  /** The kernel's limit of members. */
+  public static final int MAX_MEMBERS = 65535;
+
+  /** The largest weight; the smallest is 0. */
+  public static final int MAX_WEIGHT = 65535;
+
+  /** The seed of hashes unless another is given: the same in the daemon and in {@code explain}. */
+  public static final int DEFAULT_SEED = 0x51_1c_e0_01;
+
+  /**
+   * A socket with its share of what is selected.
+   *
+   * @param weight 0–65535, in proportion to the others'; 0 drains
+   */
+  public record Member(Socket socket, int weight) {
+    public Member {
+      Objects.requireNonNull(socket);
+      if (weight < 0 || weight > MAX_WEIGHT) {
+        throw new IllegalArgumentException("weight " + weight + " is outside 0–" + MAX_WEIGHT);
+      }
+    }
+  }
+
+  /** The ways of selecting. */
   public enum Selection {
-    HASH,
-    SOURCE,
-    ROUND_ROBIN,
-    LEAST_CONNECTIONS
+    /** By a hash over both addresses and ports: the kernel's own rule. */
+    HASH("hash"),
+    /** By the client's address alone, and so that it mostly stays when members come and go. */
+    SOURCE("source"),
+    /** In turn. */
+    ROUND_ROBIN("round-robin"),
+    /** Whose load is least for its weight. */
+    LEAST_CONNECTIONS("least-connections");
+
+    private final String word;
+
+    Selection(String word) {
+      this.word = word;
+    }
+
+    /** As configuration and {@code explain} write it. */
+    public String word() {
+      return word;
+    }
   }
 
-  public record Member(Socket socket, int weight) {}
+  private final List<Member> list;
+  private final Selection selection;
+  private final Members members;
+  private final Strategy strategy;
 
-  private final List<Member> members;
-
-  private ReuseportGroup(List<Member> members) {
-    this.members = members;
-    members.forEach(m -> m.socket().group(this));
+  private ReuseportGroup(
+      List<Member> list, Selection selection, ToIntFunction<Socket> load, int seed) {
+    this.list = list;
+    this.selection = selection;
+    this.members = new Members(list);
+    this.strategy =
+        switch (selection) {
+          case HASH -> new HashStrategy(members, seed);
+          case SOURCE -> new SourceStrategy(members, seed);
+          case ROUND_ROBIN -> new RoundRobin(members);
+          case LEAST_CONNECTIONS -> new LeastConnections(members, load);
+        };
   }
 
+  /** A group with the {@link #DEFAULT_SEED}. */
   public static ReuseportGroup of(
       List<Member> members, Selection selection, ToIntFunction<Socket> load) {
-    return new ReuseportGroup(members);
+    return of(members, selection, load, DEFAULT_SEED);
+  }
+
+  /**
+   * A group, of which the members' sockets are told ({@link Socket#group}). A socket is in one
+   * group at a time: the one that was made last.
+   *
+   * @param members 1–65535 different sockets of one protocol. {@link Selection#HASH} goes by their
+   *     order; {@link Selection#SOURCE} by the text of the sockets' {@linkplain Socket#attachment
+   *     attachments}, which ought to differ
+   * @param load how busy a socket is; asked by {@link Selection#LEAST_CONNECTIONS} only, on any
+   *     thread, and must not allocate
+   * @param seed of the hashes
+   * @throws IllegalArgumentException if the members aren't as said
+   */
+  public static ReuseportGroup of(
+      List<Member> members, Selection selection, ToIntFunction<Socket> load, int seed) {
+    if (members.isEmpty() || members.size() > MAX_MEMBERS) {
+      throw new IllegalArgumentException(members.size() + " members; a group has 1–" + MAX_MEMBERS);
+    }
+    ReuseportGroup group = new ReuseportGroup(List.copyOf(members), selection, load, seed);
+    members.forEach(member -> member.socket().group(group));
+    return group;
+  }
+
+  /**
+   * Selects a member.
+   *
+   * @param hit not looked at: it may be any member, or a socket that stands for the group
+   * @return null if all members drain or are closed
+   */
+  @Override
+  public @Nullable Socket select(LookupContext context, Socket hit) {
+    return selectUntried(context, null);
+  }
+
+  /**
+   * Selects another member, after connecting to one has failed: in the same way, among those not
+   * tried yet; first those that are available, then the others. Called repeatedly, it visits each
+   * member once.
+   *
+   * @param context describes the connection again; {@link Selection#HASH} and {@link
+   *     Selection#SOURCE} look at it
+   * @param failed noted as tried
+   * @param tried what this connection tried before; {@linkplain Tried#clear clear} for a new one
+   * @return null if all were tried
+   */
+  public @Nullable Socket selectOther(LookupContext context, Socket failed, Tried tried) {
+    tried.of(members);
+    int index = members.indexOf(failed);
+    if (index >= 0) {
+      tried.add(index);
+    }
+    return selectUntried(context, tried);
+  }
+
+  private @Nullable Socket selectUntried(LookupContext context, @Nullable Tried tried) {
+    int index = strategy.select(context, tried, false);
+    if (index < 0) {
+      index = strategy.select(context, tried, true);
+    }
+    return index < 0 ? null : members.socket(index);
+  }
+
+  /**
+   * Says whether a member can be had, as health checks find; at first all can. Any thread.
+   *
+   * @throws IllegalArgumentException if the socket is no member
+   */
+  public void available(Socket member, boolean up) {
+    members.setDown(indexOf(member), !up);
+  }
+
+  /** Whether a member can be had, as it was last said. */
+  public boolean isAvailable(Socket member) {
+    return !members.isDown(indexOf(member));
+  }
+
+  private int indexOf(Socket member) {
+    int index = members.indexOf(member);
+    if (index < 0) {
+      throw new IllegalArgumentException(member + " is no member");
+    }
+    return index;
+  }
+
+  /** In the order of joining. */
+  public List<Member> members() {
+    return list;
+  }
+
+  public Selection selection() {
+    return selection;
+  }
+
+  /** For {@code explain}: {@code 2 members, hash}. */
+  public String describe() {
+    return list.size() + (list.size() == 1 ? " member, " : " members, ") + selection.word();
   }
 
   @Override
-  public Socket select(LookupContext context, Socket hit) {
-    return members.get(Math.floorMod(context.remotePort(), members.size())).socket();
-  }
-
-  public void available(Socket member, boolean up) {}
-
-  public @Nullable Socket selectOther(LookupContext context, Socket last) {
-    return null;
+  public String toString() {
+    return describe();
   }
 }

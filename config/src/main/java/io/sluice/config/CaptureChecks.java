@@ -1,0 +1,115 @@
+package io.sluice.config;
+
+import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
+import io.sluice.steering.PortRange;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.binding.Binding;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * Finds bindings and listeners that no capture brings traffic to.
+ *
+ * <p>Two prefixes overlap only if one holds the other. So captures are kept by their lowest
+ * address: the narrower ones lie between a prefix's lowest and highest address, and the wider ones
+ * are found under the prefix shortened to each length that occurs.
+ */
+final class CaptureChecks {
+  private final NavigableMap<IpAddress, List<Entry>> entries = new TreeMap<>();
+  private final SortedSet<Integer> lengths = new TreeSet<>();
+
+  private record Entry(IpPrefix prefix, CaptureSpec capture) {}
+
+  CaptureChecks(Collection<CaptureSpec> captures) {
+    for (CaptureSpec capture : captures) {
+      for (IpPrefix prefix : capture.addresses()) {
+        entries
+            .computeIfAbsent(prefix.address(), _ -> new ArrayList<>())
+            .add(new Entry(prefix, capture));
+        lengths.add(prefix.length());
+      }
+    }
+  }
+
+  /** Warns of each binding and listener that lies outside all captures. */
+  static void check(
+      Collection<CaptureSpec> captures,
+      List<Located<Binding>> bindings,
+      List<Located<ListenerSpec>> listeners) {
+    CaptureChecks checks = new CaptureChecks(captures);
+    Map<Value, String> outside = new LinkedHashMap<>();
+    for (Located<Binding> located : bindings) {
+      Binding binding = located.value();
+      if (!checks.overlaps(binding.protocol(), binding.prefix(), binding.port())) {
+        outside.merge(
+            located.at(),
+            binding.protocol().word(),
+            (earlier, protocol) -> earlier + " and " + protocol);
+      }
+    }
+    outside.forEach(
+        (at, protocols) -> at.warning("no capture brings it any " + protocols + " traffic"));
+    for (Located<ListenerSpec> located : listeners) {
+      ListenerSpec listener = located.value();
+      boolean reached =
+          DerivedCaptures.prefixes(listener.address()).stream()
+              .anyMatch(prefix -> checks.overlaps(listener.protocol(), prefix, listener.port()));
+      if (!reached) {
+        located.at().warning("no capture brings it any " + listener.protocol().word() + " traffic");
+      }
+    }
+  }
+
+  /** Whether a capture has some of the traffic. */
+  boolean overlaps(Protocol protocol, IpPrefix prefix, int port) {
+    for (int length : lengths) {
+      if (length < prefix.length()) {
+        IpAddress shortened = IpPrefix.containing(prefix.address(), length).address();
+        for (Entry entry : entries.getOrDefault(shortened, List.of())) {
+          if (entry.prefix.length() == length && matches(entry.capture, protocol, port)) {
+            return true;
+          }
+        }
+      }
+    }
+    for (List<Entry> narrower :
+        entries.subMap(prefix.address(), true, highest(prefix), true).values()) {
+      for (Entry entry : narrower) {
+        if (prefix.contains(entry.prefix) && matches(entry.capture, protocol, port)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  private static boolean matches(CaptureSpec capture, Protocol protocol, int port) {
+    if (!capture.protocols().contains(protocol)) {
+      return false;
+    }
+    for (PortRange range : capture.ports()) {
+      if (port == Binding.ANY_PORT || range.contains(port)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static IpAddress highest(IpPrefix prefix) {
+    IpAddress lowest = prefix.address();
+    int free = prefix.family().bits() - prefix.length();
+    long low = free >= 64 ? -1 : lowest.low() | ((1L << free) - 1);
+    long high =
+        free <= 64 ? lowest.high() : free == 128 ? -1 : lowest.high() | ((1L << (free - 64)) - 1);
+    return prefix.family() == Family.IPV4 ? IpAddress.ipv4((int) low) : IpAddress.ipv6(high, low);
+  }
+}

@@ -1,0 +1,414 @@
+package io.sluice.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
+import io.sluice.steering.PortRange;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.Rule;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class ConfigReaderTest {
+  /** The configuration of docs/design, with what isn't available yet replaced. */
+  private static final String DESIGN =
+      """
+      version: 1
+      capture:                               # omitted: derived from the bindings, method bind
+        - name: edge
+          protocols: [tcp, udp]
+          addresses: ["127.0.0.0/8"]         # prefixes or single addresses, v4 and v6
+          ports: [8080, "9000-9099"]         # or any
+          method: bind
+      bindings:
+        - {label: web, protocol: tcp, prefix: 127.0.1.0/24, port: 8080}
+        - {label: l7,  protocol: tcp, prefix: 127.0.2.1/32, port: any}
+        - {label: dns, protocol: udp, prefix: 127.0.3.0/24, port: 9053}
+      destinations:
+        - label: web
+          protocol: tcp
+          targets: ["127.0.0.1:8081", {address: "127.0.0.1:8082", weight: 2}]
+          select: hash
+        - {label: l7,  protocol: tcp, targets: ["unix:/run/l7.sock"]}
+        - {label: dns, protocol: udp, targets: ["127.0.0.1:5353"], idleTimeout: 30s}
+        - {label: ssh, protocol: tcp, targets: ["original:22"]}
+      programs:                              # omitted: just the built-in bindings program
+        - {name: bindings, builtin: bindings}
+        - name: office
+          rules:                             # first match decides; nothing matched = pass
+            - {from: 203.0.113.0/24, to: 192.0.2.0/24, port: 22, protocol: tcp, assign: ssh, replace: true}
+            - {to: 192.0.2.0/24, port: 22, drop: true}
+      listeners:                             # the sockets that a pass falls through to
+        - {protocol: tcp, address: 0.0.0.0, port: 8080, destination: web}
+      expect:                                # checked by `sluice test`
+        - {lookup: "tcp 203.0.113.9:5000 127.0.1.7:8080", assign: web}
+      loops: 2                               # event loops; default: one per core
+      limits: {connections: 100000, flows: 100000, halfClosed: 60s, drain: 30s}
+      admin:
+        http: 127.0.0.1:9901
+        socket: /run/sluice/admin.sock
+      """;
+
+  @Test
+  void theDesignsExampleLoads() throws Exception {
+    Loaded loaded = ConfigReader.load("sluice.yaml", DESIGN, Map.of());
+
+    assertThat(loaded.warnings()).isEmpty();
+    assertThat(loaded.config())
+        .isEqualTo(
+            new Config(
+                List.of(
+                    new CaptureSpec(
+                        "edge",
+                        Set.of(Protocol.TCP, Protocol.UDP),
+                        List.of(IpPrefix.parse("127.0.0.0/8")),
+                        List.of(new PortRange(8080, 8080), new PortRange(9000, 9099)),
+                        CaptureSpec.Method.BIND,
+                        false)),
+                false,
+                List.of(
+                    binding("web", Protocol.TCP, "127.0.1.0/24", 8080),
+                    binding("l7", Protocol.TCP, "127.0.2.1/32", Binding.ANY_PORT),
+                    binding("dns", Protocol.UDP, "127.0.3.0/24", 9053)),
+                List.of(
+                    destination(
+                        "web",
+                        Protocol.TCP,
+                        "1h",
+                        target("127.0.0.1:8081", 1),
+                        target("127.0.0.1:8082", 2)),
+                    destination("l7", Protocol.TCP, "1h", target("unix:/run/l7.sock", 1)),
+                    destination("dns", Protocol.UDP, "30s", target("127.0.0.1:5353", 1)),
+                    destination("ssh", Protocol.TCP, "1h", target("original:22", 1))),
+                List.of(
+                    new ProgramSpec.Bindings("bindings"),
+                    new ProgramSpec.Rules(
+                        "office",
+                        List.of(
+                            new Rule(
+                                IpPrefix.parse("203.0.113.0/24"),
+                                null,
+                                IpPrefix.parse("192.0.2.0/24"),
+                                new PortRange(22, 22),
+                                Protocol.TCP,
+                                0,
+                                new Rule.Action.Assign("ssh", true, false)),
+                            new Rule(
+                                null,
+                                null,
+                                IpPrefix.parse("192.0.2.0/24"),
+                                new PortRange(22, 22),
+                                null,
+                                0,
+                                new Rule.Action.Drop())))),
+                List.of(new ListenerSpec(Protocol.TCP, IpAddress.ANY_IPV4, 8080, "web")),
+                List.of(
+                    new Expectation(
+                        Lookup.parse("tcp 203.0.113.9:5000 127.0.1.7:8080"),
+                        new Outcome.Assign("web"),
+                        29)),
+                2,
+                Limits.DEFAULTS,
+                new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/sluice/admin.sock"))));
+  }
+
+  private static Binding binding(String label, Protocol protocol, String prefix, int port) {
+    return new Binding(label, protocol, IpPrefix.parse(prefix), port);
+  }
+
+  private static TargetSpec target(String address, int weight) {
+    return new TargetSpec(TargetAddress.parse(address), weight);
+  }
+
+  private static DestinationSpec destination(
+      String label, Protocol protocol, String idleTimeout, TargetSpec... targets) {
+    return new DestinationSpec(
+        label,
+        protocol,
+        List.of(targets),
+        DestinationSpec.Select.HASH,
+        Duration.ofSeconds(5),
+        Duration.parse("PT" + idleTimeout),
+        2,
+        0);
+  }
+
+  @Test
+  void whatIsOmittedHasADefault() throws Exception {
+    Config config = read("listeners: []");
+
+    assertThat(config)
+        .isEqualTo(
+            new Config(
+                List.of(),
+                true,
+                List.of(),
+                List.of(),
+                List.of(new ProgramSpec.Bindings("bindings")),
+                List.of(),
+                List.of(),
+                0,
+                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30)),
+                new Admin(HostPort.parse("127.0.0.1:9901"), null)));
+  }
+
+  @Test
+  void everyKeyOfADestinationIsRead() throws Exception {
+    Config config =
+        read(
+            """
+            destinations:
+              - label: web
+                protocol: tcp
+                targets: ["[::1]:80", "web.internal:8080", original]
+                select: round-robin
+                connectTimeout: 250ms
+                idleTimeout: 1d
+                retries: 0
+                maxConnections: 10
+            """);
+
+    assertThat(config.destinations())
+        .containsExactly(
+            new DestinationSpec(
+                "web",
+                Protocol.TCP,
+                List.of(
+                    target("[::1]:80", 1), target("web.internal:8080", 1), target("original", 1)),
+                DestinationSpec.Select.ROUND_ROBIN,
+                Duration.ofMillis(250),
+                Duration.ofDays(1),
+                0,
+                10));
+  }
+
+  @Test
+  void aUdpDestinationIsIdleAfterAMinute() throws Exception {
+    Config config = read("destinations: [{label: dns, protocol: udp, targets: ['127.0.0.1:53']}]");
+
+    assertThat(config.destinations().getFirst().idleTimeout()).isEqualTo(Duration.ofSeconds(60));
+  }
+
+  @Test
+  void aBindingWithoutProtocolIsForBoth() throws Exception {
+    Config config =
+        read(
+            """
+            bindings: [{label: web, prefix: 127.0.1.0/24, port: 443}]
+            destinations:
+              - {label: web, protocol: tcp, targets: ["127.0.0.1:443"]}
+              - {label: web, protocol: udp, targets: ["127.0.0.1:443"]}
+            """);
+
+    assertThat(config.bindings())
+        .containsExactly(
+            binding("web", Protocol.TCP, "127.0.1.0/24", 443),
+            binding("web", Protocol.UDP, "127.0.1.0/24", 443));
+  }
+
+  @Test
+  void quotesDontChangeWhatAScalarIs() throws Exception {
+    Config config =
+        read(
+            """
+            loops: "4"
+            bindings:
+              - {label: 8080, protocol: "tcp", prefix: 127.0.1.0/24, port: "8080"}
+              - {label: "true", protocol: tcp, prefix: 127.0.2.0/24, port: 8080}
+            destinations:
+              - {label: "8080", protocol: tcp, targets: ["127.0.0.1:80"], retries: "1"}
+              - {label: true, protocol: tcp, targets: ["127.0.0.1:80"]}
+            """);
+
+    assertThat(config.loops()).isEqualTo(4);
+    assertThat(config.bindings()).extracting(Binding::label).containsExactly("8080", "true");
+  }
+
+  @Test
+  void everyKeyOfARuleIsRead() throws Exception {
+    Config config =
+        read(
+            """
+            programs:
+              - name: office
+                rules:
+                  - {from: 10.0.0.1, fromPort: 1000-2000, port: any, protocol: udp, ifindex: 3, pass: true}
+                  - {to: "2001:db8::/32", protocol: tcp, assign: web, noReuseport: true, replace: false}
+            destinations:
+              - {label: web, protocol: tcp, targets: ["127.0.0.1:80"]}
+            """);
+
+    assertThat(config.programs())
+        .containsExactly(
+            new ProgramSpec.Rules(
+                "office",
+                List.of(
+                    new Rule(
+                        IpPrefix.parse("10.0.0.1/32"),
+                        new PortRange(1000, 2000),
+                        null,
+                        PortRange.ANY,
+                        Protocol.UDP,
+                        3,
+                        new Rule.Action.Pass()),
+                    new Rule(
+                        null,
+                        null,
+                        IpPrefix.parse("2001:db8::/32"),
+                        null,
+                        Protocol.TCP,
+                        0,
+                        new Rule.Action.Assign("web", false, true)))));
+  }
+
+  @Test
+  void everyOutcomeIsRead() throws Exception {
+    Config config =
+        read(
+            """
+            expect:
+              - {lookup: "tcp 10.0.0.1:5 10.0.0.2:80", pass: true}
+              - lookup: "udp [::1]:5 [::2]:80"
+                drop: true
+            """);
+
+    assertThat(config.expectations())
+        .containsExactly(
+            new Expectation(Lookup.parse("tcp 10.0.0.1:5 10.0.0.2:80"), new Outcome.Pass(), 3),
+            new Expectation(Lookup.parse("udp [::1]:5 [::2]:80"), new Outcome.Drop(), 4));
+  }
+
+  @Test
+  void adminHttpCanBeTurnedOffOrTakeAnyPort() throws Exception {
+    assertThat(read("admin: {http: none}").admin().http()).isNull();
+    assertThat(read("admin: {http: '[::1]:0'}").admin().http())
+        .isEqualTo(new HostPort(IpAddress.parse("::1"), 0));
+    assertThat(read("admin: {socket: /run/a.sock}").admin())
+        .isEqualTo(new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/a.sock")));
+  }
+
+  @Test
+  void drainMayBeZero() throws Exception {
+    assertThat(read("limits: {drain: 0s}").limits().drain()).isEqualTo(Duration.ZERO);
+  }
+
+  @Test
+  void oneItemMayStandWithoutItsList() throws Exception {
+    Config config =
+        read("capture: [{name: a, protocols: udp, addresses: '::1', ports: any, strict: true}]");
+
+    assertThat(config.captures())
+        .containsExactly(
+            new CaptureSpec(
+                "a",
+                Set.of(Protocol.UDP),
+                List.of(IpPrefix.parse("::1/128")),
+                List.of(PortRange.ANY),
+                CaptureSpec.Method.BIND,
+                true));
+    assertThat(config.capturesDerived()).isFalse();
+  }
+
+  @Test
+  void withoutCaptureTheBindingsAndListenersSayWhatIsCaptured() throws Exception {
+    Config config =
+        read(
+            """
+            bindings:
+              - {label: a, prefix: 127.0.1.0/24, port: 80}
+              - {label: a, prefix: 127.0.2.0/24, port: 80}
+              - {label: a, protocol: tcp, prefix: 127.0.3.1, port: 82}
+              - {label: a, protocol: tcp, prefix: 127.0.3.1, port: 80}
+              - {label: a, protocol: tcp, prefix: 127.0.3.1, port: 81}
+            listeners:
+              - {protocol: udp, address: "::", port: 53, destination: a}
+              - {protocol: tcp, address: 127.0.4.1, port: 25, destination: a}
+            destinations:
+              - {label: a, protocol: tcp, targets: ["127.0.0.1:80"]}
+              - {label: a, protocol: udp, targets: ["127.0.0.1:80"]}
+            """);
+
+    assertThat(config.capturesDerived()).isTrue();
+    assertThat(config.captures().stream().map(ConfigReaderTest::text))
+        .containsExactly(
+            "derived-1 [TCP, UDP] [127.0.1.0/24, 127.0.2.0/24] [80]",
+            "derived-2 [TCP] [127.0.3.1/32] [80-82]",
+            "derived-3 [UDP] [::/0, 0.0.0.0/0] [53]",
+            "derived-4 [TCP] [127.0.4.1/32] [25]");
+  }
+
+  private static String text(CaptureSpec capture) {
+    return capture.name()
+        + " "
+        + capture.protocols()
+        + " "
+        + capture.addresses()
+        + " "
+        + capture.ports();
+  }
+
+  @Test
+  void sixtyFourProgramsAreTheMost() throws Exception {
+    assertThat(read(programs(64)).programs()).hasSize(64);
+    assertThatThrownBy(() -> read(programs(65)))
+        .hasMessage("f:3:3: programs: 65 programs; at most 64 can be attached");
+  }
+
+  private static String programs(int count) {
+    return "programs:\n"
+        + String.join(
+            "",
+            IntStream.range(0, count)
+                .mapToObj(i -> "  - {name: p" + i + ", rules: []}\n")
+                .toList());
+  }
+
+  @Test
+  void variablesAreExpandedOnce() throws Exception {
+    Config config =
+        ConfigReader.read(
+            "f",
+            """
+            version: ${VERSION}
+            loops: ${LOOPS:-3}
+            admin: {socket: "/run/${NAME}-${EMPTY:-none}$$${EMPTY}.sock"}
+            limits: {connections: "1${ZEROES}"}
+            """,
+            Map.of("VERSION", "1", "NAME", "${VERSION}", "EMPTY", "", "ZEROES", "000"));
+
+    assertThat(config.loops()).isEqualTo(3);
+    assertThat(config.admin().socket()).isEqualTo(Path.of("/run/${VERSION}-none$.sock"));
+    assertThat(config.limits().connections()).isEqualTo(1000);
+  }
+
+  @Test
+  void keysAndCommentsArentExpanded() {
+    assertThatThrownBy(() -> read("# ${UNSET}\n\"${UNSET}\": 1"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith("f:3:1: ${UNSET}: unknown key");
+  }
+
+  @Test
+  void anExceptionHasOneLineForEachProblem() {
+    assertThatThrownBy(() -> read("loops: 0\nadmin: {http: x}\n"))
+        .isInstanceOfSatisfying(
+            ConfigException.class,
+            e -> {
+              assertThat(e.problems()).hasSize(2);
+              assertThat(e.getMessage().lines())
+                  .containsExactlyElementsOf(e.problems().stream().map(Problem::toString).toList());
+            });
+  }
+
+  private static Config read(String sections) throws ConfigException {
+    return ConfigReader.read("f", "version: 1\n" + sections, Map.of());
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.sluice.config;
+
+import org.jspecify.annotations.NullMarked;

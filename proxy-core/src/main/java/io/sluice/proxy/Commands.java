@@ -1,0 +1,370 @@
+package io.sluice.proxy;
+
+import io.sluice.config.ConfigException;
+import io.sluice.config.ConfigReader;
+import io.sluice.config.Expectation;
+import io.sluice.config.Loaded;
+import io.sluice.config.Lookup;
+import io.sluice.config.Outcome;
+import io.sluice.config.Problem;
+import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.target.Snapshot;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code sluice} and its commands. Exit codes: 0 done; 1 the answer is no, or it failed; 2 wrong
+ * usage; 78 the daemon's configuration is bad (EX_CONFIG).
+ */
+@Command(
+    name = "sluice",
+    description = "Steers TCP and UDP traffic by program: whole prefixes, port ranges, any target.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {
+      RunCommand.class,
+      Commands.Check.class,
+      Commands.Test.class,
+      Commands.Explain.class,
+      DemoCommand.class,
+      Commands.Version.class,
+      CommandLine.HelpCommand.class
+    },
+    footer = {
+      "",
+      "Exit codes: 0 done; 1 the answer is no, or it failed; 2 wrong usage;",
+      "78 the daemon's configuration is bad.",
+      "",
+      "Try: sluice demo"
+    })
+public final class Commands {
+  /** Done. */
+  static final int DONE = 0;
+
+  /** The answer is no, or it failed. */
+  static final int FAILED = 1;
+
+  /** The configuration is bad: EX_CONFIG of sysexits.h. */
+  static final int BAD_CONFIGURATION = 78;
+
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this, or with a command its own help.")
+  boolean help;
+
+  private Commands() {}
+
+  /** Runs a command line; the answer is the exit code. */
+  public static int run(String... arguments) {
+    CommandLine line = new CommandLine(new Commands());
+    line.setExecutionExceptionHandler((failure, command, _) -> {
+      command.getErr().println("sluice: " + failure.getMessage());
+      return FAILED;
+    });
+    line.setUsageHelpAutoWidth(true);
+    if (arguments.length == 0) {
+      line.usage(line.getErr());
+      return CommandLine.ExitCode.USAGE;
+    }
+    return line.execute(arguments);
+  }
+
+  /** {@code -f FILE}. */
+  static final class FileOption {
+    @Option(
+        names = {"-f", "--file"},
+        paramLabel = "FILE",
+        defaultValue = "/etc/sluice/sluice.yaml",
+        description = "The configuration; default: ${DEFAULT-VALUE}.")
+    Path file = Path.of("/etc/sluice/sluice.yaml");
+
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        description = "Show this help.")
+    boolean help;
+  }
+
+  /** {@code -o text|json}. */
+  static final class OutputOption {
+    /** The forms of output. */
+    enum Form {
+      text,
+      json
+    }
+
+    @Option(
+        names = {"-o", "--output"},
+        paramLabel = "FORM",
+        defaultValue = "text",
+        description = "text or json; default: ${DEFAULT-VALUE}.")
+    Form form = Form.text;
+
+    boolean isJson() {
+      return form == Form.json;
+    }
+  }
+
+  /**
+   * Reads the file; prints what is wrong or doubtful.
+   *
+   * @return null if it can't be used
+   */
+  static @Nullable Loaded load(Path file, PrintWriter err) {
+    try {
+      Loaded loaded = ConfigReader.load(file);
+      loaded.warnings().forEach(err::println);
+      return loaded;
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+      return null;
+    }
+  }
+
+  @Command(
+      name = "check",
+      description = "Reads a configuration and says all that is wrong with it.",
+      footer = "Exit code 0 if it can be used, else 1.")
+  static final class Check implements Callable<Integer> {
+    @Mixin private FileOption file = new FileOption();
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      Loaded loaded = null;
+      List<Problem> problems;
+      try {
+        loaded = ConfigReader.load(file.file);
+        problems = loaded.warnings();
+      } catch (ConfigException bad) {
+        problems = bad.problems();
+      }
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        Map<String, Object> answer = new LinkedHashMap<>();
+        answer.put("valid", loaded != null);
+        answer.put("problems", problems.stream().map(Check::json).toList());
+        out.println(Json.of(answer));
+      } else {
+        problems.forEach(loaded == null ? spec.commandLine().getErr()::println : out::println);
+        if (loaded != null) {
+          var config = loaded.config();
+          out.printf(
+              "%s: ok: %d captures, %d bindings, %d programs, %d destinations%n",
+              file.file,
+              config.captures().size(),
+              config.bindings().size(),
+              config.programs().size(),
+              config.destinations().size());
+        }
+      }
+      return loaded == null ? FAILED : DONE;
+    }
+
+    private static Map<String, Object> json(Problem problem) {
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("file", problem.file());
+      json.put("line", problem.line());
+      json.put("column", problem.column());
+      json.put("path", problem.path());
+      json.put("severity", problem.severity().name().toLowerCase(java.util.Locale.ROOT));
+      json.put("message", problem.message());
+      return json;
+    }
+  }
+
+  @Command(
+      name = "test",
+      description = "Checks what the configuration's own `expect` list says.",
+      footer = "Exit code 0 if all is as expected, 1 if not, 78 if the configuration is bad.")
+  static final class Test implements Callable<Integer> {
+    @Mixin private FileOption file = new FileOption();
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      Loaded loaded = load(file.file, spec.commandLine().getErr());
+      if (loaded == null) {
+        return BAD_CONFIGURATION;
+      }
+      Snapshot snapshot = Snapshot.of(loaded.config(), null, Resolver.offline());
+      List<Expectation> expectations = loaded.config().expectations();
+      List<Object> failures = new ArrayList<>();
+      PrintWriter out = spec.commandLine().getOut();
+      for (Expectation expectation : expectations) {
+        Explanation got = Explanation.of(expectation.lookup(), snapshot);
+        String wanted = words(expectation.outcome());
+        String actual = words(got);
+        if (wanted.equals(actual)) {
+          continue;
+        }
+        Map<String, Object> failure = new LinkedHashMap<>();
+        failure.put("line", expectation.line());
+        failure.put("lookup", expectation.lookup().toString());
+        failure.put("expected", wanted);
+        failure.put("got", actual);
+        failures.add(failure);
+        if (!output.isJson()) {
+          out.printf(
+              "%s:%d: %s: expected %s, got %s%n",
+              file.file, expectation.line(), expectation.lookup(), wanted, actual);
+          got.toText().lines().forEach(line -> out.println("    " + line));
+        }
+      }
+      int passed = expectations.size() - failures.size();
+      if (output.isJson()) {
+        Map<String, Object> answer = new LinkedHashMap<>();
+        answer.put("passed", passed);
+        answer.put("failed", failures.size());
+        answer.put("failures", failures);
+        out.println(Json.of(answer));
+      } else {
+        out.printf("%d expected lookups, %d as expected%n", expectations.size(), passed);
+      }
+      return failures.isEmpty() ? DONE : FAILED;
+    }
+
+    private static String words(Outcome outcome) {
+      return switch (outcome) {
+        case Outcome.Assign assign -> "assign " + assign.label();
+        case Outcome.Pass _ -> "pass";
+        case Outcome.Drop _ -> "drop";
+      };
+    }
+
+    private static String words(Explanation got) {
+      return got.verdict().equals("assign") ? "assign " + got.label() : got.verdict();
+    }
+  }
+
+  @Command(
+      name = "explain",
+      description = "Says where a connection or datagram would go, and why.",
+      footer = {
+        "",
+        "  sluice explain -f sluice.yaml tcp 203.0.113.9:51234 127.0.1.7:8080",
+        "  sluice explain -f sluice.yaml -o json - < lookups",
+        "",
+        "Exit code 0 if all were answered, 1 if a line was no lookup, 2 if the arguments",
+        "are none, 78 if the configuration is bad."
+      })
+  static final class Explain implements Callable<Integer> {
+    @Mixin private FileOption file = new FileOption();
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Parameters(
+        arity = "1..3",
+        paramLabel = "LOOKUP",
+        description = {
+          "tcp|udp SRC:PORT DST:PORT, IPv6 addresses in brackets;",
+          "or - to read lookups from standard input, one a line."
+        })
+    private List<String> words = List.of();
+
+    @Override
+    public Integer call() throws IOException {
+      boolean stream = words.equals(List.of("-"));
+      Lookup single = stream ? null : parse(String.join(" ", words));
+      Loaded loaded = load(file.file, spec.commandLine().getErr());
+      if (loaded == null) {
+        return BAD_CONFIGURATION;
+      }
+      Snapshot snapshot = Snapshot.of(loaded.config(), null, Resolver.offline());
+      if (single != null) {
+        print(Explanation.of(single, snapshot));
+        return DONE;
+      }
+      return explainInput(snapshot);
+    }
+
+    private Lookup parse(String text) {
+      try {
+        return Lookup.parse(text);
+      } catch (IllegalArgumentException wrong) {
+        throw new CommandLine.ParameterException(spec.commandLine(), wrong.getMessage());
+      }
+    }
+
+    private int explainInput(Snapshot snapshot) throws IOException {
+      PrintWriter err = spec.commandLine().getErr();
+      int exitCode = DONE;
+      int number = 0;
+      BufferedReader in =
+          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        number++;
+        if (line.isBlank() || line.startsWith("#")) {
+          continue;
+        }
+        try {
+          print(Explanation.of(Lookup.parse(line), snapshot));
+        } catch (IllegalArgumentException wrong) {
+          err.println("standard input:" + number + ": " + wrong.getMessage());
+          exitCode = FAILED;
+          if (output.isJson()) {
+            spec.commandLine()
+                .getOut()
+                .println(Json.of(Map.of("error", String.valueOf(wrong.getMessage()))));
+          }
+        }
+      }
+      spec.commandLine().getOut().flush();
+      return exitCode;
+    }
+
+    private void print(Explanation explanation) {
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        out.println(explanation.toJson());
+      } else {
+        out.print(explanation.toText());
+        out.flush();
+      }
+    }
+  }
+
+  @Command(name = "version", description = "Prints the version.")
+  static final class Version implements Callable<Integer> {
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        description = "Show this help.")
+    boolean help;
+
+    @Override
+    public Integer call() {
+      String version = io.sluice.proxy.Version.current();
+      String java = Runtime.version().toString();
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("version", version);
+      json.put("java", java);
+      spec.commandLine()
+          .getOut()
+          .println(output.isJson() ? Json.of(json) : "sluice " + version + " (Java " + java + ")");
+      return DONE;
+    }
+  }
+}

@@ -1,0 +1,214 @@
+package io.sluice.proxy;
+
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.sluice.config.Config;
+import io.sluice.config.HostPort;
+import io.sluice.config.Problem;
+import io.sluice.proxy.admin.AdminServer;
+import io.sluice.proxy.admin.Scrape;
+import io.sluice.proxy.admin.StatusPage;
+import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.capture.ConnectionLimit;
+import io.sluice.proxy.flow.FlowLimit;
+import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.relay.TcpRelay;
+import io.sluice.proxy.target.OwnSources;
+import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.Steering;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The running proxy: loops, captures, and the snapshot in force.
+ *
+ * <p>{@link #start}, {@link #reload} and {@link #stop} are called one at a time, on any thread but
+ * an event loop. Lookups read the snapshot by one volatile read.
+ */
+public final class Daemon {
+  private static final Logger log = LoggerFactory.getLogger(Daemon.class);
+  private static final long RESOLVE_MILLIS = 3_000;
+  private static final long POLL_MILLIS = 20;
+
+  private final Counters counters = new Counters();
+  private final Resolver resolver = new Resolver();
+  private final OwnSources ownSources = new OwnSources();
+  private final List<Worker> workers = new ArrayList<>();
+  private final ConnectionLimit connections;
+  private final FlowLimit flows;
+  private final MultiThreadIoEventLoopGroup group;
+  private final Captures captures;
+  private final Scrape scrape;
+  private @Nullable AdminServer admin;
+  private volatile Snapshot snapshot;
+  private volatile boolean draining;
+
+  /** What runs on one loop. */
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp) {}
+
+  /** A daemon that is not yet listening. */
+  public Daemon(Config config) {
+    long files = new Syscalls().raiseOpenFilesLimit();
+    this.snapshot = Snapshot.of(config, null, resolver);
+    this.connections = new ConnectionLimit(config.limits().connections());
+    this.flows = new FlowLimit(config.limits().flows());
+    int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
+    this.group =
+        new MultiThreadIoEventLoopGroup(
+            loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
+    List<Captures.Worker> capturing = new ArrayList<>();
+    for (int i = 0; i < loops; i++) {
+      Loop loop = new Loop(group.next(), i);
+      AcceptGate gate = new AcceptGate(loop, connections, counters);
+      Steering steering = new Steering(() -> snapshot, counters);
+      long halfClosedMillis = config.limits().halfClosed().toMillis();
+      TcpRelay tcp = new TcpRelay(loop, steering, gate, halfClosedMillis);
+      UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources);
+      workers.add(new Worker(loop, tcp, udp));
+      capturing.add(new Captures.Worker(loop, gate, tcp, udp));
+    }
+    this.captures = new Captures(capturing);
+    this.scrape = new Scrape(() -> snapshot, counters, Version.current());
+    log.info("started version={} loops={} openFiles={}", Version.current(), loops, files);
+  }
+
+  /**
+   * Starts serving: resolves names, opens the captures and the admin server.
+   *
+   * @throws IOException if nothing could be captured, or a strict capture not wholly, or the admin
+   *     address is taken; the message has a line for each
+   */
+  public void start() throws IOException, InterruptedException {
+    resolveNames();
+    Config config = snapshot.config();
+    List<Captures.Failure> failures = captures.apply(config.captures());
+    refuseIfFatal(failures);
+    failures.forEach(failure -> log.warn("{}", failure));
+    HostPort http = config.admin().http();
+    if (http != null) {
+      admin =
+          new AdminServer(
+              http,
+              new AdminServer.Pages(
+                  scrape::text,
+                  () -> !draining,
+                  () -> StatusPage.of(snapshot, counters, Version.current())));
+    }
+  }
+
+  private void refuseIfFatal(List<Captures.Failure> failures) throws IOException {
+    boolean strict = failures.stream().anyMatch(Captures.Failure::strict);
+    if (strict || (!failures.isEmpty() && captures.size() == 0)) {
+      captures.close();
+      throw new IOException(String.join("\n", failures.stream().map(Object::toString).toList()));
+    }
+  }
+
+  private void resolveNames() throws InterruptedException {
+    for (String name : resolver.awaitFirstAnswers(RESOLVE_MILLIS)) {
+      log.warn("target name has no address yet name={}", name);
+    }
+  }
+
+  /** The admin server's address as it can be asked, with the port that it really has; or null. */
+  public @Nullable HostPort adminAddress() {
+    return admin == null ? null : admin.address();
+  }
+
+  /**
+   * Puts a configuration into force: captures, programs, bindings and destinations change together;
+   * connections and flows that exist live on. Loops and the admin address stay as they were.
+   */
+  public void reload(Config config) throws InterruptedException {
+    Snapshot next = Snapshot.of(config, snapshot, resolver);
+    resolveNames();
+    snapshot = next;
+    connections.limit(config.limits().connections());
+    flows.limit(config.limits().flows());
+    long halfClosedMillis = config.limits().halfClosed().toMillis();
+    for (Worker worker : workers) {
+      worker.loop.execute(() -> worker.tcp.halfClosedMillis(halfClosedMillis));
+    }
+    for (Captures.Failure failure : captures.apply(config.captures())) {
+      log.warn("{}", failure);
+    }
+    counters.reloads(true).increment();
+    log.info(
+        "reloaded generation={} bindings={} destinations={}",
+        next.generation(),
+        config.bindings().size(),
+        config.destinations().size());
+  }
+
+  /** Something about the configuration is doubtful. */
+  public void warn(Problem warning) {
+    log.warn("{}", warning);
+  }
+
+  /** A configuration was asked for, but is not valid: nothing changes. */
+  public void reloadRefused(String why) {
+    counters.reloads(false).increment();
+    log.error("reload refused, the old configuration stays in force\n{}", why);
+  }
+
+  /**
+   * Takes nothing new, waits for the sessions to end, but no longer than {@code limits.drain}, then
+   * ends the rest.
+   *
+   * @return how many sessions had to be ended
+   */
+  public int stop() throws InterruptedException {
+    draining = true;
+    captures.close();
+    long deadline = Loop.nowMillis() + snapshot.config().limits().drain().toMillis();
+    log.info("draining sessions={}", sessions());
+    while (connections.active() > 0 && Loop.nowMillis() < deadline) {
+      Thread.sleep(POLL_MILLIS);
+    }
+    int left = sessions();
+    CountDownLatch ended = new CountDownLatch(workers.size());
+    for (Worker worker : workers) {
+      worker.loop.execute(() -> {
+        worker.tcp.shutdown();
+        worker.udp.shutdown();
+        worker.loop.release();
+        ended.countDown();
+      });
+    }
+    boolean _ = ended.await(1, TimeUnit.SECONDS);
+    if (admin != null) {
+      admin.close();
+    }
+    group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
+    resolver.close();
+    scrape.close();
+    log.info("stopped sessionsEnded={}", left);
+    return left;
+  }
+
+  /** The snapshot in force. */
+  public Snapshot snapshot() {
+    return snapshot;
+  }
+
+  public Counters counters() {
+    return counters;
+  }
+
+  /** TCP sessions and UDP flows. */
+  public int sessions() {
+    return connections.active() + flows.active();
+  }
+}

@@ -1,0 +1,217 @@
+package io.sluice.proxy;
+
+import io.sluice.config.Lookup;
+import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.Target;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Program;
+import io.sluice.steering.Socket;
+import io.sluice.steering.Verdict;
+import io.sluice.steering.reuseport.ReuseportGroup;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Why one lookup went where it went: the same engine as the daemon's, run with a trace.
+ *
+ * @param capture the name of the capture that takes it in, and its socket; null if none does
+ * @param verdict {@code assign}, {@code pass} or {@code drop}
+ * @param label the destination's; null if there is none
+ * @param target null if it is refused, or if only the running daemon knows (round-robin,
+ *     least-connections)
+ * @param reason why it is refused; null if it isn't
+ */
+record Explanation(
+    Lookup lookup,
+    long generation,
+    Captures.@Nullable Entry capture,
+    List<Step> steps,
+    @Nullable String group,
+    String verdict,
+    @Nullable String label,
+    @Nullable String target,
+    @Nullable String reason) {
+
+  /** What one program did. */
+  record Step(String program, String outcome, List<Program.Candidate> considered) {}
+
+  /** Looks up, and says why. */
+  static Explanation of(Lookup lookup, Snapshot snapshot) {
+    List<Step> steps = new ArrayList<>();
+    Captures.Entry capture =
+        Captures.entry(
+            snapshot.config().captures(), lookup.protocol(), lookup.local(), lookup.localPort());
+    if (capture == null) {
+      return new Explanation(
+          lookup,
+          snapshot.generation(),
+          null,
+          steps,
+          null,
+          "drop",
+          null,
+          null,
+          DropReason.NOT_CAPTURED.word());
+    }
+    LookupContext context = lookup.toContext(new LookupContext());
+    Verdict verdict =
+        snapshot
+            .engine()
+            .lookup(
+                context,
+                (link, seen, passed, selected) ->
+                    steps.add(
+                        new Step(
+                            link.name(),
+                            (passed ? "PASS" : "DROP") + assigned(selected),
+                            link.program().explain(seen))));
+    return switch (verdict) {
+      case Verdict.Drop drop ->
+          new Explanation(
+              lookup,
+              snapshot.generation(),
+              capture,
+              steps,
+              null,
+              "drop",
+              null,
+              null,
+              drop.reason().word());
+      case Verdict.Assign assign ->
+          found(lookup, snapshot, capture, steps, "assign", assign.socket());
+      case Verdict.Pass pass -> found(lookup, snapshot, capture, steps, "pass", pass.listener());
+    };
+  }
+
+  private static String assigned(@Nullable Socket selected) {
+    return selected == null
+        ? ", assigned nothing"
+        : ", assigned " + Target.of(selected).destination().label();
+  }
+
+  private static Explanation found(
+      Lookup lookup,
+      Snapshot snapshot,
+      Captures.Entry capture,
+      List<Step> steps,
+      String verdict,
+      @Nullable Socket socket) {
+    if (socket == null) {
+      String reason = DropReason.NO_LISTENER.word();
+      return new Explanation(
+          lookup, snapshot.generation(), capture, steps, null, verdict, null, null, reason);
+    }
+    Target target = Target.of(socket);
+    Destination destination = target.destination();
+    String targetText = isSettled(destination) ? target.toString() : null;
+    int count = destination.targets().size();
+    String group =
+        count
+            + (count == 1 ? " target" : " targets, " + destination.group().selection().word())
+            + (targetText == null ? ": known when it comes" : " → " + targetText);
+    return new Explanation(
+        lookup,
+        snapshot.generation(),
+        capture,
+        steps,
+        group,
+        verdict,
+        destination.label(),
+        targetText,
+        null);
+  }
+
+  /** Whether the selection follows from the lookup alone. */
+  private static boolean isSettled(Destination destination) {
+    ReuseportGroup.Selection selection = destination.group().selection();
+    return destination.targets().size() == 1
+        || selection == ReuseportGroup.Selection.HASH
+        || selection == ReuseportGroup.Selection.SOURCE;
+  }
+
+  /** For people. */
+  String toText() {
+    StringBuilder text = new StringBuilder();
+    String head = lookup.toContext(new LookupContext()).toString();
+    text.append(String.format("%-62s generation %d%n", head, generation));
+    if (capture == null) {
+      line(text, "capture", "none", "no capture takes this address and port in");
+    } else {
+      line(text, "capture", capture.capture(), capture.method() + " " + capture.socket());
+    }
+    for (Step step : steps) {
+      line(text, "program", step.program, step.outcome);
+      for (Program.Candidate it : step.considered) {
+        text.append(
+            String.format("             %-24s → %-10s %s", it.match(), it.result(), it.why())
+                .stripTrailing());
+        text.append('\n');
+      }
+    }
+    if (group != null && label != null) {
+      line(text, verdict.equals("pass") ? "listener" : "socket", label, group);
+    }
+    text.append(String.format("  %-10s %s%n", "verdict", verdictLine()));
+    return text.toString();
+  }
+
+  private static void line(StringBuilder text, String what, String name, String detail) {
+    text.append(String.format("  %-10s %-15s %s", what, name, detail).stripTrailing()).append('\n');
+  }
+
+  private String verdictLine() {
+    String word = verdict.toUpperCase(java.util.Locale.ROOT);
+    if (reason != null) {
+      return word + (verdict.equals("drop") ? " " : ", refused: ") + reason;
+    }
+    return word + " " + label + (target == null ? "" : " → " + target);
+  }
+
+  /** For machines, on one line. */
+  String toJson() {
+    List<Object> all = new ArrayList<>();
+    if (capture != null) {
+      Map<String, Object> entry = new LinkedHashMap<>();
+      entry.put("step", "capture");
+      entry.put("name", capture.capture());
+      entry.put("method", capture.method());
+      entry.put("socket", capture.socket());
+      all.add(entry);
+    }
+    for (Step step : steps) {
+      Map<String, Object> program = new LinkedHashMap<>();
+      program.put("step", "program");
+      program.put("name", step.program);
+      program.put("outcome", step.outcome);
+      program.put(
+          "considered",
+          step.considered.stream()
+              .map(it -> ordered("match", it.match(), "result", it.result(), "why", it.why()))
+              .toList());
+      all.add(program);
+    }
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    json.put("verdict", verdict);
+    json.put("label", label);
+    json.put("target", target);
+    json.put("reason", reason);
+    json.put("lookup", lookup.toString());
+    json.put("generation", generation);
+    json.put("steps", all);
+    return Json.of(json);
+  }
+
+  private static Map<String, Object> ordered(String... pairs) {
+    Map<String, Object> map = new LinkedHashMap<>();
+    for (int i = 0; i < pairs.length; i += 2) {
+      map.put(pairs[i], pairs[i + 1]);
+    }
+    return map;
+  }
+}

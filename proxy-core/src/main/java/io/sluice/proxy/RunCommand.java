@@ -1,0 +1,93 @@
+package io.sluice.proxy;
+
+import io.sluice.config.ConfigException;
+import io.sluice.config.ConfigReader;
+import io.sluice.config.HostPort;
+import io.sluice.config.Loaded;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.security.Security;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.LinkedBlockingQueue;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code sluice run}: the daemon in the foreground, until a signal ends it. */
+@Command(
+    name = "run",
+    description = "Runs the daemon in the foreground.",
+    footer = {
+      "",
+      "When it serves it prints one line, `ready` and the admin address, on standard error,",
+      "and tells systemd if NOTIFY_SOCKET is set. SIGHUP reads the file again; SIGTERM and",
+      "SIGINT stop it: nothing new is taken, and sessions may end within limits.drain;",
+      "a second one ends it at once.",
+      "",
+      "Environment: SLUICE_LOG=json, SLUICE_LOG_LEVEL=DEBUG, SLUICE_ACCESS_LOG=OFF.",
+      "",
+      "Exit code 0 after a signal, 1 if it can't serve, 78 if the configuration is bad."
+    })
+final class RunCommand implements Callable<Integer> {
+  @Mixin private Commands.FileOption file = new Commands.FileOption();
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  private final BlockingQueue<String> signals = new LinkedBlockingQueue<>();
+  private volatile boolean stopping;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    // The resolver keeps answers itself, and asks again when they fail or age.
+    Security.setProperty("networkaddress.cache.ttl", "0");
+    Security.setProperty("networkaddress.cache.negative.ttl", "0");
+    PrintWriter err = spec.commandLine().getErr();
+    Loaded loaded = Commands.load(file.file, err);
+    if (loaded == null) {
+      return Commands.BAD_CONFIGURATION;
+    }
+    Daemon daemon = new Daemon(loaded.config());
+    try {
+      daemon.start();
+    } catch (IOException failure) {
+      String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
+      return Commands.FAILED;
+    }
+    for (String name : new String[] {"TERM", "INT", "HUP"}) {
+      Signals.handle(name, this::received);
+    }
+    HostPort admin = daemon.adminAddress();
+    err.println("ready" + (admin == null ? "" : " http://" + admin));
+    err.flush();
+    Systemd.tell("READY=1");
+    serve(daemon);
+    Systemd.tell("STOPPING=1");
+    daemon.stop();
+    return Commands.DONE;
+  }
+
+  private void received(String signal) {
+    if (stopping && !signal.equals("HUP")) {
+      Runtime.getRuntime().halt(Commands.FAILED);
+    }
+    stopping |= !signal.equals("HUP");
+    signals.add(signal);
+  }
+
+  private void serve(Daemon daemon) throws InterruptedException {
+    while (signals.take().equals("HUP")) {
+      Systemd.tell("RELOADING=1");
+      try {
+        Loaded loaded = ConfigReader.load(file.file);
+        loaded.warnings().forEach(daemon::warn);
+        daemon.reload(loaded.config());
+      } catch (ConfigException bad) {
+        daemon.reloadRefused(bad.getMessage());
+      } catch (RuntimeException failure) {
+        daemon.reloadRefused(failure.toString());
+      }
+      Systemd.tell("READY=1");
+    }
+  }
+}

@@ -1,0 +1,31 @@
+package io.sluice.proxy;
+
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.NativeBuffer;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Syscalls;
+import java.nio.charset.StandardCharsets;
+
+/** The notification protocol of systemd (sd_notify(3)): one datagram to a Unix socket. */
+final class Systemd {
+  private Systemd() {}
+
+  /** Tells systemd a state, if it wants to know. */
+  static void tell(String state) {
+    String path = System.getenv("NOTIFY_SOCKET");
+    if (path == null || path.isEmpty()) {
+      return;
+    }
+    Syscalls syscalls = new Syscalls();
+    int fd = syscalls.socket(Linux.AF_UNIX, Linux.SOCK_DGRAM);
+    if (fd >= 0) {
+      byte[] bytes = state.getBytes(StandardCharsets.UTF_8);
+      NativeBuffer message = new NativeBuffer(bytes.length);
+      message.copyFrom(bytes);
+      if (syscalls.connect(fd, new Sockaddr().setUnix(path)) == 0) {
+        long _ = syscalls.send(fd, message.address(), bytes.length);
+      }
+      int _ = syscalls.close(fd);
+    }
+  }
+}

@@ -1,0 +1,283 @@
+package io.sluice.steering.map;
+
+import io.sluice.steering.Errno;
+import io.sluice.steering.Socket;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * BPF_MAP_TYPE_SOCKHASH: sockets by keys of a fixed number of bytes (net/core/sock_map.c).
+ *
+ * <p>Programs {@link #lookup}, which neither blocks nor allocates. Any thread may write: a replaced
+ * entry goes from one socket to the next at once and is never seen empty. A socket that {@linkplain
+ * Socket#close closes} is gone from all maps. Operations answer 0 or a negative {@link Errno}.
+ *
+ * <p>A key of another length than {@link #keySize} is a programmer's error, and throws.
+ */
+public final class SockHash {
+  /*
+   * Buckets of singly linked entries. Writers hold the monitor of this; readers follow volatile
+   * links. An entry that is taken out keeps its own link, so that a reader who stands on it finds
+   * the rest of its bucket.
+   */
+
+  /** The kernel's limit of a bucket array. */
+  public static final int MAX_ENTRIES = 1 << 27;
+
+  private static final int MAX_KEY_SIZE = 512;
+  private static final int MAX_BUCKETS = 1 << 20; // beyond that, chains grow instead
+
+  private final int keySize;
+  private final int valueSize;
+  private final int maxEntries;
+  private final AtomicReferenceArray<@Nullable Entry> buckets;
+  private int size; // guarded by this
+
+  /** Leads from a key to its socket, and from the socket back to its key when it closes. */
+  private static final class Entry implements Socket.CloseListener {
+    final SockHash map;
+    final byte[] key;
+    volatile Socket socket;
+    volatile @Nullable Entry next;
+
+    Entry(SockHash map, byte[] key, Socket socket, @Nullable Entry next) {
+      this.map = map;
+      this.key = key;
+      this.socket = socket;
+      this.next = next;
+    }
+
+    @Override
+    public void closed(Socket closed) {
+      map.closed(this, closed);
+    }
+  }
+
+  /** A map whose values are 8 bytes, so that {@link #lookupCookie} works. */
+  public SockHash(int keySize, int maxEntries) {
+    this(keySize, Long.BYTES, maxEntries);
+  }
+
+  /**
+   * A map as an object file declares it.
+   *
+   * @param keySize 1–512 bytes
+   * @param valueSize 4 or 8 bytes; with 4, {@link #lookupCookie} answers ENOSPC
+   * @param maxEntries 1–{@value #MAX_ENTRIES}
+   * @throws IllegalArgumentException otherwise; the message begins with the kernel's errno
+   */
+  public SockHash(int keySize, int valueSize, int maxEntries) {
+    if (keySize < 1) {
+      throw new IllegalArgumentException("EINVAL: key size " + keySize + "; it is 1–512");
+    }
+    SocketMapRules.checkValueSize(valueSize);
+    if (maxEntries < 1 || maxEntries > MAX_ENTRIES) {
+      throw new IllegalArgumentException(
+          "EINVAL: " + maxEntries + " entries; 1–" + MAX_ENTRIES + " are possible");
+    }
+    if (keySize > MAX_KEY_SIZE) {
+      throw new IllegalArgumentException("E2BIG: key size " + keySize + "; it is 1–512");
+    }
+    this.keySize = keySize;
+    this.valueSize = valueSize;
+    this.maxEntries = maxEntries;
+    int powerOfTwo = maxEntries == 1 ? 1 : Integer.highestOneBit(maxEntries - 1) << 1;
+    this.buckets = new AtomicReferenceArray<>(Math.min(powerOfTwo, MAX_BUCKETS));
+  }
+
+  public int keySize() {
+    return keySize;
+  }
+
+  public int valueSize() {
+    return valueSize;
+  }
+
+  public int maxEntries() {
+    return maxEntries;
+  }
+
+  /** How many entries there are. */
+  public synchronized int size() {
+    return size;
+  }
+
+  /** What a program's lookup gives: the socket, or null. */
+  public @Nullable Socket lookup(byte[] key) {
+    checkLength(key);
+    return lookup(key, 0);
+  }
+
+  /** {@link #lookup(byte[])} with a key that starts at {@code offset}. */
+  public @Nullable Socket lookup(byte[] bytes, int offset) {
+    Entry entry = find(bytes, offset);
+    return entry == null ? null : entry.socket;
+  }
+
+  /**
+   * What a lookup from outside of programs gives.
+   *
+   * @return the socket's cookie, or negative: ENOSPC (always if values have 4 bytes), ENOENT
+   */
+  public long lookupCookie(byte[] key) {
+    return SocketMapRules.cookie(valueSize, lookup(key));
+  }
+
+  /** Puts a socket under a key, taken or not. */
+  public int update(byte[] key, Socket socket) {
+    return update(key, socket, UpdateFlags.ANY);
+  }
+
+  /**
+   * Puts a socket under a key, atomically.
+   *
+   * @param key copied
+   * @param flags one of {@link UpdateFlags}
+   * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
+   *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
+   *     (flags), EEXIST, ENOENT, E2BIG (a new key, and the map is full)
+   */
+  public int update(byte[] key, @Nullable Socket socket, long flags) {
+    checkLength(key);
+    int error = SocketMapRules.check(socket, flags);
+    if (error != 0 || socket == null) {
+      return error;
+    }
+    synchronized (this) {
+      Entry entry = find(key, 0);
+      error = SocketMapRules.checkExistence(entry != null, flags);
+      if (error != 0) {
+        return error;
+      }
+      if (entry == null) {
+        return insert(key.clone(), socket);
+      }
+      Socket old = entry.socket;
+      if (!socket.addCloseListener(entry)) {
+        return Errno.EBADF.negative();
+      }
+      entry.socket = socket;
+      old.removeCloseListener(entry);
+      return 0;
+    }
+  }
+
+  private int insert(byte[] key, Socket socket) {
+    if (size == maxEntries) {
+      return Errno.E2BIG.negative();
+    }
+    int bucket = bucket(key, 0);
+    Entry entry = new Entry(this, key, socket, buckets.get(bucket));
+    if (!socket.addCloseListener(entry)) {
+      return Errno.EBADF.negative();
+    }
+    buckets.set(bucket, entry);
+    size++;
+    return 0;
+  }
+
+  /**
+   * Removes a key; the socket itself stays open.
+   *
+   * @return 0, or -ENOENT
+   */
+  public int delete(byte[] key) {
+    checkLength(key);
+    synchronized (this) {
+      Entry entry = find(key, 0);
+      if (entry == null) {
+        return Errno.ENOENT.negative();
+      }
+      unlink(entry);
+      entry.socket.removeCloseListener(entry);
+      return 0;
+    }
+  }
+
+  /**
+   * Iterates over the keys, in the order of the buckets.
+   *
+   * @param key where the caller is; null, or one that isn't there, starts at the beginning
+   * @param next receives the next key
+   * @return 0, or -ENOENT after the last
+   */
+  public int nextKey(byte @Nullable [] key, byte[] next) {
+    checkLength(next);
+    Entry from = null;
+    if (key != null) {
+      checkLength(key);
+      from = find(key, 0);
+    }
+    Entry found = from == null ? null : from.next;
+    int bucket = from == null ? 0 : bucket(from.key, 0) + 1;
+    while (found == null && bucket < buckets.length()) {
+      found = buckets.get(bucket++);
+    }
+    if (found == null) {
+      return Errno.ENOENT.negative();
+    }
+    System.arraycopy(found.key, 0, next, 0, keySize);
+    return 0;
+  }
+
+  /**
+   * Removes all keys, as destroying the map does. An owner that replaces a map calls it: otherwise
+   * the sockets keep the old map reachable for as long as they are open.
+   */
+  public synchronized void clear() {
+    for (int bucket = 0; bucket < buckets.length(); bucket++) {
+      for (Entry entry = buckets.get(bucket); entry != null; entry = entry.next) {
+        entry.socket.removeCloseListener(entry);
+      }
+      buckets.set(bucket, null);
+    }
+    size = 0;
+  }
+
+  /** Called when a socket closes that the entry held when it was told to listen. */
+  private synchronized void closed(Entry entry, Socket socket) {
+    // By now the key may be gone, or lead to another socket.
+    if (find(entry.key, 0) == entry && entry.socket == socket) {
+      unlink(entry);
+    }
+  }
+
+  private void unlink(Entry entry) {
+    int bucket = bucket(entry.key, 0);
+    Entry before = null;
+    for (Entry at = buckets.get(bucket); at != null && at != entry; at = at.next) {
+      before = at;
+    }
+    if (before == null) {
+      buckets.set(bucket, entry.next);
+    } else {
+      before.next = entry.next;
+    }
+    size--;
+  }
+
+  private @Nullable Entry find(byte[] bytes, int offset) {
+    Entry entry = buckets.get(bucket(bytes, offset));
+    while (entry != null
+        && !Arrays.equals(entry.key, 0, keySize, bytes, offset, offset + keySize)) {
+      entry = entry.next;
+    }
+    return entry;
+  }
+
+  private int bucket(byte[] bytes, int offset) {
+    int hash = 0;
+    for (int i = offset; i < offset + keySize; i++) {
+      hash = (hash ^ (bytes[i] & 0xff)) * 0x0100_0193; // FNV-1
+    }
+    hash ^= hash >>> 15;
+    return (hash * 0x2c1b_3c6d >>> 12) & (buckets.length() - 1);
+  }
+
+  private void checkLength(byte[] key) {
+    if (key.length != keySize) {
+      throw new IllegalArgumentException("a key of " + key.length + " bytes; " + keySize + " fit");
+    }
+  }
+}

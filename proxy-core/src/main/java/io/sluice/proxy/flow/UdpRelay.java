@@ -13,7 +13,6 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
 import io.sluice.steering.DropReason;
-import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
@@ -69,7 +68,8 @@ public final class UdpRelay implements DatagramHandler {
    * {@inheritDoc}
    *
    * @param socket bound and non-blocking; a wildcard one reports the original destination
-   *     (IP_PKTINFO, IPV6_RECVPKTINFO), and an IPv6 one takes IPv6 only
+   *     (IP_PKTINFO, IPV6_RECVPKTINFO). An IPv6 one takes IPv6 only, and may send from addresses
+   *     that no interface has but a local route covers (IPV6_FREEBIND; IPv4 needs no option)
    */
   @Override
   public void open(CaptureSocket socket) {
@@ -78,10 +78,6 @@ public final class UdpRelay implements DatagramHandler {
       log.warn("not captured, epoll has no more watches socket=\"{}\"", socket);
       int _ = syscalls.close(socket.fd());
       return;
-    }
-    if (socket.address().family() == Family.IPV6) {
-      // Without it, replies may only leave from addresses of an interface, not of a local route.
-      int _ = syscalls.setOption(socket.fd(), Linux.IPPROTO_IPV6, Linux.IPV6_FREEBIND, 1);
     }
     fronts.add(front);
   }

@@ -23,6 +23,8 @@ final class Replies {
   /** How many a flow may have read at once before others get their turn. */
   private static final int BUDGET = 64;
 
+  private static final int MOST_ERRORS = 4;
+
   private final Loop loop;
   private final Counters counters;
   private final Runnable flushing = this::flush;
@@ -58,26 +60,25 @@ final class Replies {
     isDrained = false;
     isRefused = false;
     int taken = 0;
-    for (int budget = BUDGET; budget > 0 && !isDrained; ) {
+    int errors = 0;
+    while (taken < BUDGET && !isDrained) {
       if (gathered == SLOTS) {
         flush();
       }
-      int room = Math.min(SLOTS - gathered, budget);
+      int room = Math.min(SLOTS - gathered, BUDGET - taken);
       int received = into.receive(loop.syscalls(), flow.upstream(), gathered, room);
       if (received > 0) {
         gather(into, flow, received);
         taken += received;
-        budget -= received;
         isDrained = received < room;
       } else {
-        // An error that an ICMP message brought: it is reported once, and there may be more to
-        // read.
-        isDrained = received == -Linux.EAGAIN;
+        // An error that an ICMP message brought is told once, and there may be more to read. Should
+        // errors not end, the next edge is waited for rather than spun on.
+        isDrained = received == -Linux.EAGAIN || ++errors == MOST_ERRORS;
         isRefused |= received == -Linux.ECONNREFUSED;
-        if (!isDrained && received != -Linux.ECONNREFUSED) {
+        if (received != -Linux.EAGAIN && received != -Linux.ECONNREFUSED) {
           drop(Flows.upstreamDrop(-received));
         }
-        budget--;
       }
     }
     if (gathered > 0 && !isFlushing) {

@@ -38,6 +38,9 @@ public final class UdpRelay implements DatagramHandler {
   /** How many full batches a socket may have at once before others get their turn. */
   private static final int ROUNDS = 4;
 
+  /** How many shares are read of a socket that is being closed. */
+  private static final int MOST_SHARES_AT_CLOSE = 64;
+
   private final Loop loop;
   private final Syscalls syscalls;
   private final Counters counters;
@@ -65,7 +68,8 @@ public final class UdpRelay implements DatagramHandler {
    * {@inheritDoc}
    *
    * @param socket bound and non-blocking; a wildcard one reports the original destination
-   *     (IP_PKTINFO, IPV6_RECVPKTINFO), and an IPv6 one takes IPv6 only
+   *     (IP_PKTINFO, IPV6_RECVPKTINFO). An IPv6 one takes IPv6 only, and may send from addresses
+   *     that no interface has but a local route covers (IPV6_FREEBIND; IPv4 needs no option)
    */
   @Override
   public void open(CaptureSocket socket) {
@@ -90,7 +94,10 @@ public final class UdpRelay implements DatagramHandler {
       return;
     }
     connectToItself(socket);
-    clientsReady(front);
+    int shares = MOST_SHARES_AT_CLOSE;
+    while (receive(front) && shares > 0) {
+      shares--;
+    }
     abandon(front);
   }
 
@@ -131,20 +138,25 @@ public final class UdpRelay implements DatagramHandler {
 
   /** Epoll says that clients have sent something. */
   void clientsReady(FrontSocket front) {
+    if (receive(front)) {
+      front.rearm();
+    }
+  }
+
+  /** Takes a socket's share of datagrams in; true if there may be more. */
+  private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
     for (int round = 0; round < ROUNDS; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
-      if (received == -Linux.EAGAIN) {
-        return;
-      }
       if (received > 0) {
         pass(front, into, received);
-        if (received < SLOTS) {
-          return;
-        }
+      }
+      // After an error, too: the next datagram brings the next edge, and nothing spins until then.
+      if (received < SLOTS) {
+        return false;
       }
     }
-    front.rearm();
+    return true;
   }
 
   /** Splits a batch into runs of the same flow. */

@@ -60,6 +60,7 @@ final class RelayHarness implements AutoCloseable {
 
   static {
     ((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).setLevel(Level.WARN);
+    ((Logger) LoggerFactory.getLogger("access")).setLevel(Level.WARN);
   }
 
   /** A relay to one target. */

@@ -114,6 +114,18 @@ public final class Streams {
     return readAll(socket.getInputStream()).equals(new Read(0, 0, true));
   }
 
+  /** Whether a new connection is accepted and reset, at once or soon. */
+  public static boolean isReset(String address, int port) throws IOException {
+    try (Socket socket = connect(address, port)) {
+      return isReset(socket);
+    } catch (SocketException failure) {
+      if (String.valueOf(failure.getMessage()).contains("reset")) {
+        return true; // before connect() had returned
+      }
+      throw failure;
+    }
+  }
+
   /** Closes with a reset, discarding what is unsent. */
   public static void reset(Socket socket) throws IOException {
     socket.setSoLinger(true, 0);

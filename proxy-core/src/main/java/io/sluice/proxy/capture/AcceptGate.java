@@ -3,8 +3,9 @@ package io.sluice.proxy.capture;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.metrics.RateLimit;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +24,7 @@ public final class AcceptGate {
   private final Loop loop;
   private final ConnectionLimit connections;
   private final Counters counters;
-  private final List<Acceptor> waiting = new ArrayList<>();
+  private final Set<Acceptor> waiting = new LinkedHashSet<>();
   private boolean paused;
 
   public AcceptGate(Loop loop, ConnectionLimit connections, Counters counters) {
@@ -44,7 +45,7 @@ public final class AcceptGate {
     if (!paused) {
       shut("limits.connections is reached");
     }
-    waiting.add(acceptor);
+    waiting.add(acceptor); // once, however often a new arrival wakes it meanwhile
     return false;
   }
 

@@ -7,13 +7,17 @@ import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Accepts on one listening socket, on one loop. Edge-triggered: it accepts until there is nothing
  * more, yielding to other events now and then. Called on its loop only.
  */
 final class Acceptor implements EpollIoHandle, Runnable {
+  private static final Logger log = LoggerFactory.getLogger(Acceptor.class);
   private static final int BATCH = 64;
 
   private final Loop loop;
@@ -33,10 +37,13 @@ final class Acceptor implements EpollIoHandle, Runnable {
     this.descriptor = new FileDescriptor(socket.fd());
   }
 
-  /** Starts accepting; false if epoll refused the socket. */
-  boolean start() {
+  /** Starts accepting. If epoll refuses, the socket is closed: who connects then sees it. */
+  void start() {
     registration = loop.register(this, Loop.READ_EDGES);
-    return registration != null;
+    if (registration == null) {
+      log.error("accepts nothing, as epoll refused it socket=\"{}\"", socket);
+      close();
+    }
   }
 
   @Override
@@ -44,9 +51,13 @@ final class Acceptor implements EpollIoHandle, Runnable {
     return descriptor;
   }
 
+  /**
+   * Accepts after the other events at hand: one of them may be for a socket that was closed a
+   * moment ago, and Netty would take it for the next one that gets the same number.
+   */
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    run();
+    loop.execute(this);
   }
 
   /** Accepts what is waiting. */
@@ -71,7 +82,9 @@ final class Acceptor implements EpollIoHandle, Runnable {
         default -> {} // the connection broke before it was accepted: next
       }
     }
-    loop.execute(this);
+    if (registration != null) {
+      long _ = registration.submit(Loop.READ_EDGES); // there may be more: epoll says so in turn
+    }
   }
 
   /** Stops accepting and closes the socket. What waits in its backlog is reset by the kernel. */
@@ -81,7 +94,7 @@ final class Acceptor implements EpollIoHandle, Runnable {
       closed = true;
       try {
         descriptor.close();
-      } catch (java.io.IOException _) {
+      } catch (IOException _) {
         // Nothing more can be done about it.
       }
       if (registration != null) {

@@ -1,5 +1,6 @@
 package io.sluice.proxy.capture;
 
+import io.netty.util.concurrent.Future;
 import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -10,10 +11,13 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,18 +36,25 @@ public final class Captures {
   private static final int WIDE = 1024;
   private static final int BACKLOG = 4096; // the kernel takes the lesser of this and somaxconn
   private static final int RECEIVE_BUFFER_BYTES = 4 << 20;
+  private static final long CLOSE_MILLIS = 1_000;
 
   private final List<Worker> workers;
   private final Syscalls syscalls = new Syscalls();
   private final Sockaddr sockaddr = new Sockaddr();
   private final Map<CapturePlan.Key, Bound> bound = new LinkedHashMap<>();
+  private final Set<Port> singles = new HashSet<>();
 
   /** A loop, and who takes over there what comes in. */
   public record Worker(
       Loop loop, AcceptGate gate, ConnectionHandler connections, DatagramHandler datagrams) {}
 
-  /** Sockets of one address: what they have in common, and how to close each. */
-  private record Bound(CaptureSocket.Prefixes prefixes, List<Runnable> closers) {}
+  /** Sockets of one address: what they have in common, and how to close each, on its loop. */
+  private record Bound(CaptureSocket.Prefixes prefixes, List<Closer> closers) {}
+
+  private record Closer(Loop loop, Runnable action) {}
+
+  /** Where single addresses are bound, beside which a wildcard can be bound only if shared. */
+  private record Port(Protocol protocol, Family family, int number) {}
 
   /**
    * A socket address that could not be bound.
@@ -80,13 +91,21 @@ public final class Captures {
    */
   public List<Failure> apply(List<CaptureSpec> captures) {
     Map<CapturePlan.Key, CapturePlan.Want> wanted = CapturePlan.of(captures);
+    List<Bound> gone = new ArrayList<>();
     for (Iterator<Map.Entry<CapturePlan.Key, Bound>> all = bound.entrySet().iterator();
         all.hasNext(); ) {
       Map.Entry<CapturePlan.Key, Bound> entry = all.next();
       if (!wanted.containsKey(entry.getKey())) {
-        entry.getValue().closers.forEach(Runnable::run);
+        gone.add(entry.getValue());
         all.remove();
         log.info("released socket=\"{}\"", entry.getKey());
+      }
+    }
+    close(gone); // before anything is bound that may overlap
+    singles.clear();
+    for (CapturePlan.Key key : bound.keySet()) {
+      if (!key.address().isWildcard()) {
+        singles.add(new Port(key.protocol(), key.address().family(), key.port()));
       }
     }
     boolean wide = wanted.size() >= WIDE;
@@ -119,7 +138,7 @@ public final class Captures {
 
   private void open(
       CapturePlan.Key key, CapturePlan.Want want, boolean wide, List<Failure> failures) {
-    int result = probe(key);
+    int result = isBesideOurs(key) ? 0 : probe(key);
     Bound opened = new Bound(new CaptureSocket.Prefixes(want.prefixes()), new ArrayList<>());
     List<Worker> chosen = wide ? List.of(workers.get(bound.size() % workers.size())) : workers;
     for (Worker worker : chosen) {
@@ -129,9 +148,12 @@ public final class Captures {
     }
     if (result >= 0) {
       bound.put(key, opened);
+      if (!key.address().isWildcard()) {
+        singles.add(new Port(key.protocol(), key.address().family(), key.port()));
+      }
       return;
     }
-    opened.closers.forEach(Runnable::run);
+    close(List.of(opened));
     failures.add(
         new Failure(
             key.toString(),
@@ -139,6 +161,18 @@ public final class Captures {
             -result,
             PortHolder.find(key.protocol(), key.address(), key.port()),
             want.capture().strict()));
+  }
+
+  /**
+   * Whether a socket of our own, listening on the wildcard or on a single address, is in the way of
+   * a probe. It isn't in the way of the shared socket.
+   */
+  private boolean isBesideOurs(CapturePlan.Key key) {
+    IpAddress wildcard =
+        key.address().family() == Family.IPV4 ? IpAddress.ANY_IPV4 : IpAddress.ANY_IPV6;
+    return key.address().isWildcard()
+        ? singles.contains(new Port(key.protocol(), key.address().family(), key.port()))
+        : bound.containsKey(new CapturePlan.Key(key.protocol(), wildcard, key.port()));
   }
 
   /**
@@ -198,10 +232,10 @@ public final class Captures {
     if (key.protocol() == Protocol.TCP) {
       Acceptor acceptor = new Acceptor(worker.loop, socket, worker.gate, worker.connections);
       worker.loop.execute(acceptor::start);
-      opened.closers.add(() -> worker.loop.execute(acceptor::close));
+      opened.closers.add(new Closer(worker.loop, acceptor::close));
     } else {
       worker.loop.execute(() -> worker.datagrams.open(socket));
-      opened.closers.add(() -> worker.loop.execute(() -> worker.datagrams.close(socket)));
+      opened.closers.add(new Closer(worker.loop, () -> worker.datagrams.close(socket)));
     }
     return 0;
   }
@@ -246,8 +280,19 @@ public final class Captures {
 
   /** Closes all sockets: nothing new comes in. */
   public void close() {
-    bound.values().forEach(it -> it.closers.forEach(Runnable::run));
+    close(bound.values());
     bound.clear();
+  }
+
+  /** Closes sockets, and waits until the loops have done it. */
+  private static void close(Collection<Bound> sockets) {
+    List<Future<?>> closing = new ArrayList<>();
+    for (Bound each : sockets) {
+      for (Closer closer : each.closers) {
+        closing.add(closer.loop.events().submit(closer.action));
+      }
+    }
+    closing.forEach(it -> it.awaitUninterruptibly(CLOSE_MILLIS));
   }
 
   /** By which capture, and which of its sockets, traffic comes in. */

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * One of the two sockets of a session, and what it has sent that is on its way to the other. Holds
  * no buffer and no pipe while nothing is on its way. Called on the session's loop only.
  */
-final class Side implements EpollIoHandle, Runnable {
+final class Side implements EpollIoHandle {
   private static final long NO_PIPE = -1;
 
   private final TcpSession session;
@@ -33,6 +33,9 @@ final class Side implements EpollIoHandle, Runnable {
 
   /** epoll said that its end is near: read until the end itself is read. */
   boolean hungUp;
+
+  /** epoll said that it broke. What it sent before can still be read, then follows its end. */
+  boolean errored;
 
   /** The other side could not take all that this one sent. */
   boolean blocked;
@@ -70,13 +73,21 @@ final class Side implements EpollIoHandle, Runnable {
 
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    session.ready(this, ((EpollIoEvent) event).ops().value());
+    try {
+      session.ready(this, ((EpollIoEvent) event).ops().value());
+    } catch (RuntimeException | Error failure) {
+      session.failed(failure); // thrown on, it would cost other sessions their events
+    }
   }
 
-  /** Goes on after having yielded to other events. */
-  @Override
-  public void run() {
-    session.resume(this);
+  /**
+   * Yields to others: epoll reports again what can be read by then, behind what it has for them. A
+   * task wouldn't do, as Netty runs tasks that add tasks for up to a second before it polls again.
+   */
+  void yieldTurn() {
+    if (registration != null) {
+      long _ = registration.submit(Loop.ALL_EDGES);
+    }
   }
 
   /** Whether something is on its way. */

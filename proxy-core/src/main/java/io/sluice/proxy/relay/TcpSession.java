@@ -19,6 +19,8 @@ import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A client's connection and the one that we made for it to a target. Called on its loop only.
@@ -33,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  * side can't take more, and then not before that one can.
  */
 final class TcpSession extends TimerWheel.Entry {
+  private static final Logger log = LoggerFactory.getLogger(TcpSession.class);
   private static final int READABLE = EpollIoOps.EPOLLIN.value();
   private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
   private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
@@ -70,6 +73,7 @@ final class TcpSession extends TimerWheel.Entry {
   private int retries;
   private @Nullable Tried tried;
   private long activeMillis;
+  private int undelivered;
 
   TcpSession(TcpRelay relay, LookupContext context, int fd, Target target) {
     this.relay = relay;
@@ -160,15 +164,44 @@ final class TcpSession extends TimerWheel.Entry {
         tried = new Tried();
       }
       Target other = relay.another(this, target, tried);
+      if (other == null && target.hasOtherAddresses()) {
+        other = target; // its turn has come to the next of them
+      }
       if (other != null) {
         target.closed();
         target = other;
         target.opened();
-        connect();
+        loop().execute(this::connectAgain);
         return;
       }
     }
     refuse(reason);
+  }
+
+  /** Later, because epoll may still have an event for a socket whose number the next one gets. */
+  private void connectAgain() {
+    if (state == State.CONNECTING) {
+      connect();
+    }
+  }
+
+  /** epoll reports something about the socket that is being connected. */
+  private void connecting(Side side, int events) {
+    int errno = 0;
+    if ((events & BROKEN) != 0) {
+      errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
+      if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
+        connectFailed(reason(errno));
+        return;
+      }
+      // It was connected, may have sent something, and was reset then.
+    }
+    if (errno != 0 || (events & WRITABLE) != 0) {
+      connected();
+      if (state == State.RELAYING) {
+        relaying(side, events); // it may have spoken already, and epoll will not say so again
+      }
+    }
   }
 
   private void connected() {
@@ -181,8 +214,7 @@ final class TcpSession extends TimerWheel.Entry {
       refuse(DropReason.NO_DESCRIPTORS);
       return;
     }
-    // Most clients have spoken by now. If this one has, epoll will not say so again.
-    pump(client);
+    pump(client); // most have spoken by now: this spares them the wait for epoll to say so
   }
 
   /** Resets the client: no target could be reached. */
@@ -196,30 +228,13 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** epoll reports something about a side. */
   void ready(Side side, int events) {
+    side.hungUp |= (events & ENDING) != 0;
+    side.errored |= (events & ERROR) != 0;
     switch (state) {
-      case CONNECTING -> {
-        if ((events & BROKEN) != 0) {
-          int errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
-          connectFailed(reason(errno));
-        } else if ((events & WRITABLE) != 0) {
-          connected();
-        }
-      }
-      case RELAYING -> {
-        activeMillis = Loop.nowMillis();
-        side.hungUp |= (events & ENDING) != 0;
-        if ((events & (WRITABLE | BROKEN)) != 0 && other(side).blocked) {
-          pump(other(side));
-        }
-        if (state == State.RELAYING && (events & (READABLE | ENDING)) != 0) {
-          pump(side);
-        }
-        if (state == State.RELAYING && (events & ERROR) != 0 && side.ended) {
-          broke(side); // a reset after its FIN
-        }
-      }
+      case CONNECTING -> connecting(side, events);
+      case RELAYING -> relaying(side, events);
       case RESETTING -> {
-        if ((events & BROKEN) != 0) {
+        if (side.errored) {
           finish();
         }
       }
@@ -227,10 +242,16 @@ final class TcpSession extends TimerWheel.Entry {
     }
   }
 
-  /** Goes on with a side that yielded. */
-  void resume(Side side) {
-    if (state == State.RELAYING) {
+  private void relaying(Side side, int events) {
+    activeMillis = Loop.nowMillis();
+    if ((events & (WRITABLE | BROKEN)) != 0 && other(side).blocked) {
+      pump(other(side));
+    }
+    if (state == State.RELAYING && (events & (READABLE | ENDING)) != 0) {
       pump(side);
+    }
+    if (state == State.RELAYING && side.errored && side.ended) {
+      broke(side); // a reset after its FIN
     }
   }
 
@@ -299,7 +320,7 @@ final class TcpSession extends TimerWheel.Entry {
         return; // a short read emptied it; more, or a FIN, will be a new edge
       }
     }
-    loop().execute(from);
+    from.yieldTurn();
   }
 
   private void splice(Side from, Side to) {
@@ -329,7 +350,7 @@ final class TcpSession extends TimerWheel.Entry {
       }
     }
     from.releasePipe(loop());
-    loop().execute(from);
+    from.yieldTurn();
   }
 
   /** Notes what a read came to; false if there is nothing to send on. */
@@ -342,6 +363,7 @@ final class TcpSession extends TimerWheel.Entry {
     }
     if (count == 0) {
       from.ended = true;
+      from.broken |= from.errored; // its FIN has been overtaken by a reset
     } else if (count != -Linux.EAGAIN) {
       from.ended = true;
       from.broken = true;
@@ -380,7 +402,8 @@ final class TcpSession extends TimerWheel.Entry {
     if (!side.broken) {
       side.broken = true;
       if (sender.broken) {
-        finish(); // both are gone
+        end = brokenBy(sender); // it was the first
+        finish();
       } else {
         pump(side);
       }
@@ -389,7 +412,7 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** A side broke, and all that it had sent is on its way: the other gets a reset after it. */
   private void reset(Side from, Side to) {
-    end = from == client ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
+    end = brokenBy(from);
     from.discard(loop());
     to.discard(loop());
     from.close();
@@ -398,15 +421,37 @@ final class TcpSession extends TimerWheel.Entry {
     resetWhenDelivered(to);
   }
 
+  private SessionEnd brokenBy(Side side) {
+    return side == client ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
+  }
+
   /** A reset would discard what the kernel has not yet delivered. */
   private void resetWhenDelivered(Side to) {
-    boolean late = Loop.nowMillis() - activeMillis > relay.halfClosedMillis();
-    if (late || syscalls().unacknowledged(to.number()) <= 0) {
+    long now = Loop.nowMillis();
+    if (isDelivering()) {
+      activeMillis = now;
+    }
+    boolean late = now - activeMillis > relay.halfClosedMillis();
+    if (late || to.errored || undelivered == 0) {
       int _ = syscalls().setResetOnClose(to.number());
       finish();
     } else {
       loop().schedule(this);
     }
+  }
+
+  /**
+   * Whether the kernel has delivered some of what it was given since this was last asked. A slow
+   * reader makes an event only when a third of the send buffer is free, and that can take minutes.
+   */
+  private boolean isDelivering() {
+    int before = undelivered;
+    undelivered = unacknowledged(client) + unacknowledged(upstream());
+    return undelivered > 0 && undelivered != before;
+  }
+
+  private int unacknowledged(Side side) {
+    return side.isOpen() ? Math.max(0, syscalls().unacknowledged(side.number())) : 0;
   }
 
   // ---- ending
@@ -432,8 +477,12 @@ final class TcpSession extends TimerWheel.Entry {
     switch (state) {
       case CONNECTING -> connectFailed(DropReason.CONNECT_TIMEOUT);
       case RELAYING -> {
-        end = isHalfClosed() ? SessionEnd.HALF_CLOSED : SessionEnd.IDLE;
-        finish();
+        if (isDelivering()) {
+          activeMillis = Loop.nowMillis();
+          loop().schedule(this);
+        } else {
+          abort(isHalfClosed() ? SessionEnd.HALF_CLOSED : SessionEnd.IDLE);
+        }
       }
       case RESETTING -> resetWhenDelivered(client.isOpen() ? client : upstream());
       case CLOSED -> {}
@@ -443,9 +492,29 @@ final class TcpSession extends TimerWheel.Entry {
   /** Ends the session at once, because the daemon stops. */
   void shutdown() {
     if (state != State.CLOSED) {
-      end = SessionEnd.SHUTDOWN;
-      finish();
+      abort(SessionEnd.SHUTDOWN);
     }
+  }
+
+  /** Something that can't happen did: ends this session, so that the others live. */
+  void failed(Throwable failure) {
+    log.error("session failed target={}", target, failure);
+    if (state != State.CLOSED) {
+      abort(SessionEnd.FAILED);
+    }
+  }
+
+  /** Ends the session before its time; a reset for who would take a part for the whole. */
+  private void abort(SessionEnd why) {
+    end = why;
+    Side server = upstream;
+    if (server != null && server.isPending()) {
+      int _ = syscalls().setResetOnClose(client.number());
+    }
+    if (server != null && client.isPending()) {
+      int _ = syscalls().setResetOnClose(server.number());
+    }
+    finish();
   }
 
   private void finish() {

@@ -105,6 +105,11 @@ public final class Resolver implements AutoCloseable {
       return known.isEmpty() ? null : known.get(Math.floorMod(turn.get(), known.size()));
     }
 
+    /** How many addresses there are. Never blocks. */
+    int count() {
+      return addresses.size();
+    }
+
     /** The address failed: takes the next one, and asks again. */
     void failed() {
       turn.incrementAndGet();

@@ -21,6 +21,8 @@ public enum SessionEnd {
   EVICTED("evicted"),
   /** The target's host answered "port unreachable". */
   UNREACHABLE("unreachable"),
+  /** A fault of ours, which is in the log; the other sessions live on. */
+  FAILED("failed"),
   /** The daemon stopped before the session had ended. */
   SHUTDOWN("shutdown");
 

@@ -109,6 +109,11 @@ public final class Target {
     return true;
   }
 
+  /** Whether its name has several addresses: {@link #failed} goes on to the next. */
+  public boolean hasOtherAddresses() {
+    return name != null && name.count() > 1;
+  }
+
   /** A connection was made, or a datagram answered. */
   public void succeeded() {
     if (failures.get() != 0) {

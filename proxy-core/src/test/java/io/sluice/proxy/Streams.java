@@ -1,0 +1,163 @@
+package io.sluice.proxy;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/** What tests do with connections: patterns, checksums, resets. */
+public final class Streams {
+  private static final int TIMEOUT_MILLIS = 10_000;
+  private static final byte[] BLOCK = block();
+
+  private Streams() {}
+
+  /**
+   * What was read.
+   *
+   * @param reset whether it ended by a reset
+   */
+  public record Read(long bytes, long checksum, boolean reset) {}
+
+  private static byte[] block() {
+    byte[] block = new byte[1 << 16];
+    for (int i = 0; i < block.length; i++) {
+      block[i] = (byte) (i + i / 251); // not periodic in a power of two
+    }
+    return block;
+  }
+
+  /** A connection to 127.0.0.1. */
+  public static Socket connect(int port) throws IOException {
+    return connect("127.0.0.1", port);
+  }
+
+  public static Socket connect(String address, int port) throws IOException {
+    Socket socket = new Socket();
+    try {
+      socket.connect(new InetSocketAddress(InetAddress.getByName(address), port), TIMEOUT_MILLIS);
+      socket.setSoTimeout(TIMEOUT_MILLIS);
+      socket.setTcpNoDelay(true);
+      return socket;
+    } catch (IOException failure) {
+      socket.close();
+      throw failure;
+    }
+  }
+
+  public static void send(Socket socket, String text) throws IOException {
+    socket.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Sends so many bytes of a fixed pattern. */
+  public static void sendPattern(OutputStream out, long bytes) throws IOException {
+    for (long sent = 0; sent < bytes; sent += BLOCK.length) {
+      out.write(BLOCK, 0, (int) Math.min(BLOCK.length, bytes - sent));
+    }
+  }
+
+  /** The checksum of so many bytes of the pattern. */
+  public static long patternChecksum(long bytes) {
+    CRC32C checksum = new CRC32C();
+    for (long done = 0; done < bytes; done += BLOCK.length) {
+      checksum.update(BLOCK, 0, (int) Math.min(BLOCK.length, bytes - done));
+    }
+    return checksum.getValue();
+  }
+
+  /** Reads to the end. */
+  public static Read readAll(InputStream in) throws IOException {
+    return readSlowly(in, 1 << 16, 0);
+  }
+
+  /** Reads to the end, with a pause after each piece. */
+  public static Read readSlowly(InputStream in, int pieceBytes, long pauseMillis)
+      throws IOException {
+    CRC32C checksum = new CRC32C();
+    byte[] buffer = new byte[pieceBytes];
+    long bytes = 0;
+    try {
+      for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+        checksum.update(buffer, 0, count);
+        bytes += count;
+        if (pauseMillis > 0) {
+          Thread.sleep(pauseMillis);
+        }
+      }
+      return new Read(bytes, checksum.getValue(), false);
+    } catch (SocketException reset) {
+      if (!String.valueOf(reset.getMessage()).contains("reset")) {
+        throw reset;
+      }
+      return new Read(bytes, checksum.getValue(), true);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+      return new Read(bytes, checksum.getValue(), false);
+    }
+  }
+
+  /** Reads up to so many bytes, as text; less at the end. */
+  public static String text(Socket socket, int bytes) throws IOException {
+    return new String(socket.getInputStream().readNBytes(bytes), StandardCharsets.UTF_8);
+  }
+
+  /** Whether the connection is, or soon will be, reset before it says anything. */
+  public static boolean isReset(Socket socket) throws IOException {
+    return readAll(socket.getInputStream()).equals(new Read(0, 0, true));
+  }
+
+  /** Whether a new connection is accepted and reset, at once or soon. */
+  public static boolean isReset(String address, int port) throws IOException {
+    try (Socket socket = connect(address, port)) {
+      return isReset(socket);
+    } catch (SocketException failure) {
+      if (String.valueOf(failure.getMessage()).contains("reset")) {
+        return true; // before connect() had returned
+      }
+      throw failure;
+    }
+  }
+
+  /** Closes with a reset, discarding what is unsent. */
+  public static void reset(Socket socket) throws IOException {
+    socket.setSoLinger(true, 0);
+    socket.close();
+  }
+
+  /** Closes with a reset, once the peer's kernel has everything. */
+  public static void resetAfterData(Socket socket) throws IOException, InterruptedException {
+    awaitDelivered(socket);
+    reset(socket);
+  }
+
+  /** Waits until nothing that was sent is unacknowledged. IPv4 only. */
+  public static void awaitDelivered(Socket socket) throws IOException, InterruptedException {
+    String local = String.format(":%04X", socket.getLocalPort());
+    String remote = String.format(":%04X", socket.getPort());
+    String unsent = unsent(local, remote);
+    while (unsent != null && !unsent.equals("00000000")) {
+      Thread.sleep(5);
+      unsent = unsent(local, remote);
+    }
+  }
+
+  private static @Nullable String unsent(String local, String remote) throws IOException {
+    for (String table : new String[] {"/proc/net/tcp6", "/proc/net/tcp"}) {
+      for (String line : Files.readAllLines(Path.of(table))) {
+        String[] columns = line.strip().split("\\s+", -1);
+        if (columns[1].endsWith(local) && columns[2].endsWith(remote)) {
+          return columns[4].substring(0, 8);
+        }
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,116 @@
+package io.sluice.proxy.relay;
+
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.SingleThreadEventExecutor;
+import io.sluice.config.Config;
+import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.capture.ConnectionLimit;
+import io.sluice.proxy.capture.DatagramHandler;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.Steering;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Protocol;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The TCP path on a single loop that a test can hold up, so that it decides which events come in
+ * one batch.
+ */
+final class OneLoop implements AutoCloseable {
+  private final MultiThreadIoEventLoopGroup group =
+      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+  private final Loop loop = new Loop(group.next(), 0);
+  private final Counters counters = new Counters();
+  private final ConnectionLimit limit;
+  private final Captures captures;
+  private final Snapshot snapshot;
+  private volatile Runnable atLookup = () -> {};
+
+  OneLoop(Config config) {
+    this.limit = new ConnectionLimit(config.limits().connections());
+    this.snapshot = Snapshot.of(config, null, new Resolver());
+    AcceptGate gate = new AcceptGate(loop, limit, counters);
+    Steering steering = new Steering(this::lookUp, counters);
+    TcpRelay relay = new TcpRelay(loop, steering, gate, config.limits().halfClosed().toMillis());
+    this.captures =
+        new Captures(List.of(new Captures.Worker(loop, gate, relay, new NoDatagrams())));
+    List<Captures.Failure> failures = captures.apply(config.captures());
+    if (!failures.isEmpty()) {
+      throw new IllegalStateException(failures.toString());
+    }
+  }
+
+  private Snapshot lookUp() {
+    atLookup.run();
+    return snapshot;
+  }
+
+  /** Runs something on the loop at each lookup: just before the connection to the target begins. */
+  void atLookup(Runnable action) {
+    atLookup = action;
+  }
+
+  Loop loop() {
+    return loop;
+  }
+
+  long drops(DropReason reason) {
+    return counters.drops(reason, Protocol.TCP).sum();
+  }
+
+  /** How many connections there are. */
+  int sessions() {
+    return limit.active();
+  }
+
+  /** How many tasks wait for the loop. */
+  int pendingTasks() {
+    return ((SingleThreadEventExecutor) loop.events()).pendingTasks();
+  }
+
+  /** Holds the loop up, once it comes to it, until the answer is counted down. */
+  CountDownLatch stall() {
+    CountDownLatch goOn = new CountDownLatch(1);
+    loop.execute(() -> {
+      try {
+        boolean _ = goOn.await(10, TimeUnit.SECONDS);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    return goOn;
+  }
+
+  /** Waits until the loop has handled what there was. */
+  void settle() throws InterruptedException {
+    for (int i = 0; i < 3; i++) {
+      boolean _ = loop.events().submit(() -> {}).await(10, TimeUnit.SECONDS);
+    }
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    captures.close();
+    boolean _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(5, TimeUnit.SECONDS);
+  }
+
+  private static final class NoDatagrams implements DatagramHandler {
+    @Override
+    public void open(CaptureSocket socket) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void close(CaptureSocket socket) {
+      throw new UnsupportedOperationException();
+    }
+  }
+}

@@ -1,0 +1,271 @@
+package io.sluice.proxy.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sluice.proxy.Streams;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.TestServer;
+import io.sluice.proxy.target.SessionEnd;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What passes through a session, and how it ends: each behaviour of a plain TCP connection. */
+@ParameterizedClass(name = "loops={0}")
+@ValueSource(ints = {1, 2})
+@Timeout(30)
+final class TcpRelayTest {
+  private static final int FIVE_MB = 5_000_000;
+
+  @Parameter int loops;
+
+  private final int port = TestDaemon.freePort();
+  private final BlockingQueue<Streams.Read> reads = new LinkedBlockingQueue<>();
+  private TestServer server;
+  private TestDaemon daemon;
+
+  @BeforeEach
+  void start() throws Exception {
+    start(TestServer.PROTOCOL);
+  }
+
+  private void start(TestServer.Handler handler) throws Exception {
+    server = TestServer.start(handler);
+    daemon = TestDaemon.start(loops, port, server.targets());
+  }
+
+  /** Starts anew with another server. */
+  private void serve(TestServer.Handler handler) throws Exception {
+    stop();
+    start(handler);
+  }
+
+  @AfterEach
+  void stop() throws IOException {
+    daemon.close();
+    server.close();
+  }
+
+  private Streams.Read serverRead() throws InterruptedException {
+    Streams.Read read = reads.poll(15, TimeUnit.SECONDS);
+    assertThat(read).as("what the server read").isNotNull();
+    return read;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"10,0", "100000,0", "5000000,0", "5000000,400"})
+  void aDownloadArrivesWhole(int bytes, int pauseMillis) throws Exception {
+    for (int i = 0; i < 4; i++) {
+      try (Socket client = Streams.connect(port)) {
+        Streams.send(client, "DL " + bytes + "\n");
+        Thread.sleep(pauseMillis);
+        assertThat(Streams.readAll(client.getInputStream()))
+            .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), false));
+      }
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 4);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"10,false", "5000000,false", "5000000,true"})
+  void anUploadArrivesWholeAndIsAnsweredAfterItsEnd(int bytes, boolean split) throws Exception {
+    for (int i = 0; i < 4; i++) {
+      try (Socket client = Streams.connect(port)) {
+        Streams.send(client, "UP\n");
+        Thread.sleep(split ? 50 : 0);
+        Streams.sendPattern(client.getOutputStream(), bytes);
+        client.shutdownOutput();
+        String answer = bytes + " " + Streams.patternChecksum(bytes) + "\n";
+        assertThat(Streams.text(client, 100)).isEqualTo(answer);
+      }
+    }
+    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 4);
+    assertThat(daemon.destination().traffic().bytesIn.sum()).isEqualTo(4L * (bytes + 3));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3_000_000})
+  void anEchoComesBackWholeWhileItIsSent(int bytes) throws Exception {
+    for (int i = 0; i < 4; i++) {
+      try (Socket client = Streams.connect(port)) {
+        Streams.send(client, "ECHO\n");
+        Thread sending = Thread.ofVirtual().start(() -> sendAndEnd(client, bytes));
+        assertThat(Streams.readAll(client.getInputStream()))
+            .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), false));
+        sending.join();
+      }
+    }
+    daemon.awaitSessions(0);
+  }
+
+  private static void sendAndEnd(Socket client, int bytes) {
+    try {
+      Streams.sendPattern(client.getOutputStream(), bytes);
+      client.shutdownOutput();
+    } catch (IOException _) {
+      // What comes back is then too short.
+    }
+  }
+
+  @Test
+  void aClientThatHasEndedItsSideStillReadsAll() throws Exception {
+    int bytes = 9_000_000;
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "DL " + bytes + "\n");
+      client.shutdownOutput();
+      Thread.sleep(300);
+      assertThat(Streams.readAll(client.getInputStream()))
+          .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), false));
+    }
+    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+  }
+
+  @Test
+  void aServerThatHasEndedItsSideStillReadsAll() throws Exception {
+    serve(connection -> {
+      connection.shutdownOutput();
+      reads.add(Streams.readAll(connection.getInputStream()));
+    });
+    try (Socket client = Streams.connect(port)) {
+      assertThat(client.getInputStream().read()).isEqualTo(-1);
+      Streams.sendPattern(client.getOutputStream(), FIVE_MB);
+    }
+    assertThat(serverRead())
+        .isEqualTo(new Streams.Read(FIVE_MB, Streams.patternChecksum(FIVE_MB), false));
+    daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
+  }
+
+  @RepeatedTest(4)
+  void aServerThatEndsFirstIsHeard() throws Exception {
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "SRVFIRST\n");
+      assertThat(Streams.text(client, 100)).isEqualTo("bye\n");
+      Streams.sendPattern(client.getOutputStream(), 100_000);
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
+    assertThat(daemon.destination().traffic().bytesIn.sum()).isEqualTo(100_009);
+  }
+
+  @RepeatedTest(4)
+  void aServerMaySpeakFirst() throws Exception {
+    serve(connection -> {
+      Streams.send(connection, "220 hello\r\n");
+      long _ = connection.getInputStream().transferTo(OutputStream.nullOutputStream());
+    });
+    try (Socket client = Streams.connect(port)) {
+      assertThat(Streams.text(client, 11)).isEqualTo("220 hello\r\n");
+    }
+    daemon.awaitSessions(0);
+  }
+
+  @Test
+  void aServersResetReachesTheClient() throws Exception {
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "RST\n");
+      assertThat(Streams.isReset(client)).isTrue();
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 100_000, FIVE_MB})
+  void aServersResetComesAfterAllItsData(int bytes) throws Exception {
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "DLRST " + bytes + "\n");
+      Thread.sleep(100);
+      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 16, 5))
+          .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
+    daemon.awaitSessions(0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 100_000, FIVE_MB})
+  void aClientsResetComesAfterAllItsData(int bytes) throws Exception {
+    serve(connection -> {
+      Thread.sleep(100);
+      reads.add(Streams.readSlowly(connection.getInputStream(), 1 << 16, 5));
+    });
+    Socket client = Streams.connect(port);
+    Streams.sendPattern(client.getOutputStream(), bytes);
+    Streams.resetAfterData(client);
+    assertThat(serverRead())
+        .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
+    daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
+    daemon.awaitSessions(0);
+  }
+
+  @Test
+  void aResetAfterAFinIsPassedOnThoughTheServerWasSlowToReadTheDataBefore() throws Exception {
+    serve(connection -> {
+      Thread.sleep(100);
+      reads.add(Streams.readSlowly(connection.getInputStream(), 1 << 16, 5));
+      Thread.sleep(20_000); // it keeps the connection, and says nothing
+    });
+    Socket client = Streams.connect(port);
+    Streams.sendPattern(client.getOutputStream(), FIVE_MB);
+    client.shutdownOutput();
+    Streams.resetAfterData(client);
+    Streams.Read read = serverRead();
+    assertThat(read.bytes()).isEqualTo(FIVE_MB);
+    daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
+    daemon.awaitSessions(0);
+  }
+
+  @Test
+  void aResetAfterAFinIsPassedOn() throws Exception {
+    serve(connection -> {
+      reads.add(Streams.readAll(connection.getInputStream()));
+      TestDaemon.until("the reset", () -> isReset(connection));
+      reads.add(new Streams.Read(0, 0, true));
+    });
+    Socket client = Streams.connect(port);
+    Streams.send(client, "all");
+    client.shutdownOutput();
+    assertThat(serverRead().bytes()).isEqualTo(3);
+    Streams.reset(client);
+    assertThat(serverRead().reset()).isTrue();
+    daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
+  }
+
+  /** After the peer's FIN a reset shows at the next write only. */
+  private static boolean isReset(Socket connection) {
+    try {
+      connection.getOutputStream().write("?".getBytes(StandardCharsets.UTF_8));
+      return false;
+    } catch (IOException _) {
+      return true;
+    }
+  }
+
+  @Test
+  void whatAServerSaysBeforeItRefusesMoreReachesTheClient() throws Exception {
+    serve(connection -> {
+      Streams.send(connection, "413 too large\r\n");
+      Thread.sleep(20); // a reset at once may come before the client's connect() returns
+      Streams.resetAfterData(connection);
+    });
+    for (int i = 0; i < 20; i++) {
+      try (Socket client = Streams.connect(port)) {
+        assertThat(Streams.text(client, 15)).isEqualTo("413 too large\r\n");
+        assertThat(Streams.isReset(client)).isTrue();
+      }
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_RESET, 20);
+  }
+}

@@ -22,6 +22,6 @@ module io.sluice.proxy {
 
   exports io.sluice.proxy.linux;
 
-  opens io.sluice.proxy.cli to
+  opens io.sluice.proxy to
       info.picocli;
 }

@@ -18,6 +18,7 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.relay.TcpRelay;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.Snapshot;
 import io.sluice.proxy.target.Steering;
@@ -43,6 +44,7 @@ public final class Daemon {
 
   private final Counters counters = new Counters();
   private final Resolver resolver = new Resolver();
+  private final OwnSources ownSources = new OwnSources();
   private final List<Worker> workers = new ArrayList<>();
   private final ConnectionLimit connections;
   private final FlowLimit flows;
@@ -73,7 +75,7 @@ public final class Daemon {
       Steering steering = new Steering(() -> snapshot, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
       TcpRelay tcp = new TcpRelay(loop, steering, gate, halfClosedMillis);
-      UdpRelay udp = new UdpRelay(loop, steering, flows);
+      UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources);
       workers.add(new Worker(loop, tcp, udp));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }

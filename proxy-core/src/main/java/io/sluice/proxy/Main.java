@@ -1,7 +1,5 @@
 package io.sluice.proxy;
 
-import io.sluice.proxy.cli.Commands;
-
 /** Where {@code bin/sluice} starts. */
 public final class Main {
   private Main() {}

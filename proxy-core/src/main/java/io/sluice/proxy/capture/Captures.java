@@ -58,11 +58,9 @@ public final class Captures {
               ? "; it is held by " + holder
               : errno == Linux.EACCES
                   ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
-                  : errno == Linux.EADDRNOTAVAIL
-                      ? "; this machine doesn't have the address: give it one, or a local route"
-                      : errno == Linux.EMFILE
-                          ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
-                          : "";
+                  : errno == Linux.EMFILE
+                      ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
+                      : "";
       return "capture " + capture + ": can't bind " + socket + ": " + Linux.errnoName(errno) + who;
     }
   }
@@ -152,7 +150,7 @@ public final class Captures {
     if (fd < 0) {
       return fd;
     }
-    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    int result = bind(fd, key);
     if (result >= 0 && key.protocol() == Protocol.TCP) {
       result = syscalls.listen(fd, 1);
     }
@@ -160,12 +158,34 @@ public final class Captures {
     return result;
   }
 
+  /**
+   * Binds, also to an address that no interface has: a local route is enough, and one may come
+   * later. (For IPv6, the kernel doesn't count the addresses of a local route as its own.)
+   */
+  private int bind(int fd, CapturePlan.Key key) {
+    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    if (result == -Linux.EADDRNOTAVAIL) {
+      setFreebind(fd, key);
+      result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    }
+    return result;
+  }
+
+  private void setFreebind(int fd, CapturePlan.Key key) {
+    boolean ipv4 = key.address().family() == Family.IPV4;
+    option(
+        fd,
+        ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
+        ipv4 ? Linux.IP_FREEBIND : Linux.IPV6_FREEBIND,
+        1);
+  }
+
   private int bindOn(Worker worker, CapturePlan.Key key, Bound opened) {
     int fd = socket(key, true);
     if (fd < 0) {
       return fd;
     }
-    int result = syscalls.bind(fd, sockaddr.set(key.address(), key.port()));
+    int result = bind(fd, key);
     if (result >= 0 && key.protocol() == Protocol.TCP) {
       result = syscalls.listen(fd, BACKLOG);
     }
@@ -211,6 +231,7 @@ public final class Captures {
           ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
           ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_RECVPKTINFO,
           1);
+      setFreebind(fd, key); // replies leave from any address that was asked
     }
     return fd;
   }

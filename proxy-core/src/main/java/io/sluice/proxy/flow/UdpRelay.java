@@ -2,18 +2,259 @@ package io.sluice.proxy.flow;
 
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.DatagramHandler;
+import io.sluice.proxy.linux.DatagramBatch;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.OwnSources;
+import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.Protocol;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Stub. */
+/**
+ * UDP on one event loop: takes datagrams in batches from the front sockets, and passes runs of the
+ * same flow on with one system call. Everything but {@link #flows} is called on the loop's thread;
+ * nothing is allocated per datagram.
+ *
+ * <p>Sockets are edge-triggered. One that has more than its share is left for the others, and epoll
+ * asked to tell again, which it does after the others' events. (A task that put itself back into
+ * Netty's queue would run again at once: the loop looks at epoll only when the queue is empty, or
+ * after a second.)
+ */
 public final class UdpRelay implements DatagramHandler {
-  public UdpRelay(Loop loop, Steering steering, FlowLimit limit) {}
+  private static final Logger log = LoggerFactory.getLogger(UdpRelay.class);
 
+  /** How many datagrams one system call takes. */
+  private static final int SLOTS = 32;
+
+  /** How many full batches a socket may have at once before others get their turn. */
+  private static final int ROUNDS = 4;
+
+  private final Loop loop;
+  private final Syscalls syscalls;
+  private final Counters counters;
+  private final Fronts fronts = new Fronts();
+  private final Flows flows;
+  private @Nullable DatagramBatch batch; // made for the first front socket
+  private FlowKey current = new FlowKey();
+  private FlowKey next = new FlowKey();
+
+  /**
+   * A relay without front sockets. Made on any thread.
+   *
+   * @param limit shared by all loops; a reload changes it there
+   * @param ownSources shared by all loops
+   */
+  public UdpRelay(Loop loop, Steering steering, FlowLimit limit, OwnSources ownSources) {
+    this.loop = loop;
+    this.syscalls = loop.syscalls();
+    this.counters = steering.counters();
+    Replies replies = new Replies(loop, counters);
+    this.flows = new Flows(loop, steering, limit, ownSources, fronts, replies);
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @param socket bound and non-blocking; a wildcard one reports the original destination
+   *     (IP_PKTINFO, IPV6_RECVPKTINFO), and an IPv6 one takes IPv6 only
+   */
   @Override
-  public void open(CaptureSocket socket) {}
+  public void open(CaptureSocket socket) {
+    FrontSocket front = new FrontSocket(this, socket);
+    if (!front.register(loop)) {
+      log.warn("not captured, epoll has no more watches socket=\"{}\"", socket);
+      int _ = syscalls.close(socket.fd());
+      return;
+    }
+    fronts.add(front);
+  }
 
+  /**
+   * Takes nothing new from a socket, after what it holds already. Its flows live on: they reply
+   * through it until they end, or until their clients' datagrams come through another socket. Then
+   * its descriptor is closed.
+   */
   @Override
-  public void close(CaptureSocket socket) {}
+  public void close(CaptureSocket socket) {
+    FrontSocket front = fronts.find(socket.port(), socket.fd());
+    if (front == null) {
+      return;
+    }
+    connectToItself(socket);
+    clientsReady(front);
+    abandon(front);
+  }
 
-  public void shutdown() {}
+  /**
+   * A socket that is connected gets nothing from anybody but its peer, and no share of its
+   * reuseport group's datagrams, but it can still send to anybody.
+   */
+  private void connectToItself(CaptureSocket socket) {
+    IpAddress address = socket.address();
+    if (address.equals(IpAddress.ANY_IPV4)) {
+      address = IpAddress.ipv4(0x7f000001);
+    } else if (address.equals(IpAddress.ANY_IPV6)) {
+      address = IpAddress.ipv6(0, 1);
+    }
+    int _ = syscalls.connect(socket.fd(), new Sockaddr().set(address, socket.port()));
+  }
+
+  void abandon(FrontSocket front) {
+    fronts.remove(front);
+    front.close(syscalls);
+  }
+
+  /** Refuses datagrams without a flow from now on; the flows that exist go on. */
+  public void drain() {
+    flows.drain();
+  }
+
+  /** Ends all flows and closes all descriptors. */
+  public void shutdown() {
+    flows.endAll(SessionEnd.SHUTDOWN);
+    fronts.all().forEach(this::abandon);
+  }
+
+  /** How many flows this loop has. Any thread. */
+  public int flows() {
+    return flows.count();
+  }
+
+  /** Epoll says that clients have sent something. */
+  void clientsReady(FrontSocket front) {
+    DatagramBatch into = batch();
+    for (int round = 0; round < ROUNDS; round++) {
+      int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
+      if (received == -Linux.EAGAIN) {
+        return;
+      }
+      if (received > 0) {
+        pass(front, into, received);
+        if (received < SLOTS) {
+          return;
+        }
+      }
+    }
+    front.rearm();
+  }
+
+  /** Splits a batch into runs of the same flow. */
+  private void pass(FrontSocket front, DatagramBatch received, int count) {
+    long nowMillis = Loop.nowMillis();
+    int start = -1;
+    int ifindex = 0;
+    for (int slot = 0; slot < count; slot++) {
+      boolean isCaptured = readKey(front, received, slot);
+      if (isCaptured && start >= 0 && next.same(current)) {
+        continue;
+      }
+      if (start >= 0) {
+        passRun(front, received, start, slot, ifindex, nowMillis);
+      }
+      start = isCaptured ? slot : -1;
+      ifindex = received.ifindex();
+      FlowKey spare = current;
+      current = next;
+      next = spare;
+    }
+    if (start >= 0) {
+      passRun(front, received, start, count, ifindex, nowMillis);
+    }
+  }
+
+  /** Reads whose datagram it is into {@link #next}; false if it is not to be passed on. */
+  private boolean readKey(FrontSocket front, DatagramBatch received, int slot) {
+    CaptureSocket socket = front.socket();
+    boolean isTold = received.readDestination(slot);
+    if (received.isTruncated(slot)) {
+      counters.drops(DropReason.UPSTREAM_BUFFER, Protocol.UDP).increment();
+      return false;
+    }
+    boolean isBound = !socket.isWildcard();
+    if (!isBound
+        && !(isTold
+            && socket.captures(
+                received.family(slot), received.destinationHigh(), received.destinationLow()))) {
+      counters.drops(DropReason.NOT_CAPTURED, Protocol.UDP).increment();
+      return false;
+    }
+    next.set(
+        received.family(slot),
+        received.clientHigh(slot),
+        received.clientLow(slot),
+        received.clientPort(slot),
+        received.clientScope(slot),
+        isBound ? socket.address().high() : received.destinationHigh(),
+        isBound ? socket.address().low() : received.destinationLow(),
+        socket.port());
+    return true;
+  }
+
+  /** Passes slots of the {@link #current} key on. */
+  private void passRun(
+      FrontSocket front, DatagramBatch run, int from, int to, int ifindex, long nowMillis) {
+    int at = from;
+    while (at < to) {
+      Flow flow = flows.find(current);
+      if (flow == null) {
+        flow = flows.open(front, current, ifindex, nowMillis);
+      } else if (flow.front != front) {
+        flows.move(flow, front);
+      }
+      at = flow == null ? at + 1 : send(flow, run, at, to, nowMillis);
+    }
+  }
+
+  /**
+   * Sends slots to a flow's target.
+   *
+   * @return where it stopped: short of {@code to} if the flow has ended; then these need another
+   */
+  private int send(Flow flow, DatagramBatch run, int from, int to, long nowMillis) {
+    flow.activeMillis = nowMillis;
+    int at = from;
+    while (at < to) {
+      int sent = run.send(syscalls, flow.upstream(), at, to - at);
+      if (sent > 0) {
+        count(flow, run, at, at + sent);
+        at += sent;
+      } else if (sent == -Linux.ECONNREFUSED) {
+        flows.upstreamRefused(flow); // an earlier datagram's fate; this one has not been sent
+        return at;
+      } else {
+        counters.drops(Flows.upstreamDrop(-sent), Protocol.UDP).increment();
+        at++;
+      }
+    }
+    return at;
+  }
+
+  private static void count(Flow flow, DatagramBatch run, int from, int to) {
+    long bytes = 0;
+    for (int slot = from; slot < to; slot++) {
+      bytes += run.length(slot);
+    }
+    flow.bytesIn += bytes;
+    Destination.Traffic traffic = flow.target().destination().traffic();
+    traffic.datagramsIn.add(to - from);
+    traffic.bytesIn.add(bytes);
+  }
+
+  private DatagramBatch batch() {
+    DatagramBatch known = batch;
+    if (known == null) {
+      known = DatagramBatch.fromClients(SLOTS);
+      batch = known;
+    }
+    return known;
+  }
 }

@@ -15,90 +15,90 @@ final class BindingTrie {
    * Level- and path-compressed tries: S. Nilsson, G. Karlsson, "IP-Address Lookup Using LC-Tries",
    * IEEE JSAC 17(6), 1999. Linux's FIB (net/ipv4/fib_trie.c) is one too.
    *
-   * The prefixes lie sorted by port, address and length. So each trie's are one stretch, and a
-   * prefix stands behind those that enclose it; "up" is the position of the nearest of these.
+   * The prefixes lie in "entries", sorted by port, address and length. So each trie's are one
+   * stretch, and a prefix stands behind those that enclose it, of which "up" is the nearest:
    *
-   *   position     0       1            2              3              4
-   *   highs, lows  -       10.0.0.0     10.1.0.0       10.1.2.0       10.9.0.0
-   *   links        none    /8  up 0     /16 up 1       /24 up 2       /16 up 1
+   *   at           0        2            4              6              8
+   *   address      -        10.0.0.0     10.1.0.0       10.1.2.0       10.9.0.0
+   *   link         0        /8  up 0     /16 up 2       /24 up 4       /16 up 2
+   *
+   *   entry │ address, 64 bits │ link │ IPv6: address, the other 64 bits │
    *
    *   link   63       56 55                28 27                 0
    *         ┌───────────┬────────────────────┬────────────────────┐
    *         │ length + 1│ up                 │ binding index + 1  │   0 is "no binding"
    *         └───────────┴────────────────────┴────────────────────┘
    *
-   * Above the prefixes stand nodes, each an array of 2^bits words that is indexed by the address's
-   * bits behind the first "skip" ones. Those are the same in all prefixes of the node.
+   * Over the entries stand nodes, each an array of 2^bits words that is indexed by the address's
+   * bits behind the first "skip" ones. Those are the same in all entries below the node.
    *
    *   word   63 62    56 55       48 47      32 31               0
    *         ┌──┬────────┬───────────┬──────────┬──────────────────┐
-   *   node  │ 1│  skip  │  bits     │          │ its place in     │
-   *         │  │        │           │          │ "nodes"          │
-   *   leaf  │ 0│        │  count    │          │ first position   │   0 is "no trie"
+   *   node  │ 1│ skip   │ bits      │          │ place in "nodes" │
+   *   leaf  │ 0│        │ last-first│          │ first entry      │   0 is "no trie"
    *         └──┴────────┴───────────┴──────────┴──────────────────┘
    *
-   * A lookup goes down to a leaf and takes its last prefix that isn't above the address, or its
-   * first. Then it goes up to the first that is no longer than what it shares with the address.
-   * Skipped bits need no look: whatever contains the address and isn't in the leaf encloses all of
-   * the leaf. (An empty slot is a leaf of one: the prefix before it in the node.)
+   * A lookup goes down to a leaf and takes its last entry that isn't above the address, or its
+   * first. From there it goes up to the first prefix that isn't longer than what its address shares
+   * with the packet's. Skipped bits need no look: whatever contains the packet's address and isn't
+   * below a node that was passed encloses everything below it. (So an index that no entry has may
+   * lead to any entry below the node that isn't above it, or to the first.)
    *
-   * Cost: random bindings spread over the slots, 4 to each, so one or two nodes, even for a
-   * million. The worst case is bounded by the address, not by the number of bindings: a node uses
-   * at least one bit and "up" gets shorter each time, so at most 32 + 33 steps for IPv4, and
-   * 128 + 129 for IPv6.
+   * Cost: a slot of a node stands for 4 entries on average if the addresses are spread evenly, so a
+   * lookup passes one or two nodes, even with a million bindings. At worst each node uses one bit
+   * and each step up shortens the prefix by one: 32 + 33 steps for IPv4, 128 + 129 for IPv6, however
+   * many bindings there are.
    */
   private static final int LENGTH_SHIFT = 56;
   private static final int UP_SHIFT = 28;
-  private static final int POSITION_MASK = (1 << 28) - 1;
+  private static final int ENTRY_MASK = (1 << 28) - 1;
   private static final int SKIP_SHIFT = 56;
   private static final int BITS_SHIFT = 48;
-  private static final int COUNT_SHIFT = 48;
+  private static final int SPAN_SHIFT = 48;
   private static final long NODE = 1L << 63;
 
   private static final int LEAF_SIZE = 8;
   private static final int MAX_BITS = 20;
 
   /** How many bindings fit. */
-  static final int MAX_SIZE = POSITION_MASK - 1;
+  static final int MAX_SIZE = ENTRY_MASK / 3 - 1;
 
   private final Family family;
-  private final boolean wide; // 128 bits: there is a column of lows
-  private final long[] highs;
-  private final long[] lows;
-  private final long[] links;
-  private final char[] ports;
+  private final boolean wide; // an entry has the other 64 bits too
+  private final int stride; // of entries
+  private final long[] entries;
+  private final char[] ports; // by at / stride
 
   private long[] nodes = new long[0];
   private int nodesUsed;
 
   private long anyPortRoot;
-  private final char[] rootPorts; // a hash table by port; 0 is free
+  private final char[] rootPorts; // a hash table with linear probing; 0 is free
   private final long[] roots;
 
   BindingTrie(BindingColumns columns) {
     int[] order = columns.order();
-    int end = order.length + 1;
     family = columns.family;
     wide = family == Family.IPV6;
-    highs = new long[end];
-    lows = new long[wide ? end : 0];
-    links = new long[end];
-    ports = new char[end];
+    stride = wide ? 3 : 2;
+    entries = new long[stride * (order.length + 1)];
+    ports = new char[order.length + 1];
     int exactPorts = 0;
-    for (int at = 1; at < end; at++) {
-      int row = order[at - 1];
-      highs[at] = columns.high(row);
-      if (wide) {
-        lows[at] = columns.low(row);
-      }
-      ports[at] = (char) columns.port(row);
-      boolean newPort = ports[at] != ports[at - 1]; // and position 0 says "any"
+    for (int i = 1; i < ports.length; i++) {
+      int row = order[i - 1];
+      int at = i * stride;
+      ports[i] = (char) columns.port(row);
+      boolean newPort = ports[i] != ports[i - 1]; // entry 0 says "any"
       exactPorts += newPort ? 1 : 0;
-      int up = newPort ? 0 : containing(at - 1, columns.high(row), columns.low(row));
-      links[at] =
+      int up = newPort ? 0 : containing(at - stride, columns.high(row), columns.low(row));
+      entries[at] = columns.high(row);
+      entries[at + 1] =
           (columns.length(row) + 1L) << LENGTH_SHIFT
               | (long) up << UP_SHIFT
               | (columns.index(row) + 1);
+      if (wide) {
+        entries[at + 2] = columns.low(row);
+      }
     }
     int slots = exactPorts == 0 ? 1 : Integer.highestOneBit(exactPorts) << 2;
     rootPorts = new char[slots];
@@ -107,14 +107,13 @@ final class BindingTrie {
   }
 
   private void buildRoots() {
-    int end = links.length;
-    for (int from = 1, to; from < end; from = to) {
+    for (int from = 1, to; from < ports.length; from = to) {
       char port = ports[from];
       to = from + 1;
-      while (to < end && ports[to] == port) {
+      while (to < ports.length && ports[to] == port) {
         to++;
       }
-      long root = build(from, to);
+      long root = build(from * stride, (to - 1) * stride);
       if (port == Binding.ANY_PORT) {
         anyPortRoot = root;
       } else {
@@ -126,35 +125,38 @@ final class BindingTrie {
     nodes = Arrays.copyOf(nodes, nodesUsed);
   }
 
-  /** The word for the prefixes from one position up to, and not including, another. */
-  private long build(int from, int to) {
-    int count = to - from;
-    int skip = shared(from, highs[to - 1], wide ? lows[to - 1] : 0);
-    if (count <= LEAF_SIZE || skip >= family.bits()) {
-      return leaf(from, count);
+  /** The word for the entries from {@code first} to {@code last}, both included. */
+  private long build(int first, int last) {
+    int count = (last - first) / stride + 1;
+    int skip = shared(first, entries[last], low(last));
+    if (skip >= family.bits()) {
+      return leaf(last, last); // all have the same address: start from the longest
     }
-    int bitsLeft = (wide ? 64 - skip % 64 : 32 - skip); // of the half that they lie in
+    if (count <= LEAF_SIZE) {
+      return leaf(first, last);
+    }
+    int bitsLeft = wide ? 64 - skip % 64 : 32 - skip; // a node's bits lie in one half
     int bits = Math.min(Math.min(log2(count) - 2, MAX_BITS), bitsLeft);
     int node = nodesUsed;
     nodesUsed += 1 << bits;
     if (nodesUsed > nodes.length) {
       nodes = Arrays.copyOf(nodes, Math.max(nodesUsed, nodes.length + (nodes.length >> 1)));
     }
-    int at = from;
+    int at = first;
     for (int i = 0; i < 1 << bits; i++) {
-      int end = at;
-      while (end < to && slice(highs[end], wide ? lows[end] : 0, skip, bits) == i) {
-        end++;
+      int from = at;
+      while (at <= last && slice(entries[at], low(at), skip, bits) == i) {
+        at += stride;
       }
-      long child = at < end ? build(at, end) : leaf(Math.max(from, at - 1), 1);
-      nodes[node + i] = child;
-      at = end;
+      int before = Math.max(first, from - stride);
+      long child = from < at ? build(from, at - stride) : leaf(before, before);
+      nodes[node + i] = child; // not in one statement: build() may replace the array
     }
     return NODE | (long) skip << SKIP_SHIFT | (long) bits << BITS_SHIFT | node;
   }
 
-  private static long leaf(int from, int count) {
-    return (long) count << COUNT_SHIFT | from;
+  private static long leaf(int first, int last) {
+    return (long) (last - first) << SPAN_SHIFT | first;
   }
 
   /**
@@ -168,6 +170,9 @@ final class BindingTrie {
   }
 
   private long longest(long root, long high, long low) {
+    if (root == 0) {
+      return 0;
+    }
     long word = root;
     while (word < 0) {
       int skip = (int) (word >>> SKIP_SHIFT) & 0x7f;
@@ -175,22 +180,32 @@ final class BindingTrie {
       word = nodes[(int) word + slice(high, low, skip, bits)];
     }
     int at = (int) word;
-    for (int count = (int) (word >>> COUNT_SHIFT); count > 1; ) {
-      int half = count >>> 1;
-      if (isAtMost(at + half, high, low)) {
-        at += half;
-      }
-      count -= half;
+    int span = (int) (word >>> SPAN_SHIFT);
+    if (span != 0) {
+      at = atMost(at, at + span, high, low);
     }
-    return links[containing(at, high, low)];
+    return entries[containing(at, high, low) + 1];
   }
 
-  /** From a position up to the first prefix that contains the address; 0 if none does. */
-  private int containing(int position, long high, long low) {
-    int shared = shared(position, high, low);
-    int at = position;
-    while (length(links[at]) > shared) {
-      at = up(links[at]);
+  /** The last of some entries that isn't above the address, or else the first. */
+  private int atMost(int first, int last, long high, long low) {
+    int at = first;
+    for (int step = LEAF_SIZE / 2; step > 0; step >>>= 1) {
+      int probe = Math.min(at + step * stride, last);
+      at = Long.compareUnsigned(entries[probe], high) <= 0 ? probe : at; // unpredictable: no branch
+    }
+    while (wide && at > first && entries[at] == high && Long.compareUnsigned(low(at), low) > 0) {
+      at -= stride;
+    }
+    return at;
+  }
+
+  /** From an entry up to the first whose prefix contains the address; 0 if none does. */
+  private int containing(int entry, long high, long low) {
+    int shared = shared(entry, high, low);
+    int at = entry;
+    while (length(entries[at + 1]) > shared) {
+      at = up(entries[at + 1]);
     }
     return at;
   }
@@ -202,17 +217,17 @@ final class BindingTrie {
     while (exact != 0 || any != 0) {
       if (exact >>> LENGTH_SHIFT >= any >>> LENGTH_SHIFT) {
         indexes.accept(index(exact));
-        exact = links[up(exact)];
+        exact = entries[up(exact) + 1];
       } else {
         indexes.accept(index(any));
-        any = links[up(any)];
+        any = entries[up(any) + 1];
       }
     }
   }
 
   /** The index of a link's binding; -1 for the link 0. */
   static int index(long link) {
-    return ((int) link & POSITION_MASK) - 1;
+    return ((int) link & ENTRY_MASK) - 1;
   }
 
   /** A link's prefix length; -1 for the link 0. */
@@ -221,7 +236,7 @@ final class BindingTrie {
   }
 
   private static int up(long link) {
-    return (int) (link >>> UP_SHIFT) & POSITION_MASK;
+    return (int) (link >>> UP_SHIFT) & ENTRY_MASK;
   }
 
   /** The bits behind the first {@code skip}; they lie in one half. */
@@ -229,18 +244,16 @@ final class BindingTrie {
     return (int) ((skip < 64 ? high : low) << skip >>> -bits); // shifts count modulo 64
   }
 
-  /** How many leading bits a prefix's address shares with this one; at least 32 if all of IPv4. */
-  private int shared(int at, long high, long low) {
-    long difference = highs[at] ^ high;
-    return difference == 0 && wide
-        ? 64 + Long.numberOfLeadingZeros(lows[at] ^ low)
-        : Long.numberOfLeadingZeros(difference);
+  private long low(int at) {
+    return wide ? entries[at + 2] : 0;
   }
 
-  private boolean isAtMost(int at, long high, long low) {
-    return highs[at] == high && wide
-        ? Long.compareUnsigned(lows[at], low) <= 0
-        : Long.compareUnsigned(highs[at], high) <= 0;
+  /** How many leading bits an entry's address shares with this one; at least 32 if all of IPv4. */
+  private int shared(int at, long high, long low) {
+    long difference = entries[at] ^ high;
+    return difference == 0 && wide
+        ? 64 + Long.numberOfLeadingZeros(low(at) ^ low)
+        : Long.numberOfLeadingZeros(difference);
   }
 
   private long root(int port) {
@@ -261,22 +274,19 @@ final class BindingTrie {
     return 31 - Integer.numberOfLeadingZeros(number);
   }
 
-  /**
-   * Writes where each binding is, by its index: the position, with {@code tag} in its free bits.
-   */
+  /** Writes where each binding is, by its index: the entry, with {@code tag} in the free bits. */
   void fillPlaces(int[] places, int tag) {
-    for (int at = 1; at < links.length; at++) {
-      places[index(links[at])] = tag | at;
+    for (int at = stride; at < entries.length; at += stride) {
+      places[index(entries[at + 1])] = tag | at;
     }
   }
 
-  IpPrefix prefix(int position) {
-    long low = wide ? lows[position] : 0;
-    return new IpPrefix(address(family, highs[position], low), length(links[position]));
+  IpPrefix prefix(int at) {
+    return new IpPrefix(address(family, entries[at], low(at)), length(entries[at + 1]));
   }
 
-  int port(int position) {
-    return ports[position];
+  int port(int at) {
+    return ports[at / stride];
   }
 
   /** An address's leading 64 bits; IPv4 has 32, and zeros behind them. */
@@ -289,6 +299,7 @@ final class BindingTrie {
     return family == Family.IPV4 ? 0 : low;
   }
 
+  /** From the leading 64 bits and the others, back to the address. */
   static IpAddress address(Family family, long high, long low) {
     return family == Family.IPV4
         ? IpAddress.of(family, 0, high >>> 32)
@@ -297,7 +308,7 @@ final class BindingTrie {
 
   /** What the arrays hold. */
   long retainedBytes() {
-    return 8L * (highs.length + lows.length + links.length + nodes.length + roots.length)
+    return 8L * (entries.length + nodes.length + roots.length)
         + 2L * (ports.length + rootPorts.length);
   }
 }

@@ -59,7 +59,7 @@ final class LabelSockets {
     return result == 0 || result == Errno.EEXIST.negative() ? Program.SK_PASS : Program.SK_DROP;
   }
 
-  /** Whether a label has a socket now: for {@code explain}. */
+  /** Whether a label has no socket now; for {@code explain}. */
   boolean isMissing(int labelId, Protocol protocol) {
     return sockets.lookup(slots[at(labelId, protocol)]) == null;
   }

@@ -1,4 +1,4 @@
-package io.sluice.proxy.cli;
+package io.sluice.proxy;
 
 import java.lang.reflect.Proxy;
 import java.util.function.Consumer;

@@ -1,4 +1,4 @@
-package io.sluice.proxy.cli;
+package io.sluice.proxy;
 
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;

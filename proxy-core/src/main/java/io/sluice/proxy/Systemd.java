@@ -1,4 +1,4 @@
-package io.sluice.proxy.cli;
+package io.sluice.proxy;
 
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;

@@ -1,10 +1,9 @@
-package io.sluice.proxy.cli;
+package io.sluice.proxy;
 
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Loaded;
-import io.sluice.proxy.Daemon;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.security.Security;

@@ -1,4 +1,4 @@
-package io.sluice.proxy.cli;
+package io.sluice.proxy;
 
 import java.util.List;
 import java.util.Map;

@@ -1,0 +1,126 @@
+package io.sluice.proxy.flow;
+
+import io.netty.channel.IoEvent;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.target.Target;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One client's datagrams to one address and port, and the connected socket that they leave through.
+ * It keeps its target over a reload. Belongs to its loop's thread.
+ */
+final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed {
+  private final Flows flows;
+  private final FlowKey key;
+  private final Target target;
+  private final FileDescriptor descriptor;
+  private final long openedMillis;
+  private final long idleMillis;
+
+  /** The socket that the client's datagrams come from and the replies leave through. */
+  FrontSocket front;
+
+  /** When the last datagram of either direction came. */
+  long activeMillis;
+
+  /** Payload from the client to the target, in bytes. */
+  long bytesIn;
+
+  /** Payload from the target to the client, in bytes. */
+  long bytesOut;
+
+  /** The target has answered: this is no forged source, and no eviction touches it. */
+  boolean isAnswered;
+
+  /** It is over, and its descriptor closed. */
+  boolean isEnded;
+
+  /** Its socket is among the {@link io.sluice.proxy.target.OwnSources}. */
+  boolean mayLoop;
+
+  /** Neighbours in {@link UnansweredFlows}. */
+  @Nullable Flow older;
+
+  @Nullable Flow newer;
+
+  private @Nullable IoRegistration registration;
+
+  Flow(Flows flows, FlowKey key, FrontSocket front, Target target, int fd, long nowMillis) {
+    this.flows = flows;
+    this.key = key;
+    this.front = front;
+    this.target = target;
+    this.descriptor = new FileDescriptor(fd);
+    this.openedMillis = nowMillis;
+    this.activeMillis = nowMillis;
+    this.idleMillis = target.destination().spec().idleTimeout().toMillis();
+  }
+
+  /** Starts to hear of replies; false if epoll refused. */
+  boolean register(Loop loop) {
+    registration = loop.register(this, Loop.READ_EDGES);
+    return registration != null;
+  }
+
+  /** Has epoll tell again that there are replies: some were left for the sake of the others. */
+  void rearm() {
+    if (registration != null) {
+      registration.submit(Loop.READ_EDGES);
+    }
+  }
+
+  /** Hears of no more replies. */
+  void deregister() {
+    if (registration != null) {
+      registration.cancel();
+    }
+  }
+
+  @Override
+  public FlowKey key() {
+    return key;
+  }
+
+  Target target() {
+    return target;
+  }
+
+  int upstream() {
+    return descriptor.intValue();
+  }
+
+  long openedMillis() {
+    return openedMillis;
+  }
+
+  @Override
+  public FileDescriptor fd() {
+    return descriptor;
+  }
+
+  @Override
+  public void handle(IoRegistration registration, IoEvent event) {
+    flows.upstreamReady(this);
+  }
+
+  /** The loop itself is going down. */
+  @Override
+  public void close() {
+    flows.end(this, SessionEnd.SHUTDOWN);
+  }
+
+  @Override
+  protected long deadlineMillis() {
+    return activeMillis + idleMillis;
+  }
+
+  @Override
+  protected void expired() {
+    flows.end(this, SessionEnd.IDLE);
+  }
+}

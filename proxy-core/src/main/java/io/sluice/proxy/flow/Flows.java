@@ -1,0 +1,317 @@
+package io.sluice.proxy.flow;
+
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.AccessLog;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.OwnSources;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.target.Steering;
+import io.sluice.proxy.target.Target;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The flows of one loop: finds, opens and ends them. Everything but {@link #count} is called on the
+ * loop's thread.
+ */
+final class Flows {
+  private final Loop loop;
+  private final Syscalls syscalls;
+  private final Steering steering;
+  private final FlowLimit limit;
+  private final OwnSources ownSources;
+  private final Fronts fronts;
+  private final Replies replies;
+  private final FlowTable<Flow> table = new FlowTable<>();
+  private final UnansweredFlows unanswered = new UnansweredFlows();
+  private final AtomicInteger count = new AtomicInteger();
+  private final Sockaddr remote = new Sockaddr();
+  private final Sockaddr local = new Sockaddr();
+  private boolean isDraining;
+
+  Flows(
+      Loop loop,
+      Steering steering,
+      FlowLimit limit,
+      OwnSources ownSources,
+      Fronts fronts,
+      Replies replies) {
+    this.loop = loop;
+    this.syscalls = loop.syscalls();
+    this.steering = steering;
+    this.limit = limit;
+    this.ownSources = ownSources;
+    this.fronts = fronts;
+    this.replies = replies;
+  }
+
+  /** How many there are. Any thread. */
+  int count() {
+    return count.get();
+  }
+
+  /** Opens no more. */
+  void drain() {
+    isDraining = true;
+  }
+
+  /** The flow that a datagram belongs to, if there is one. */
+  @Nullable Flow find(FlowKey key) {
+    return table.get(key);
+  }
+
+  /** The client's datagrams come through another socket now: so do the replies. */
+  void move(Flow flow, FrontSocket front) {
+    replies.flush();
+    FrontSocket before = flow.front;
+    front.hold();
+    flow.front = front;
+    before.release(syscalls);
+  }
+
+  /**
+   * Asks the engine where a datagram without a flow belongs, and opens a flow to there.
+   *
+   * @param key copied
+   * @return null if it is refused, which has been counted
+   */
+  @Nullable Flow open(FrontSocket front, FlowKey key, int ifindex, long nowMillis) {
+    describe(key, ifindex);
+    if (isDraining) {
+      return refused(DropReason.DRAINING);
+    }
+    if (!ownSources.isEmpty() && isOurOwn(key)) {
+      return refused(DropReason.LOOP);
+    }
+    Target target = steering.steer();
+    if (target == null) {
+      return null;
+    }
+    Destination destination = target.destination();
+    if (!destination.tryOpen()) {
+      return refused(DropReason.DESTINATION_LIMIT);
+    }
+    if (!limit.tryOpen() && !(evict() && limit.tryOpen())) {
+      destination.close();
+      return refused(DropReason.FLOW_LIMIT);
+    }
+    Flow flow = connect(front, key, target, nowMillis);
+    if (flow == null) {
+      limit.close();
+      destination.close();
+      return null;
+    }
+    target.opened();
+    front.hold();
+    table.put(flow);
+    unanswered.add(flow);
+    loop.schedule(flow);
+    count.incrementAndGet();
+    return flow;
+  }
+
+  private void describe(FlowKey key, int ifindex) {
+    LookupContext context = steering.context();
+    if (key.family() == Family.IPV4) {
+      context.ipv4(
+          Protocol.UDP,
+          (int) key.clientLow(),
+          key.clientPort(),
+          (int) key.localLow(),
+          key.localPort(),
+          ifindex);
+    } else {
+      context.ipv6(
+          Protocol.UDP,
+          key.clientHigh(),
+          key.clientLow(),
+          key.clientPort(),
+          key.localHigh(),
+          key.localLow(),
+          key.localPort(),
+          ifindex);
+    }
+  }
+
+  private boolean isOurOwn(FlowKey key) {
+    return ownSources.contains(
+        Protocol.UDP, key.family(), key.clientHigh(), key.clientLow(), key.clientPort());
+  }
+
+  private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
+    if (!target.address(steering.context(), remote)) {
+      return refused(DropReason.NO_TARGET);
+    }
+    int fd = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+    if (isExhausted(fd) && evict()) {
+      fd = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+    }
+    if (fd < 0) {
+      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : failed(target);
+    }
+    int result = syscalls.connect(fd, remote);
+    if (result < 0) {
+      int _ = syscalls.close(fd);
+      return result == -Linux.EAGAIN || result == -Linux.EADDRNOTAVAIL
+          ? refused(DropReason.NO_SOURCE_PORT)
+          : failed(target);
+    }
+    Flow flow = new Flow(this, key.copy(), front, target, fd, nowMillis);
+    if (!flow.register(loop)) {
+      int _ = syscalls.close(fd);
+      return refused(DropReason.NO_DESCRIPTORS);
+    }
+    flow.mayLoop =
+        fronts.take(
+            remote.isIpv4() ? Family.IPV4 : Family.IPV6,
+            remote.high(),
+            remote.low(),
+            remote.port());
+    if (flow.mayLoop && readSource(fd)) {
+      ownSources.add(
+          Protocol.UDP,
+          local.isIpv4() ? Family.IPV4 : Family.IPV6,
+          local.high(),
+          local.low(),
+          local.port());
+    }
+    return flow;
+  }
+
+  private static boolean isExhausted(int result) {
+    return result == -Linux.EMFILE || result == -Linux.ENFILE;
+  }
+
+  private boolean readSource(int fd) {
+    return syscalls.localAddress(fd, local) >= 0;
+  }
+
+  private @Nullable Flow refused(DropReason reason) {
+    steering.refuse(reason);
+    return null;
+  }
+
+  private @Nullable Flow failed(Target target) {
+    target.failed(loop);
+    return refused(DropReason.CONNECT_ERROR);
+  }
+
+  /** Ends the flow that has waited longest for a first answer; false if there is none. */
+  private boolean evict() {
+    Flow oldest = unanswered.oldest();
+    if (oldest == null) {
+      return false;
+    }
+    end(oldest, SessionEnd.EVICTED);
+    return true;
+  }
+
+  /** Epoll says that the target has answered, or that an error came back. */
+  void upstreamReady(Flow flow) {
+    if (flow.isEnded) {
+      return;
+    }
+    takeReplies(flow);
+    if (replies.isRefused()) {
+      unreachable(flow);
+    } else if (!replies.isDrained()) {
+      flow.rearm();
+    }
+  }
+
+  private void takeReplies(Flow flow) {
+    if (replies.receive(flow) == 0) {
+      return;
+    }
+    flow.activeMillis = Loop.nowMillis();
+    if (!flow.isAnswered) {
+      flow.isAnswered = true;
+      unanswered.remove(flow);
+    }
+    flow.target().succeeded();
+  }
+
+  /** Sending to the target said that its port is unreachable. */
+  void upstreamRefused(Flow flow) {
+    takeReplies(flow);
+    unreachable(flow);
+  }
+
+  private void unreachable(Flow flow) {
+    steering.counters().drops(DropReason.PORT_UNREACHABLE, Protocol.UDP).increment();
+    flow.target().failed(loop);
+    end(flow, SessionEnd.UNREACHABLE);
+  }
+
+  /**
+   * Why the kernel did not pass a datagram on to the target's socket.
+   *
+   * @param errno positive
+   */
+  static DropReason upstreamDrop(int errno) {
+    return switch (errno) {
+      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> DropReason.UPSTREAM_BUFFER;
+      default -> DropReason.CONNECT_ERROR;
+    };
+  }
+
+  /** Ends a flow; one that has ended stays so. */
+  void end(Flow flow, SessionEnd end) {
+    if (flow.isEnded) {
+      return;
+    }
+    flow.isEnded = true;
+    replies.flush();
+    boolean _ = table.remove(flow.key());
+    if (!flow.isAnswered) {
+      unanswered.remove(flow);
+    }
+    loop.cancel(flow);
+    flow.deregister();
+    if (flow.mayLoop && readSource(flow.upstream())) {
+      ownSources.remove(
+          Protocol.UDP,
+          local.isIpv4() ? Family.IPV4 : Family.IPV6,
+          local.high(),
+          local.low(),
+          local.port());
+    }
+    int _ = syscalls.close(flow.upstream());
+    flow.front.release(syscalls);
+    count.decrementAndGet();
+    limit.close();
+    Target target = flow.target();
+    target.closed();
+    target.destination().close();
+    target.destination().traffic().ends(end).increment();
+    if (AccessLog.isOn()) {
+      FlowKey key = flow.key();
+      AccessLog.ended(
+          Protocol.UDP,
+          key.client(),
+          key.clientPort(),
+          key.local(),
+          key.localPort(),
+          target.destination().label(),
+          target.toString(),
+          end.word(),
+          Loop.nowMillis() - flow.openedMillis(),
+          flow.bytesIn,
+          flow.bytesOut);
+    }
+  }
+
+  /** Ends all of them. */
+  void endAll(SessionEnd end) {
+    for (Flow flow : table.entries()) {
+      end(flow, end);
+    }
+  }
+}

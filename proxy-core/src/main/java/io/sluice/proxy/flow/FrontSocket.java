@@ -1,0 +1,111 @@
+package io.sluice.proxy.flow;
+
+import io.netty.channel.IoEvent;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.steering.Family;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A capture's UDP socket on one loop. Flows hold it, because their replies leave through it; its
+ * descriptor is closed when it is read no more and the last flow has let go. Belongs to its loop's
+ * thread.
+ */
+final class FrontSocket implements EpollIoHandle {
+  private final UdpRelay relay;
+  private final CaptureSocket socket;
+  private final FileDescriptor descriptor;
+  private @Nullable IoRegistration registration;
+  private boolean isOpen = true;
+  private int flows;
+
+  FrontSocket(UdpRelay relay, CaptureSocket socket) {
+    this.relay = relay;
+    this.socket = socket;
+    this.descriptor = new FileDescriptor(socket.fd());
+  }
+
+  boolean register(Loop loop) {
+    registration = loop.register(this, Loop.READ_EDGES);
+    return registration != null;
+  }
+
+  /** Has epoll tell again that there are datagrams: some were left for the sake of the others. */
+  void rearm() {
+    if (registration != null) {
+      registration.submit(Loop.READ_EDGES);
+    }
+  }
+
+  CaptureSocket socket() {
+    return socket;
+  }
+
+  /** Whether it is read. */
+  boolean isOpen() {
+    return isOpen;
+  }
+
+  /** Whether the reply must say which address it comes from. */
+  boolean needsSource() {
+    return socket.isWildcard();
+  }
+
+  /** Whether this socket would take in what is sent to its port at this address. */
+  boolean takes(Family family, long high, long low) {
+    return socket.isWildcard()
+        ? socket.captures(family, high, low)
+        : socket.address().family() == family
+            && socket.address().high() == high
+            && socket.address().low() == low;
+  }
+
+  /** A flow replies through it from now on. */
+  void hold() {
+    flows++;
+  }
+
+  /** A flow no longer does. */
+  void release(Syscalls syscalls) {
+    flows--;
+    closeIfUnused(syscalls);
+  }
+
+  /** Reads no more. */
+  void close(Syscalls syscalls) {
+    if (!isOpen) {
+      return;
+    }
+    isOpen = false;
+    if (registration != null) {
+      registration.cancel();
+    }
+    closeIfUnused(syscalls);
+  }
+
+  private void closeIfUnused(Syscalls syscalls) {
+    if (!isOpen && flows == 0) {
+      int _ = syscalls.close(socket.fd());
+    }
+  }
+
+  @Override
+  public FileDescriptor fd() {
+    return descriptor;
+  }
+
+  @Override
+  public void handle(IoRegistration registration, IoEvent event) {
+    relay.clientsReady(this);
+  }
+
+  /** The loop itself is going down. */
+  @Override
+  public void close() {
+    relay.abandon(this);
+  }
+}

@@ -1,0 +1,186 @@
+package io.sluice.proxy.flow;
+
+import io.sluice.proxy.linux.DatagramBatch;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Destination;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Protocol;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From the targets back to the clients. Replies of all flows gather in one batch and leave together
+ * once the loop has seen to the events at hand, or when the batch is full; so those of one flow
+ * keep their order. A reply that the kernel does not take is dropped and counted, never queued.
+ * Belongs to its loop's thread; allocates nothing per datagram.
+ */
+final class Replies {
+  /** How many replies gather at most. */
+  private static final int SLOTS = 32;
+
+  /** How many a flow may have read at once before others get their turn. */
+  private static final int BUDGET = 64;
+
+  private final Loop loop;
+  private final Counters counters;
+  private final Runnable flushing = this::flush;
+  private final @Nullable Flow[] owners = new @Nullable Flow[SLOTS]; // null: not to be sent
+  private @Nullable DatagramBatch batch; // made when the first reply comes
+  private int gathered;
+  private boolean isFlushing;
+  private boolean isDrained;
+  private boolean isRefused;
+
+  Replies(Loop loop, Counters counters) {
+    this.loop = loop;
+    this.counters = counters;
+  }
+
+  /** Whether the last {@link #receive} left nothing behind. */
+  boolean isDrained() {
+    return isDrained;
+  }
+
+  /** Whether the last {@link #receive} heard that the target's port is unreachable. */
+  boolean isRefused() {
+    return isRefused;
+  }
+
+  /**
+   * Takes a flow's replies from its socket.
+   *
+   * @return how many there were
+   */
+  int receive(Flow flow) {
+    DatagramBatch into = batch();
+    isDrained = false;
+    isRefused = false;
+    int taken = 0;
+    for (int budget = BUDGET; budget > 0 && !isDrained; ) {
+      if (gathered == SLOTS) {
+        flush();
+      }
+      int room = Math.min(SLOTS - gathered, budget);
+      int received = into.receive(loop.syscalls(), flow.upstream(), gathered, room);
+      if (received > 0) {
+        gather(into, flow, received);
+        taken += received;
+        budget -= received;
+        isDrained = received < room;
+      } else {
+        // An error that an ICMP message brought: it is reported once, and there may be more to
+        // read.
+        isDrained = received == -Linux.EAGAIN;
+        isRefused |= received == -Linux.ECONNREFUSED;
+        if (!isDrained && received != -Linux.ECONNREFUSED) {
+          drop(Flows.upstreamDrop(-received));
+        }
+        budget--;
+      }
+    }
+    if (gathered > 0 && !isFlushing) {
+      isFlushing = true;
+      loop.execute(flushing);
+    }
+    return taken;
+  }
+
+  private void gather(DatagramBatch into, Flow flow, int received) {
+    FlowKey key = flow.key();
+    boolean needsSource = flow.front.needsSource();
+    for (int slot = gathered; slot < gathered + received; slot++) {
+      if (into.isTruncated(slot)) {
+        drop(DropReason.REPLY_ERROR);
+        continue;
+      }
+      owners[slot] = flow;
+      into.to(
+          slot,
+          key.family(),
+          key.clientHigh(),
+          key.clientLow(),
+          key.clientPort(),
+          key.clientScope());
+      if (needsSource) {
+        into.from(slot, key.family(), key.localHigh(), key.localLow());
+      } else {
+        into.fromBoundAddress(slot);
+      }
+    }
+    gathered += received;
+  }
+
+  /** Sends what has gathered. */
+  void flush() {
+    isFlushing = false;
+    int from = 0;
+    while (from < gathered) {
+      Flow flow = owners[from];
+      if (flow == null) {
+        from++;
+        continue;
+      }
+      int to = from + 1;
+      while (to < gathered && leavesThrough(owners[to], flow.front)) {
+        to++;
+      }
+      send(flow.front, from, to);
+      from = to;
+    }
+    Arrays.fill(owners, 0, gathered, null);
+    gathered = 0;
+  }
+
+  private static boolean leavesThrough(@Nullable Flow flow, FrontSocket front) {
+    return flow != null && flow.front == front;
+  }
+
+  private void send(FrontSocket front, int from, int to) {
+    DatagramBatch out = batch();
+    int at = from;
+    while (at < to) {
+      int sent = out.send(loop.syscalls(), front.socket().fd(), at, to - at);
+      if (sent > 0) {
+        count(out, at, at + sent);
+        at += sent;
+      } else {
+        drop(DropReason.REPLY_ERROR);
+        at++;
+      }
+    }
+  }
+
+  /** Counts what has been sent, once per run of one flow. */
+  private void count(DatagramBatch out, int from, int to) {
+    int at = from;
+    while (at < to) {
+      Flow flow = owners[at];
+      int start = at;
+      long bytes = 0;
+      while (at < to && owners[at] == flow) {
+        bytes += out.length(at++);
+      }
+      if (flow != null) {
+        flow.bytesOut += bytes;
+        Destination.Traffic traffic = flow.target().destination().traffic();
+        traffic.datagramsOut.add(at - start);
+        traffic.bytesOut.add(bytes);
+      }
+    }
+  }
+
+  private void drop(DropReason reason) {
+    counters.drops(reason, Protocol.UDP).increment();
+  }
+
+  private DatagramBatch batch() {
+    DatagramBatch known = batch;
+    if (known == null) {
+      known = DatagramBatch.toClients(SLOTS);
+      batch = known;
+    }
+    return known;
+  }
+}

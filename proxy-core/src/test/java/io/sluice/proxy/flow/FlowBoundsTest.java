@@ -1,0 +1,285 @@
+package io.sluice.proxy.flow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.steering.DropReason;
+import java.io.File;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+/** How flows begin and end, and how many there may be. */
+class FlowBoundsTest {
+  private static final String ANY = "0.0.0.0";
+  private static final String CAPTURED = "127.0.0.0/9";
+  private static final int MOST_DESCRIPTORS = 200_000;
+
+  private static RelayHarness relayTo(UdpPeer server) {
+    return new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+  }
+
+  @Test
+  void anIdleFlowExpires() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofMillis(300));
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("hello", "127.0.3.1", port);
+      long answered = Loop.nowMillis();
+      relay.awaitFlows(0);
+      assertThat(Loop.nowMillis() - answered).isGreaterThanOrEqualTo(290);
+      assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
+      client.ask("hello again", "127.0.3.1", port);
+      assertThat(server.sources()).hasSize(2);
+    }
+  }
+
+  @Test
+  void datagramsOfEitherDirectionKeepAFlowAlive() throws Exception {
+    UdpPeer.Service push =
+        (server, datagram) -> {
+          for (int i = 0; i < 20; i++) {
+            server.answer(datagram);
+            try {
+              Thread.sleep(100); // the server's pace
+            } catch (InterruptedException interrupted) {
+              throw new IOException(interrupted);
+            }
+          }
+        };
+    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(push);
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofSeconds(1));
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("subscribe", "127.0.3.1", port);
+      for (int i = 0; i < 20; i++) {
+        assertThat(client.receive().text()).isEqualTo("subscribe");
+      }
+      assertThat(relay.ends(SessionEnd.IDLE)).isZero();
+      relay.awaitFlows(0);
+    }
+  }
+
+  @Test
+  void atTheLimitTheOldestUnansweredFlowMakesRoom() throws IOException {
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(3);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("first", "127.0.3.1", port);
+      client.ask("answer", "127.0.3.2", port);
+      client.send("third", "127.0.3.3", port);
+      client.send("fourth", "127.0.3.4", port); // the first goes
+      await().until(() -> server.heard().size() == 4);
+      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
+      client.send("third again", "127.0.3.3", port);
+      client.ask("answer again", "127.0.3.2", port);
+      await().until(() -> server.heard().size() == 6);
+      assertThat(server.sources()).hasSize(4); // both were still there
+      client.send("first again", "127.0.3.1", port); // the third goes
+      await().until(() -> server.heard().size() == 7);
+      client.send("fourth again", "127.0.3.4", port);
+      await().until(() -> server.heard().size() == 8);
+      assertThat(server.sources()).hasSize(5);
+      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
+      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void aFlowThatHasBeenAnsweredIsNotEvicted() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(2);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("1", "127.0.3.1", port);
+      client.ask("2", "127.0.3.2", port);
+      client.send("3", "127.0.3.3", port);
+      client.send("4", "127.0.3.3", port);
+      relay.awaitDrops(DropReason.FLOW_LIMIT, 2);
+      client.ask("1", "127.0.3.1", port);
+      client.ask("2", "127.0.3.2", port);
+      assertThat(server.sources()).hasSize(2);
+      relay.limit.limit(3); // a reload
+      client.ask("3", "127.0.3.3", port);
+      assertThat(relay.ends(SessionEnd.EVICTED)).isZero();
+    }
+  }
+
+  @Test
+  void aFloodOfUnansweredFlowsHarmsNoAnsweredOne() throws IOException {
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client();
+        UdpPeer flooder = UdpPeer.client()) {
+      relay.limit.limit(50);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("answer", "127.0.3.1", port);
+      for (int i = 0; i < 2_000; i++) {
+        flooder.send("forged", "127.1." + i / 256 + "." + i % 256, port);
+      }
+      assertThat(client.ask("answer again", "127.0.3.1", port).text()).isEqualTo("answer again");
+      assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
+      assertThat(relay.ends(SessionEnd.EVICTED)).isGreaterThan(1_000);
+      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void theDestinationsOwnLimitHolds() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER, 1);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("1", "127.0.3.1", port);
+      client.send("2", "127.0.3.2", port);
+      relay.awaitDrops(DropReason.DESTINATION_LIMIT, 1);
+      assertThat(relay.limit.active()).isEqualTo(1);
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void anUnreachablePortIsCountedAndTheNextDatagramLookedUpAnew() throws IOException {
+    int port;
+    try (UdpPeer gone = UdpPeer.echo()) {
+      port = gone.port();
+    }
+    try (RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", port), RelayHarness.NEVER);
+        UdpPeer client = UdpPeer.client()) {
+      int front = relay.open(ANY, CAPTURED).port();
+      client.send("lost", "127.0.3.1", front);
+      relay.awaitDrops(DropReason.PORT_UNREACHABLE, 1);
+      relay.awaitFlows(0);
+      assertThat(relay.ends(SessionEnd.UNREACHABLE)).isEqualTo(1);
+      assertThat(relay.limit.active()).isZero();
+      try (UdpPeer _ = new UdpPeer("127.0.0.1", port).serve(UdpPeer::answer)) {
+        assertThat(client.ask("found", "127.0.3.1", front).text()).isEqualTo("found");
+      }
+      client.send("lost again", "127.0.3.1", front); // an answered flow ends just so
+      relay.awaitDrops(DropReason.PORT_UNREACHABLE, 2);
+      relay.awaitFlows(0);
+    }
+  }
+
+  @Test
+  void aBurstToAnUnreachablePortEndsItsFlows() throws Exception {
+    int port;
+    try (UdpPeer gone = UdpPeer.echo()) {
+      port = gone.port();
+    }
+    try (RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", port), RelayHarness.NEVER);
+        UdpPeer client = UdpPeer.client()) {
+      int front = relay.open(ANY, CAPTURED).port();
+      for (int i = 0; i < 200; i++) {
+        client.send("lost", "127.0.3." + i % 2, front);
+      }
+      await()
+          .untilAsserted(() -> {
+            assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
+            assertThat(relay.relay.flows()).isZero();
+          });
+      assertThat(relay.drops(DropReason.PORT_UNREACHABLE))
+          .isEqualTo(relay.ends(SessionEnd.UNREACHABLE));
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void aDrainingRelayKeepsItsFlowsAndTakesNoNewOnes() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("1", "127.0.3.1", port);
+      relay.run(relay.relay::drain);
+      client.send("2", "127.0.3.2", port);
+      client.ask("3", "127.0.3.1", port);
+      assertThat(relay.drops(DropReason.DRAINING)).isEqualTo(1);
+      assertThat(server.sources()).hasSize(1);
+    }
+  }
+
+  @Test
+  void twoThousandFlowsLeaveNoDescriptorBehind() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int before = openDescriptors();
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int i = 0; i < 2_000; i++) {
+        client.ask("" + i, "127.0." + i / 250 + "." + (i % 250 + 1), port);
+      }
+      assertThat(relay.relay.flows()).isEqualTo(2_000);
+      assertThat(relay.destination().traffic().active()).isEqualTo(2_000);
+      assertThat(openDescriptors()).isGreaterThanOrEqualTo(before + 2_000);
+      relay.shutdown();
+      assertThat(openDescriptors()).isEqualTo(before);
+      assertThat(relay.ends(SessionEnd.SHUTDOWN)).isEqualTo(2_000);
+      assertThat(relay.destination().targets().getFirst().active()).isZero();
+    }
+  }
+
+  @Test
+  void withoutDescriptorsTheOldestUnansweredFlowMakesRoom() throws IOException {
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("answer", "127.0.3.1", port); // loads all classes, too
+      client.send("no answer", "127.0.3.2", port);
+      relay.awaitFlows(2);
+      List<Integer> hoard = hoardDescriptors();
+      try {
+        assertThat(client.ask("answer", "127.0.3.3", port).text()).isEqualTo("answer");
+        client.send("refused", "127.0.3.4", port);
+        relay.awaitDrops(DropReason.NO_DESCRIPTORS, 1);
+        assertThat(client.ask("answer me", "127.0.3.1", port).text()).isEqualTo("answer me");
+      } finally {
+        Syscalls syscalls = new Syscalls();
+        hoard.forEach(syscalls::close);
+      }
+      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
+      assertThat(client.ask("answer", "127.0.3.4", port).text()).isEqualTo("answer");
+      relay.shutdown();
+    }
+  }
+
+  /** Opens sockets until there are no more descriptors. */
+  private static List<Integer> hoardDescriptors() {
+    Syscalls syscalls = new Syscalls();
+    List<Integer> hoard = new ArrayList<>();
+    int result = syscalls.socket(Linux.AF_UNIX, Linux.SOCK_DGRAM);
+    while (result >= 0 && hoard.size() < MOST_DESCRIPTORS) {
+      hoard.add(result);
+      result = syscalls.socket(Linux.AF_UNIX, Linux.SOCK_DGRAM);
+    }
+    if (result != -Linux.EMFILE) {
+      hoard.forEach(syscalls::close);
+    }
+    assumeTrue(result == -Linux.EMFILE, "this machine's limit of open files is too high to reach");
+    return hoard;
+  }
+
+  private static int openDescriptors() {
+    return Objects.requireNonNull(new File("/proc/self/fd").list()).length;
+  }
+}

@@ -1,0 +1,208 @@
+package io.sluice.proxy.flow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.sluice.config.Admin;
+import io.sluice.config.Config;
+import io.sluice.config.DestinationSpec;
+import io.sluice.config.Limits;
+import io.sluice.config.ProgramSpec;
+import io.sluice.config.TargetAddress;
+import io.sluice.config.TargetSpec;
+import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.OwnSources;
+import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.Steering;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.binding.Binding;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+
+/** A relay on an event loop of its own, with one destination that takes all UDP it is sent. */
+final class RelayHarness implements AutoCloseable {
+  static final Duration NEVER = Duration.ofHours(1);
+
+  private static final int RECEIVE_BUFFER_BYTES = 4 << 20;
+
+  final MultiThreadIoEventLoopGroup group =
+      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+  final Loop loop = new Loop(group.next(), 0);
+  final Counters counters = new Counters();
+  final FlowLimit limit = new FlowLimit(100_000);
+  final OwnSources ownSources = new OwnSources();
+  final UdpRelay relay;
+
+  private final Resolver resolver = new Resolver();
+  private final Syscalls syscalls = new Syscalls(); // for the test's thread
+  private volatile Snapshot snapshot;
+
+  static {
+    ((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).setLevel(Level.WARN);
+  }
+
+  /** A relay to one target. */
+  RelayHarness(TargetAddress target, Duration idleTimeout) {
+    this(target, idleTimeout, 0);
+  }
+
+  RelayHarness(TargetAddress target, Duration idleTimeout, int maxConnections) {
+    snapshot = Snapshot.of(config(target, idleTimeout, maxConnections), null, resolver);
+    Steering steering = new Steering(() -> snapshot, counters);
+    relay = new UdpRelay(loop, steering, limit, ownSources);
+  }
+
+  /** A target by address and port. */
+  static TargetAddress at(String address, int port) {
+    return new TargetAddress.Ip(IpAddress.parse(address), port);
+  }
+
+  private static Config config(TargetAddress target, Duration idleTimeout, int maxConnections) {
+    DestinationSpec destination =
+        new DestinationSpec(
+            "echo",
+            Protocol.UDP,
+            List.of(new TargetSpec(target, 1)),
+            DestinationSpec.Select.HASH,
+            Duration.ofSeconds(5),
+            idleTimeout,
+            0,
+            maxConnections);
+    List<Binding> bindings =
+        Stream.of("127.0.0.0/9", "::/0")
+            .map(it -> new Binding("echo", Protocol.UDP, IpPrefix.parse(it), Binding.ANY_PORT))
+            .toList();
+    return new Config(
+        List.of(),
+        false,
+        bindings,
+        List.of(destination),
+        List.of(new ProgramSpec.Bindings("bindings")),
+        List.of(),
+        List.of(),
+        1,
+        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1)),
+        new Admin(null, null));
+  }
+
+  /** Brings the next snapshot into force, as a reload does. */
+  void reload(TargetAddress target) {
+    snapshot = Snapshot.of(config(target, NEVER, 0), snapshot, resolver);
+  }
+
+  /** Opens a front socket on a port that the kernel chooses. */
+  CaptureSocket open(String address, String... prefixes) {
+    return open(address, 0, prefixes);
+  }
+
+  CaptureSocket open(String address, int port, String... prefixes) {
+    CaptureSocket socket = bind(address, port, prefixes);
+    run(() -> relay.open(socket));
+    return socket;
+  }
+
+  private CaptureSocket bind(String address, int port, String... prefixes) {
+    IpAddress bound = IpAddress.parse(address);
+    boolean ipv4 = bound.family() == Family.IPV4;
+    int fd = syscalls.socket(bound.family().number(), Linux.SOCK_DGRAM);
+    if (ipv4) {
+      option(fd, Linux.IPPROTO_IP, Linux.IP_PKTINFO);
+    } else {
+      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY);
+      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_RECVPKTINFO);
+    }
+    option(fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT);
+    assertThat(syscalls.setOption(fd, Linux.SOL_SOCKET, Linux.SO_RCVBUF, RECEIVE_BUFFER_BYTES))
+        .isZero();
+    Sockaddr sockaddr = new Sockaddr();
+    assertThat(syscalls.bind(fd, sockaddr.set(bound, port))).isZero();
+    assertThat(syscalls.localAddress(fd, sockaddr)).isZero();
+    return new CaptureSocket(
+        fd,
+        Protocol.UDP,
+        bound,
+        sockaddr.port(),
+        new CaptureSocket.Prefixes(Stream.of(prefixes).map(IpPrefix::parse).toList()));
+  }
+
+  private void option(int fd, int level, int name) {
+    assertThat(syscalls.setOption(fd, level, name, 1)).isZero();
+  }
+
+  /** Runs something on the loop, and waits for its end. */
+  void run(Runnable task) {
+    loop.events().submit(task).syncUninterruptibly();
+  }
+
+  /** Holds the loop until the latch opens; returns once it is held. */
+  void hold(CountDownLatch latch) throws InterruptedException {
+    CountDownLatch held = new CountDownLatch(1);
+    loop.execute(() -> {
+      held.countDown();
+      try {
+        boolean _ = latch.await(30, TimeUnit.SECONDS);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    assertThat(held.await(10, TimeUnit.SECONDS)).isTrue();
+  }
+
+  Destination destination() {
+    return snapshot.destinations().getFirst();
+  }
+
+  long drops(DropReason reason) {
+    return counters.drops(reason, Protocol.UDP).sum();
+  }
+
+  long ends(SessionEnd end) {
+    return destination().traffic().ends(end).sum();
+  }
+
+  void awaitDrops(DropReason reason, long count) {
+    await().untilAsserted(() -> assertThat(drops(reason)).isEqualTo(count));
+  }
+
+  void awaitFlows(int count) {
+    await().untilAsserted(() -> assertThat(relay.flows()).isEqualTo(count));
+  }
+
+  /** Nothing is left over: no flow is counted anywhere. */
+  void shutdown() {
+    run(relay::shutdown);
+    assertThat(relay.flows()).isZero();
+    assertThat(limit.active()).isZero();
+    assertThat(destination().traffic().active()).isZero();
+    assertThat(ownSources.isEmpty()).isTrue();
+  }
+
+  @Override
+  public void close() {
+    run(relay::shutdown);
+    run(loop::release);
+    resolver.close();
+    @Nullable Object _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+  }
+}

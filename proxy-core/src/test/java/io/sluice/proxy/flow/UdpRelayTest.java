@@ -1,0 +1,328 @@
+package io.sluice.proxy.flow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import io.sluice.config.TargetAddress;
+import io.sluice.proxy.target.Destination;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
+
+/** What clients and servers see. */
+class UdpRelayTest {
+  private static final String ANY = "0.0.0.0";
+  private static final String CAPTURED = "127.0.3.0/24";
+
+  private static RelayHarness relayTo(UdpPeer server) {
+    return new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"127.0.3.0", "127.0.3.1", "127.0.3.77", "127.0.3.255"})
+  void theReplyComesFromTheAddressAndPortThatWereAsked(String asked) throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      UdpPeer.Datagram reply = client.ask("hello", asked, port);
+      assertThat(reply.text()).isEqualTo("hello");
+      assertThat(reply.from()).isEqualTo(UdpPeer.address(asked, port));
+    }
+  }
+
+  @Test
+  void aSocketOfOneAddressRepliesFromIt() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open("127.0.3.9", "127.0.3.9").port();
+      UdpPeer.Datagram reply = client.ask("hello", "127.0.3.9", port);
+      assertThat(reply.from()).isEqualTo(UdpPeer.address("127.0.3.9", port));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"::", "::1"})
+  void anIpv6ReplyComesFromTheAddressAndPortThatWereAsked(String bound) throws IOException {
+    try (UdpPeer server = new UdpPeer("::1", 0).serve(UdpPeer::answer);
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("::1", server.port()), RelayHarness.NEVER);
+        UdpPeer client = new UdpPeer("::1", 0)) {
+      int port = relay.open(bound, "::1").port();
+      UdpPeer.Datagram reply = client.ask("hello", "::1", port);
+      assertThat(reply.text()).isEqualTo("hello");
+      assertThat(reply.from()).isEqualTo(UdpPeer.address("::1", port));
+      assertThat(relay.destination().traffic().lookups(Family.IPV6).sum()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aClientOfOneFamilyReachesATargetOfTheOther() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = new UdpPeer("::1", 0)) {
+      int port = relay.open("::", "::1").port();
+      assertThat(client.ask("hello", "::1", port).text()).isEqualTo("hello");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 1472, 1473, 65_506, 65_507})
+  void everySizePassesUnharmedBothWays(int lengthBytes) throws IOException {
+    byte[] payload = new byte[lengthBytes];
+    new Random(lengthBytes).nextBytes(payload);
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int round = 0; round < 3; round++) {
+        client.send(payload, "127.0.3.1", port);
+        assertThat(client.receive().payload()).isEqualTo(payload);
+      }
+      assertThat(server.heard()).hasSize(3).allMatch(it -> it.payload().length == lengthBytes);
+      Destination.Traffic traffic = relay.destination().traffic();
+      assertThat(traffic.datagramsIn.sum()).isEqualTo(3);
+      assertThat(traffic.bytesIn.sum()).isEqualTo(3L * lengthBytes);
+      await().untilAsserted(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));
+      assertThat(traffic.bytesOut.sum()).isEqualTo(3L * lengthBytes);
+    }
+  }
+
+  @Test
+  void aFlowIsAClientAndADestination() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client();
+        UdpPeer other = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      int otherPort = relay.open(ANY, CAPTURED).port();
+      for (int round = 0; round < 3; round++) {
+        client.ask("one", "127.0.3.1", port);
+        client.ask("another address", "127.0.3.2", port);
+        client.ask("another port", "127.0.3.1", otherPort);
+        other.ask("another client", "127.0.3.1", port);
+      }
+      assertThat(relay.relay.flows()).isEqualTo(4);
+      assertThat(server.sources()).hasSize(4);
+      assertThat(relay.destination().traffic().lookups(Family.IPV4).sum()).isEqualTo(4);
+      assertThat(relay.destination().targets().getFirst().active()).isEqualTo(4);
+    }
+  }
+
+  @Test
+  void everyClientGetsItsOwnReplies() throws IOException {
+    List<UdpPeer> clients = new ArrayList<>();
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server)) {
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int i = 0; i < 200; i++) {
+        clients.add(UdpPeer.client());
+      }
+      for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < clients.size(); i++) {
+          clients.get(i).send(i + "/" + round, "127.0.3." + i, port);
+        }
+        for (int i = 0; i < clients.size(); i++) {
+          UdpPeer.Datagram reply = clients.get(i).receive();
+          assertThat(reply.text()).isEqualTo(i + "/" + round);
+          assertThat(reply.from()).isEqualTo(UdpPeer.address("127.0.3." + i, port));
+        }
+      }
+      assertThat(relay.relay.flows()).isEqualTo(200);
+      assertThat(server.sources()).hasSize(200);
+    } finally {
+      clients.forEach(UdpPeer::close);
+    }
+  }
+
+  @Test
+  void aBurstThatFitsTheBuffersArrivesWholeAndInOrder() throws Exception {
+    int flows = 3;
+    int each = 200;
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      CountDownLatch release = new CountDownLatch(1);
+      relay.hold(release); // so that far more waits than is read at once
+      for (int i = 0; i < each; i++) {
+        for (int flow = 0; flow < flows; flow++) {
+          client.send("" + i, "127.0.3." + flow, port);
+          // Runs of one flow, too.
+          if (i % 10 == 0) {
+            client.send(i + " again", "127.0.3." + flow, port);
+          }
+        }
+      }
+      release.countDown();
+      List<List<String>> replies = List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+      for (int i = 0; i < flows * (each + each / 10); i++) {
+        UdpPeer.Datagram reply = client.receive();
+        replies.get(flowOf(reply, port)).add(reply.text());
+      }
+      List<String> expected = new ArrayList<>();
+      for (int i = 0; i < each; i++) {
+        expected.add("" + i);
+        if (i % 10 == 0) {
+          expected.add(i + " again");
+        }
+      }
+      assertThat(replies).allSatisfy(it -> assertThat(it).isEqualTo(expected));
+    }
+  }
+
+  private static int flowOf(UdpPeer.Datagram reply, int port) {
+    for (int flow = 0; flow < 3; flow++) {
+      if (reply.from().equals(UdpPeer.address("127.0.3." + flow, port))) {
+        return flow;
+      }
+    }
+    throw new AssertionError("a reply from " + reply.from());
+  }
+
+  @Test
+  void manyRepliesToOneDatagramArriveWholeAndInOrder() throws Exception {
+    int count = 200;
+    CountDownLatch go = new CountDownLatch(1);
+    UdpPeer.Service manyReplies =
+        (server, datagram) -> {
+          try {
+            boolean _ = go.await(10, TimeUnit.SECONDS);
+          } catch (InterruptedException interrupted) {
+            throw new IOException(interrupted);
+          }
+          for (int i = 0; i < count; i++) {
+            server.send(new byte[] {(byte) i}, datagram.from());
+          }
+          server.send(new byte[] {-1}, datagram.from());
+        };
+    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(manyReplies);
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("go", "127.0.3.1", port);
+      await().until(() -> !server.heard().isEmpty());
+      CountDownLatch release = new CountDownLatch(1);
+      relay.hold(release);
+      go.countDown();
+      release.countDown();
+      for (int i = 0; i < count; i++) {
+        assertThat(client.receive().payload()).containsExactly((byte) i);
+      }
+      assertThat(client.receive().payload()).containsExactly((byte) -1);
+    }
+  }
+
+  @Test
+  void anAddressOutsideTheCapturedPrefixesIsRefusedAndCounted() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("lost", "127.0.4.1", port);
+      client.send("lost", "127.0.4.1", port);
+      assertThat(client.ask("found", "127.0.3.1", port).text()).isEqualTo("found");
+      assertThat(relay.drops(DropReason.NOT_CAPTURED)).isEqualTo(2);
+      assertThat(relay.relay.flows()).isEqualTo(1);
+      assertThat(server.heard()).hasSize(1);
+    }
+  }
+
+  @Test
+  void whatNoProgramAndNoListenerTakesIsRefusedAndCounted() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, "127.0.0.0/8").port();
+      client.send("1", "127.128.0.1", port); // the binding is of 127.0.0.0/9
+      client.send("2", "127.128.0.1", port);
+      relay.awaitDrops(DropReason.NO_LISTENER, 2);
+      assertThat(relay.relay.flows()).isZero();
+    }
+  }
+
+  @Test
+  void aTargetThatIsTheRelayItselfIsRefusedAsALoop() throws IOException {
+    try (RelayHarness relay = new RelayHarness(new TargetAddress.Original(0), RelayHarness.NEVER);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("round", "127.0.3.1", port);
+      relay.awaitDrops(DropReason.LOOP, 1);
+      client.send("and round", "127.0.3.1", port);
+      relay.awaitDrops(DropReason.LOOP, 2);
+      assertThat(relay.relay.flows()).isEqualTo(1);
+      assertThat(relay.ownSources.isEmpty()).isFalse();
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void aTargetOutsideTheCaptureIsNoSourceOfLoops() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, "127.0.0.0/8").port(); // the target's address, another port
+      client.ask("hello", "127.0.3.1", port);
+      assertThat(relay.ownSources.isEmpty()).isTrue();
+    }
+  }
+
+  @Test
+  void anExistingFlowKeepsItsTargetOverAReload() throws IOException {
+    try (UdpPeer before = UdpPeer.echo();
+        UdpPeer after = UdpPeer.echo();
+        RelayHarness relay = relayTo(before);
+        UdpPeer client = UdpPeer.client();
+        UdpPeer newcomer = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("1", "127.0.3.1", port);
+      relay.reload(RelayHarness.at("127.0.0.1", after.port()));
+      client.ask("2", "127.0.3.1", port);
+      newcomer.ask("3", "127.0.3.1", port);
+      assertThat(before.heard()).extracting(UdpPeer.Datagram::text).containsExactly("1", "2");
+      assertThat(after.heard()).extracting(UdpPeer.Datagram::text).containsExactly("3");
+    }
+  }
+
+  @Test
+  void aFlowLeavesOneRecordAtItsEnd() throws IOException {
+    Logger access = (Logger) LoggerFactory.getLogger("access");
+    ListAppender<ILoggingEvent> records = new ListAppender<>();
+    records.start();
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      access.setLevel(Level.INFO);
+      access.setAdditive(false);
+      access.addAppender(records);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("hello", "127.0.3.1", port);
+      client.ask("world!", "127.0.3.1", port);
+      assertThat(records.list).isEmpty();
+      relay.shutdown();
+      assertThat(records.list).hasSize(1);
+      assertThat(records.list.getFirst().getFormattedMessage())
+          .startsWith("protocol=udp client=127.0.0.1:" + client.port() + " local=127.0.3.1:" + port)
+          .contains(" label=echo ", " end=shutdown ")
+          .endsWith(" in=11 out=11");
+    } finally {
+      access.detachAppender(records);
+      access.setLevel(null);
+      access.setAdditive(true);
+    }
+  }
+}

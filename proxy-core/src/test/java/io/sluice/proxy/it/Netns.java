@@ -1,0 +1,76 @@
+package io.sluice.proxy.it;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A network namespace of the test's own, with its loopback up. */
+final class Netns implements AutoCloseable {
+  private final String name;
+
+  private Netns(String name) {
+    this.name = name;
+  }
+
+  /** Makes one; without the rights, or without {@code ip}, the test is skipped, and says so. */
+  static Netns make() throws IOException, InterruptedException {
+    assumeTrue(
+        "root".equals(System.getProperty("user.name")),
+        "needs root: it makes a network namespace of its own");
+    assumeTrue(has("ip"), "needs iproute2");
+    String name = "sluice-it-" + ProcessHandle.current().pid() + "-" + (System.nanoTime() & 0xffff);
+    run(List.of("ip", "netns", "add", name));
+    Netns made = new Netns(name);
+    made.run("ip", "link", "set", "lo", "up");
+    return made;
+  }
+
+  /** Whether a program is on the path. */
+  static boolean has(String program) {
+    for (String directory : (System.getenv("PATH") + ":/usr/sbin:/sbin").split(":", -1)) {
+      if (Files.isExecutable(Path.of(directory, program))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** What to put before a command so that it runs inside. */
+  List<String> prefix() {
+    return List.of("ip", "netns", "exec", name);
+  }
+
+  /** A command that runs inside. */
+  List<String> inside(List<String> command) {
+    List<String> all = new ArrayList<>(prefix());
+    all.addAll(command);
+    return all;
+  }
+
+  /** Runs a command inside; what it printed. */
+  String run(String... command) throws IOException, InterruptedException {
+    return run(inside(List.of(command)));
+  }
+
+  private static String run(List<String> command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    int code = process.waitFor();
+    if (code != 0) {
+      String told = String.join(" ", command);
+      throw new IOException(
+          told.substring(0, Math.min(200, told.length())) + " ended with " + code + ": " + output);
+    }
+    return output;
+  }
+
+  @Override
+  public void close() throws IOException {
+    new ProcessBuilder("ip", "netns", "delete", name).start().onExit().join();
+  }
+}

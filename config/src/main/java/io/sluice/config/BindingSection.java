@@ -82,6 +82,7 @@ final class BindingSection {
       value.error(
           "port any needs a capture that says which ports; add one, like"
               + " capture: [{name: edge, addresses: [192.0.2.1], ports: [\"1000-1999\"]}]");
+      return null;
     }
     return ports;
   }

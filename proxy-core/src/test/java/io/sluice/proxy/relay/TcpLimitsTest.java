@@ -60,12 +60,13 @@ final class TcpLimitsTest {
 
   @Test
   void aHalfClosedSessionLivesAsLongAsItMoves() throws Exception {
-    TestServer.Handler dripping = connection -> {
-      for (int i = 0; i < 10; i++) {
-        Thread.sleep(150);
-        connection.getOutputStream().write('.');
-      }
-    };
+    TestServer.Handler dripping =
+        connection -> {
+          for (int i = 0; i < 10; i++) {
+            Thread.sleep(150);
+            connection.getOutputStream().write('.');
+          }
+        };
     try (TestServer server = TestServer.start(dripping);
         TestDaemon daemon = limited("halfClosed: 600ms", server.targets());
         Socket client = Streams.connect(port)) {
@@ -111,7 +112,8 @@ final class TcpLimitsTest {
   @Test
   void anIdleSessionEnds() throws Exception {
     try (TestServer server = TestServer.start(TestServer.PROTOCOL);
-        TestDaemon daemon = TestDaemon.start(loops, port, server.targets() + ", idleTimeout: 300ms");
+        TestDaemon daemon =
+            TestDaemon.start(loops, port, server.targets() + ", idleTimeout: 300ms");
         Socket client = Streams.connect(port)) {
       Streams.send(client, "ECHO\n");
       for (int i = 0; i < 10; i++) {
@@ -210,7 +212,8 @@ final class TcpLimitsTest {
   @Test
   void aDestinationTakesNoMoreThanMaxConnections() throws Exception {
     try (TestServer server = TestServer.start(TestServer.PROTOCOL);
-        TestDaemon daemon = TestDaemon.start(loops, port, server.targets() + ", maxConnections: 2");
+        TestDaemon daemon =
+            TestDaemon.start(loops, port, server.targets() + ", maxConnections: 2");
         Socket first = Streams.connect(port);
         Socket second = Streams.connect(port)) {
       daemon.awaitSessions(2);

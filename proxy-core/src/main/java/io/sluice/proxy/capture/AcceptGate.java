@@ -1,5 +1,6 @@
 package io.sluice.proxy.capture;
 
+import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.metrics.RateLimit;
@@ -49,6 +50,11 @@ public final class AcceptGate {
     return false;
   }
 
+  /** How many acceptors are to be called again. */
+  int waiting() {
+    return waiting.size();
+  }
+
   /** A connection is gone: its place is free. */
   public void leave() {
     connections.release();
@@ -62,6 +68,13 @@ public final class AcceptGate {
     }
   }
 
+  /** A connection got this descriptor: if there are few left, accept nothing for a moment. */
+  void took(int fd) {
+    if (Descriptors.isReserved(fd)) {
+      pause("file descriptors are nearly used up");
+    }
+  }
+
   private void shut(String why) {
     paused = true;
     if (logLimit.permits()) {
@@ -71,10 +84,18 @@ public final class AcceptGate {
           why,
           connections.active());
     }
+    reopenLater();
+  }
+
+  private void reopenLater() {
     var _ = loop.events().schedule(this::reopen, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   private void reopen() {
+    if (Descriptors.areScarce(loop.syscalls())) {
+      reopenLater();
+      return;
+    }
     paused = false;
     List<Acceptor> again = List.copyOf(waiting);
     waiting.clear();

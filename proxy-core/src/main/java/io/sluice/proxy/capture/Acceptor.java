@@ -70,6 +70,7 @@ final class Acceptor implements EpollIoHandle, Runnable {
       int fd = loop.syscalls().accept(socket.fd(), client);
       if (fd >= 0) {
         handler.accepted(fd, client, socket);
+        gate.took(fd);
         continue;
       }
       gate.leave();

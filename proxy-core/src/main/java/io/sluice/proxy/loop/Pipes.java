@@ -1,5 +1,6 @@
 package io.sluice.proxy.loop;
 
+import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 
 /**
@@ -23,7 +24,15 @@ public final class Pipes {
 
   /** An empty pipe, or a negative errno: then one copies. */
   public long take() {
-    return idleCount > 0 ? idle[--idleCount] : syscalls.pipe(CAPACITY_BYTES);
+    if (idleCount > 0) {
+      return idle[--idleCount];
+    }
+    long pipe = syscalls.pipe(CAPACITY_BYTES);
+    if (pipe >= 0 && Descriptors.isReserved(writeEnd(pipe))) {
+      close(pipe);
+      return -Linux.EMFILE;
+    }
+    return pipe;
   }
 
   /** Gives back a pipe that is empty. */

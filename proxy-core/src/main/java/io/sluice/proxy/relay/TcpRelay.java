@@ -87,7 +87,12 @@ public final class TcpRelay implements ConnectionHandler {
       return;
     }
     sessions++;
-    new TcpSession(this, context, fd, target).connect();
+    TcpSession session = new TcpSession(this, context, fd, target);
+    try {
+      session.connect();
+    } catch (RuntimeException | Error failure) {
+      session.failed(failure); // thrown on, it would cost others their turn to be accepted
+    }
   }
 
   private LookupContext describe(int fd, Sockaddr client, CaptureSocket via) {

@@ -474,6 +474,14 @@ final class TcpSession extends TimerWheel.Entry {
 
   @Override
   protected void expired() {
+    try {
+      timeUp();
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // thrown on, it would stop the loop's clock
+    }
+  }
+
+  private void timeUp() {
     switch (state) {
       case CONNECTING -> connectFailed(DropReason.CONNECT_TIMEOUT);
       case RELAYING -> {

@@ -6,6 +6,7 @@ import io.sluice.config.Config;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.target.Resolver;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -40,7 +41,7 @@ final class EventOrderTest {
           int _ = connection.getInputStream().read();
         };
     try (TestServer server = TestServer.start(greeter);
-        OneLoop one = new OneLoop(config(server))) {
+        OneLoop one = new OneLoop(config(server), Resolver.offline())) {
       one.atLookup(() -> stallUntil(one, spoken));
       try (Socket client = Streams.connect(port)) {
         assertThat(Streams.text(client, 11)).isEqualTo("220 hello\r\n");
@@ -58,7 +59,7 @@ final class EventOrderTest {
           gone.countDown();
         };
     try (TestServer server = TestServer.start(greeter);
-        OneLoop one = new OneLoop(config(server))) {
+        OneLoop one = new OneLoop(config(server), Resolver.offline())) {
       one.atLookup(() -> stallUntil(one, gone));
       try (Socket client = Streams.connect(port)) {
         assertThat(Streams.text(client, 6)).isEqualTo("busy\r\n");
@@ -91,7 +92,7 @@ final class EventOrderTest {
           long _ = connection.getInputStream().transferTo(connection.getOutputStream());
         };
     try (TestServer server = TestServer.start(keeper);
-        OneLoop one = new OneLoop(config(server))) {
+        OneLoop one = new OneLoop(config(server), Resolver.offline())) {
       for (int i = 0; i < 5; i++) {
         Socket first = Streams.connect(port);
         Socket atServer = accepted.take();
@@ -127,7 +128,7 @@ final class EventOrderTest {
           }
         };
     try (TestServer server = TestServer.start(source);
-        OneLoop one = new OneLoop(config(server));
+        OneLoop one = new OneLoop(config(server), Resolver.offline());
         Socket echo = Streams.connect(port)) {
       Thread[] readers = new Thread[3];
       for (int i = 0; i < readers.length; i++) {

@@ -24,7 +24,7 @@ import java.util.concurrent.TimeUnit;
  * The TCP path on a single loop that a test can hold up, so that it decides which events come in
  * one batch.
  */
-final class OneLoop implements AutoCloseable {
+public final class OneLoop implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   private final Loop loop = new Loop(group.next(), 0);
@@ -34,9 +34,10 @@ final class OneLoop implements AutoCloseable {
   private final Snapshot snapshot;
   private volatile Runnable atLookup = () -> {};
 
-  OneLoop(Config config) {
+  public OneLoop(Config config, Resolver resolver) throws InterruptedException {
     this.limit = new ConnectionLimit(config.limits().connections());
-    this.snapshot = Snapshot.of(config, null, new Resolver());
+    this.snapshot = Snapshot.of(config, null, resolver);
+    List<String> _ = resolver.awaitFirstAnswers(5_000);
     AcceptGate gate = new AcceptGate(loop, limit, counters);
     Steering steering = new Steering(this::lookUp, counters);
     TcpRelay relay = new TcpRelay(loop, steering, gate, config.limits().halfClosed().toMillis());
@@ -62,7 +63,7 @@ final class OneLoop implements AutoCloseable {
     return loop;
   }
 
-  long drops(DropReason reason) {
+  public long drops(DropReason reason) {
     return counters.drops(reason, Protocol.TCP).sum();
   }
 

@@ -1,0 +1,108 @@
+package io.sluice.proxy.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.sluice.proxy.ChildProcess;
+import io.sluice.proxy.Main;
+import io.sluice.proxy.Streams;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.TestServer;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The daemon outlives what a machine runs out of. */
+@Timeout(60)
+final class DescriptorsIT {
+  private static final int CONNECTIONS = 150;
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void whoIsOutOfDescriptorsPausesAndRecovers(int loops, @TempDir Path directory)
+      throws Exception {
+    int port = TestDaemon.freePort();
+    Path file = directory.resolve("sluice.yaml");
+    try (TestServer server = TestServer.start(TestServer.PROTOCOL)) {
+      Files.writeString(
+          file,
+          "version: 1\nadmin: {http: none}\nlimits: {drain: 1s}\n"
+              + TestDaemon.web(loops, port, server.targets()));
+      try (ChildProcess daemon =
+          ChildProcess.java("ulimit -n 200", Main.class, "run", "-f", file.toString())) {
+        String _ = daemon.awaitLine("ready");
+        List<Socket> clients = new ArrayList<>();
+        for (int i = 0; i < CONNECTIONS; i++) {
+          clients.add(Streams.connect(port)); // by the kernel, whether the daemon accepts or not
+        }
+        TestDaemon.until(
+            "a pause", () -> daemon.lines().stream().anyMatch(it -> it.contains("nearly used up")));
+        Duration before = daemon.processorTime();
+        Thread.sleep(2_000);
+        Duration spent = daemon.processorTime().minus(before);
+        assertThat(spent).as("processor time in two seconds").isLessThan(Duration.ofMillis(600));
+        assertThat(daemon.isAlive()).isTrue();
+        int served = server.accepted();
+        assertThat(served).isBetween(10, CONNECTIONS - 20);
+        Socket last = clients.removeLast();
+        for (Socket client : clients) {
+          client.close();
+        }
+        Streams.send(last, "DL 1000\n"); // it has waited in the backlog
+        assertThat(Streams.readAll(last.getInputStream()).bytes()).isEqualTo(1_000);
+        long start = System.nanoTime();
+        TestDaemon.until("it serves again", () -> isServed(port));
+        System.out.printf(
+            "out of descriptors: loops=%d sessions=%d processorMillis=%d recoveredMillis=%d%n",
+            loops,
+            served,
+            spent.toMillis(),
+            TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
+        for (int i = 0; i < 20; i++) {
+          assertThat(isServed(port)).isTrue();
+        }
+        daemon.terminate();
+        assertThat(daemon.exitCode()).isZero();
+      }
+    }
+  }
+
+  private static boolean isServed(int port) throws IOException {
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "DL 1000\n");
+      return Streams.readAll(client.getInputStream()).bytes() == 1_000;
+    } catch (SocketException _) {
+      return false;
+    }
+  }
+
+  @Test
+  void whoHasNoSourcePortLeftPausesAndRecovers() throws Exception {
+    assumeTrue(
+        "root".equals(System.getProperty("user.name")) && canUnshare(),
+        "a network namespace with few ports needs root, unshare and ip");
+    try (ChildProcess scenario =
+        ChildProcess.isolated(
+            "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range",
+            SourcePortScenario.class)) {
+      assertThat(scenario.exitCode()).as(() -> scenario.lines().toString()).isZero();
+      assertThat(scenario.lines()).contains("recovered");
+    }
+  }
+
+  private static boolean canUnshare() throws IOException, InterruptedException {
+    return new ProcessBuilder("unshare", "-n", "ip", "link", "set", "lo", "up").start().waitFor()
+        == 0;
+  }
+}

@@ -1,0 +1,148 @@
+package io.sluice.proxy.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sluice.proxy.Streams;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.TestServer;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Two thousand connections at a time, opened and closed at random, leave nothing behind. {@code
+ * -Dsluice.soak.seconds=} says for how long.
+ */
+@Timeout(300)
+final class SoakIT {
+  private static final int CONNECTIONS = 2_000;
+  private static final int LOOPS = 2;
+  private static final int PIPE_ENDS = 2 * 64 * LOOPS; // what the loops may keep
+
+  private final int port = TestDaemon.freePort();
+  private final AtomicInteger opened = new AtomicInteger();
+  private final AtomicInteger wrong = new AtomicInteger();
+
+  @Test
+  void aMinuteOfRandomConnectionsLeavesNoDescriptorBehind() throws Exception {
+    long seed = System.nanoTime();
+    long seconds = Integer.getInteger("sluice.soak.seconds", 60);
+    SplittableRandom seeds = new SplittableRandom(seed);
+    try (TestServer server = TestServer.start(TestServer.PROTOCOL);
+        TestDaemon daemon = TestDaemon.start(LOOPS, port, server.targets())) {
+      use(new SplittableRandom(1)); // whatever the JVM opens once
+      daemon.awaitSessions(0);
+      int socketsBefore = descriptors("socket:");
+      int pipesBefore = descriptors("pipe:");
+      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+      List<Thread> clients = new ArrayList<>();
+      for (int i = 0; i < CONNECTIONS; i++) {
+        SplittableRandom random = seeds.split();
+        clients.add(Thread.ofVirtual().start(() -> {
+          while (System.nanoTime() < end) {
+            use(random);
+          }
+        }));
+      }
+      int most = 0;
+      while (System.nanoTime() < end) {
+        most = Math.max(most, daemon.sessions());
+        Thread.sleep(50);
+      }
+      for (Thread client : clients) {
+        client.join();
+      }
+      daemon.awaitSessions(0);
+      TestDaemon.until("no socket is left", () -> descriptors("socket:") <= socketsBefore);
+      int pipes = descriptors("pipe:") - pipesBefore;
+      System.out.printf(
+          "soak: seconds=%d connections=%d most at once=%d sockets left=%d idle pipe ends=%d%n",
+          seconds, opened.get(), most, descriptors("socket:") - socketsBefore, pipes);
+      assertThat(wrong.get()).as("wrong answers, seed %d", seed).isZero();
+      assertThat(pipes).isLessThanOrEqualTo(PIPE_ENDS);
+      assertThat(daemon.destination().traffic().active()).isZero();
+      assertThat(daemon.destination().targets().getFirst().active()).isZero();
+      assertThat(opened.get()).isGreaterThan(CONNECTIONS);
+    }
+  }
+
+  /** One connection, used in one of many ways. */
+  private void use(SplittableRandom random) {
+    int bytes = random.nextInt(10) == 0 ? random.nextInt(2_000_000) : random.nextInt(20_000);
+    try (Socket client = Streams.connect(port)) {
+      opened.incrementAndGet();
+      switch (random.nextInt(10)) {
+        case 0 -> {} // opened and closed
+        case 1 -> Streams.reset(client);
+        case 2 -> Streams.send(client, "RST\n");
+        case 3 -> Streams.send(client, "DL " + bytes + "\n"); // and closes without reading
+        case 4 -> {
+          Streams.send(client, "DL " + bytes + "\n");
+          Thread.sleep(random.nextInt(20));
+          Streams.reset(client);
+        }
+        case 5 -> {
+          Streams.send(client, "UP\n");
+          Streams.sendPattern(client.getOutputStream(), bytes);
+          client.shutdownOutput();
+          String right = bytes + " " + Streams.patternChecksum(bytes) + "\n";
+          check(Streams.text(client, 100).equals(right));
+        }
+        case 6 -> {
+          Streams.send(client, "ECHO\nabc");
+          client.shutdownOutput();
+          check(Streams.text(client, 100).equals("abc"));
+        }
+        case 7 -> {
+          Streams.send(client, "SRVFIRST\n");
+          check(Streams.text(client, 100).equals("bye\n"));
+        }
+        case 8 -> Thread.sleep(random.nextInt(500)); // stands idle
+        default -> {
+          Streams.send(client, "DL " + bytes + "\n");
+          if (random.nextBoolean()) {
+            client.shutdownOutput();
+          }
+          Streams.Read read = Streams.readAll(client.getInputStream());
+          check(read.equals(new Streams.Read(bytes, Streams.patternChecksum(bytes), false)));
+        }
+      }
+      Thread.sleep(random.nextInt(50));
+    } catch (IOException failure) {
+      System.out.println("soak: " + failure);
+      wrong.incrementAndGet();
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void check(boolean right) {
+    if (!right) {
+      wrong.incrementAndGet();
+    }
+  }
+
+  private static int descriptors(String kind) throws IOException {
+    int count = 0;
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+      for (Path each : all) {
+        try {
+          count += Files.readSymbolicLink(each).toString().startsWith(kind) ? 1 : 0;
+        } catch (NoSuchFileException _) {
+          // Closed meanwhile.
+        }
+      }
+    }
+    return count;
+  }
+}

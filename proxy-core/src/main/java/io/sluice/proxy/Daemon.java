@@ -74,7 +74,7 @@ public final class Daemon {
       AcceptGate gate = new AcceptGate(loop, connections, counters);
       Steering steering = new Steering(() -> snapshot, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
-      TcpRelay tcp = new TcpRelay(loop, steering, gate, halfClosedMillis);
+      TcpRelay tcp = new TcpRelay(loop, steering, gate, ownSources, this::isCapturedPort, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources);
       workers.add(new Worker(loop, tcp, udp));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
@@ -106,6 +106,10 @@ public final class Daemon {
                   () -> !draining,
                   () -> StatusPage.of(snapshot, counters, Version.current())));
     }
+  }
+
+  private boolean isCapturedPort(int port) {
+    return captures.isTcpPort(port);
   }
 
   private void refuseIfFatal(List<Captures.Failure> failures) throws IOException {
@@ -171,10 +175,13 @@ public final class Daemon {
    */
   public int stop() throws InterruptedException {
     draining = true;
-    captures.close();
+    captures.closeListening();
+    for (Worker worker : workers) {
+      worker.loop.execute(worker.udp::drain);
+    }
     long deadline = Loop.nowMillis() + snapshot.config().limits().drain().toMillis();
     log.info("draining sessions={}", sessions());
-    while (connections.active() > 0 && Loop.nowMillis() < deadline) {
+    while (sessions() > 0 && Loop.nowMillis() < deadline) {
       Thread.sleep(POLL_MILLIS);
     }
     int left = sessions();

@@ -88,7 +88,13 @@ final class Acceptor implements EpollIoHandle, Runnable {
     }
   }
 
-  /** Stops accepting and closes the socket. What waits in its backlog is reset by the kernel. */
+  /** Accepts a last batch of what is waiting, and closes the socket: the kernel resets the rest. */
+  void stop() {
+    run();
+    close();
+  }
+
+  /** Closes the socket. What waits in its backlog is reset by the kernel. */
   @Override
   public void close() {
     if (!closed) {

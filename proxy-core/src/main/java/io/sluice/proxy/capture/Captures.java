@@ -11,6 +11,7 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -41,6 +42,7 @@ public final class Captures {
   private final List<Worker> workers;
   private final Syscalls syscalls = new Syscalls();
   private final Sockaddr sockaddr = new Sockaddr();
+  private volatile BitSet tcpPorts = new BitSet(); // not changed once it stands here
   private final Map<CapturePlan.Key, Bound> bound = new LinkedHashMap<>();
   private final Set<Port> singles = new HashSet<>();
 
@@ -118,6 +120,11 @@ public final class Captures {
         open(key, want, wide, failures);
       }
     });
+    BitSet ports = new BitSet();
+    bound.keySet().stream()
+        .filter(key -> key.protocol() == Protocol.TCP)
+        .forEach(key -> ports.set(key.port()));
+    tcpPorts = ports;
     for (CaptureSpec capture : captures) {
       log.info(
           "captured name={} method=bind protocols={} addresses={} ports={} sockets={}",
@@ -232,7 +239,7 @@ public final class Captures {
     if (key.protocol() == Protocol.TCP) {
       Acceptor acceptor = new Acceptor(worker.loop, socket, worker.gate, worker.connections);
       worker.loop.execute(acceptor::start);
-      opened.closers.add(new Closer(worker.loop, acceptor::close));
+      opened.closers.add(new Closer(worker.loop, acceptor::stop));
     } else {
       worker.loop.execute(() -> worker.datagrams.open(socket));
       opened.closers.add(new Closer(worker.loop, () -> worker.datagrams.close(socket)));
@@ -282,6 +289,22 @@ public final class Captures {
   public void close() {
     close(bound.values());
     bound.clear();
+  }
+
+  /**
+   * Takes no more connections; what had been made before is still accepted. Datagram sockets stay:
+   * flows need them.
+   */
+  public void closeListening() {
+    Map<CapturePlan.Key, Bound> listening = new LinkedHashMap<>(bound);
+    listening.keySet().removeIf(key -> key.protocol() != Protocol.TCP);
+    close(listening.values());
+    bound.keySet().removeAll(listening.keySet());
+  }
+
+  /** Whether some TCP socket of ours has this port. Any thread. */
+  public boolean isTcpPort(int port) {
+    return tcpPorts.get(port);
   }
 
   /** Closes sockets, and waits until the loops have done it. */

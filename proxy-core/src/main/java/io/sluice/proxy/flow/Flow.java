@@ -116,7 +116,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   @Override
   protected long deadlineMillis() {
-    return activeMillis + idleMillis;
+    return activeMillis + flows.idleMillis(idleMillis);
   }
 
   @Override

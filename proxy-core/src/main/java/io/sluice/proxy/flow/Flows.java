@@ -34,6 +34,9 @@ final class Flows {
   private final AtomicInteger count = new AtomicInteger();
   private final Sockaddr remote = new Sockaddr();
   private final Sockaddr local = new Sockaddr();
+  /** A draining daemon doesn't wait for a flow that has been quiet for so long. */
+  private static final long QUIET_MILLIS = 1_000;
+
   private boolean isDraining;
 
   Flows(
@@ -57,9 +60,15 @@ final class Flows {
     return count.get();
   }
 
-  /** Opens no more. */
+  /** Opens no more, and lets those that exist end once they are quiet. */
   void drain() {
     isDraining = true;
+    table.entries().forEach(loop::schedule); // their deadlines are nearer now
+  }
+
+  /** How long a flow may be idle. */
+  long idleMillis(long configuredMillis) {
+    return isDraining ? Math.min(configuredMillis, QUIET_MILLIS) : configuredMillis;
   }
 
   /** The flow that a datagram belongs to, if there is one. */

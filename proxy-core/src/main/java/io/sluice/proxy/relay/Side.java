@@ -22,6 +22,9 @@ final class Side implements EpollIoHandle {
   private final FileDescriptor descriptor;
   private @Nullable IoRegistration registration;
 
+  /** It is noted as a source of our own. */
+  boolean isNotedSource;
+
   /** It sent FIN, or broke: there is nothing more to read. */
   boolean ended;
 

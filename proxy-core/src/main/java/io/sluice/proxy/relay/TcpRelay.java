@@ -3,17 +3,21 @@ package io.sluice.proxy.relay;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.ConnectionHandler;
+import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,10 +30,26 @@ public final class TcpRelay implements ConnectionHandler {
   private final AcceptGate gate;
   private final Sockaddr local = new Sockaddr();
   private final Sockaddr targetAddress = new Sockaddr();
+  private final OwnSources ownSources;
+  private final IntPredicate isCapturedPort;
   private long halfClosedMillis;
   private int sessions;
 
-  public TcpRelay(Loop loop, Steering steering, AcceptGate gate, long halfClosedMillis) {
+  /**
+   * A relay without sessions. Made on any thread.
+   *
+   * @param ownSources shared by all loops
+   * @param isCapturedPort whether a connection to this port of ours could come back to us
+   */
+  public TcpRelay(
+      Loop loop,
+      Steering steering,
+      AcceptGate gate,
+      OwnSources ownSources,
+      IntPredicate isCapturedPort,
+      long halfClosedMillis) {
+    this.ownSources = ownSources;
+    this.isCapturedPort = isCapturedPort;
     this.loop = loop;
     this.steering = steering;
     this.gate = gate;
@@ -76,6 +96,11 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, null);
       return;
     }
+    if (!ownSources.isEmpty() && isOurOwn(context)) {
+      steering.refuse(DropReason.LOOP);
+      reset(fd, null);
+      return;
+    }
     Target target = steering.steer();
     if (target == null) {
       reset(fd, null);
@@ -92,6 +117,39 @@ public final class TcpRelay implements ConnectionHandler {
       session.connect();
     } catch (RuntimeException | Error failure) {
       session.failed(failure); // thrown on, it would cost others their turn to be accepted
+    }
+  }
+
+  private boolean isOurOwn(LookupContext context) {
+    return ownSources.contains(
+        Protocol.TCP,
+        context.family(),
+        context.remoteHigh(),
+        context.remoteLow(),
+        context.remotePort());
+  }
+
+  /**
+   * Notes where a connection to {@link #targetAddress} comes from, if it could come back to us.
+   *
+   * @return whether {@link #forgetSource} is owed
+   */
+  boolean noteSource(int fd) {
+    boolean mayLoop =
+        targetAddress.family() != Linux.AF_UNIX && isCapturedPort.test(targetAddress.port());
+    if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
+      return false;
+    }
+    Family family = local.isIpv4() ? Family.IPV4 : Family.IPV6;
+    ownSources.add(Protocol.TCP, family, local.high(), local.low(), local.port());
+    return true;
+  }
+
+  /** Takes back {@link #noteSource}, before the socket is closed. */
+  void forgetSource(int fd) {
+    if (loop.syscalls().localAddress(fd, local) >= 0) {
+      Family family = local.isIpv4() ? Family.IPV4 : Family.IPV6;
+      ownSources.remove(Protocol.TCP, family, local.high(), local.low(), local.port());
     }
   }
 

@@ -132,6 +132,7 @@ final class TcpSession extends TimerWheel.Entry {
     Side side = new Side(this, fd);
     upstream = side;
     int result = syscalls().connect(fd, relay.targetAddress());
+    side.isNotedSource = relay.noteSource(fd);
     if (result < 0 && result != -Linux.EINPROGRESS) {
       connectFailed(reason(-result));
     } else if (!side.register(loop())) {
@@ -415,7 +416,7 @@ final class TcpSession extends TimerWheel.Entry {
     end = brokenBy(from);
     from.discard(loop());
     to.discard(loop());
-    from.close();
+    close(from);
     state = State.RESETTING;
     activeMillis = Loop.nowMillis();
     resetWhenDelivered(to);
@@ -535,7 +536,7 @@ final class TcpSession extends TimerWheel.Entry {
     loop().cancel(this);
     long bytesOut = upstream == null ? 0 : upstream.bytes;
     client.discard(loop());
-    client.close();
+    close(client);
     closeUpstream();
     Destination destination = target.destination();
     if (why != null) {
@@ -560,11 +561,19 @@ final class TcpSession extends TimerWheel.Entry {
     }
   }
 
+  private void close(Side side) {
+    if (side.isNotedSource) {
+      side.isNotedSource = false;
+      relay.forgetSource(side.number());
+    }
+    side.close();
+  }
+
   private void closeUpstream() {
     Side side = upstream;
     if (side != null) {
       side.discard(loop());
-      side.close();
+      close(side);
       upstream = null;
     }
   }

@@ -60,10 +60,10 @@ public final class TestDaemon implements AutoCloseable {
    */
   public static String web(int loops, int port, String destination) {
     return """
-        loops: %d
-        bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: %d}]
-        destinations: [{label: web, protocol: tcp, %s}]
-        """
+    loops: %d
+    bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: %d}]
+    destinations: [{label: web, protocol: tcp, %s}]
+    """
         .formatted(loops, port, destination);
   }
 

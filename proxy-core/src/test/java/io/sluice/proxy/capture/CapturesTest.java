@@ -8,7 +8,6 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -46,13 +45,14 @@ final class CapturesTest {
   private String captures(TestServer server, String... prefixes) {
     StringBuilder bindings = new StringBuilder();
     for (String prefix : prefixes) {
-      bindings.append("{label: web, protocol: tcp, prefix: %s, port: %d}, ".formatted(prefix, port));
+      bindings.append(
+          "{label: web, protocol: tcp, prefix: %s, port: %d}, ".formatted(prefix, port));
     }
     return """
-        loops: %d
-        bindings: [%s]
-        destinations: [{label: web, protocol: tcp, %s}]
-        """
+    loops: %d
+    bindings: [%s]
+    destinations: [{label: web, protocol: tcp, %s}]
+    """
         .formatted(loops, bindings, server.targets());
   }
 
@@ -161,7 +161,12 @@ final class CapturesTest {
       for (int i = 0; i < 100; i++) {
         TestServer server = i % 2 == 0 ? second : first;
         String yaml = TestDaemon.web(loops, port, server.targets());
-        String both = yaml.replace("bindings: [", "bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: " + other + "}, ");
+        String both =
+            yaml.replace(
+                "bindings: [",
+                "bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: "
+                    + other
+                    + "}, ");
         daemon.reload(i % 3 == 0 ? both : yaml);
         Thread.sleep(5);
       }
@@ -179,7 +184,7 @@ final class CapturesTest {
   @Test
   void aPortThatIsTakenNamesItsHolderAndLeavesTheOthers() throws Exception {
     try (TestServer server = named("a");
-        ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+        ServerSocket taken = new ServerSocket(0, 1, Streams.LOOPBACK)) {
       int busy = taken.getLocalPort();
       try (TestDaemon _ = TestDaemon.start(capture(server, port + ", " + busy, false))) {
         assertThat(ask("127.0.0.1", port)).isEqualTo("a");
@@ -208,12 +213,12 @@ final class CapturesTest {
 
   private String capture(TestServer server, String ports, boolean strict) {
     return """
-        loops: %d
-        capture:
-          - {name: edge, protocols: [tcp], addresses: [127.0.0.1], ports: [%s], strict: %s}
-        bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: any}]
-        destinations: [{label: web, protocol: tcp, %s}]
-        """
+    loops: %d
+    capture:
+      - {name: edge, protocols: [tcp], addresses: [127.0.0.1], ports: [%s], strict: %s}
+    bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: any}]
+    destinations: [{label: web, protocol: tcp, %s}]
+    """
         .formatted(loops, ports, strict, server.targets());
   }
 }

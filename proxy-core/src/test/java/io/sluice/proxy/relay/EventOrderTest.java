@@ -19,7 +19,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What comes at an awkward moment, or in one batch with something else, is not lost or mistaken. */
+/**
+ * What comes at an awkward moment, or in one batch with something else, is not lost or mistaken.
+ */
 @Timeout(30)
 final class EventOrderTest {
   private final int port = TestDaemon.freePort();
@@ -31,12 +33,13 @@ final class EventOrderTest {
   @Test
   void aGreetingThatIsThereBeforeTheConnectIsNoticedReachesTheClient() throws Exception {
     CountDownLatch spoken = new CountDownLatch(1);
-    TestServer.Handler greeter = connection -> {
-      Streams.send(connection, "220 hello\r\n");
-      Streams.awaitDelivered(connection);
-      spoken.countDown();
-      int _ = connection.getInputStream().read();
-    };
+    TestServer.Handler greeter =
+        connection -> {
+          Streams.send(connection, "220 hello\r\n");
+          Streams.awaitDelivered(connection);
+          spoken.countDown();
+          int _ = connection.getInputStream().read();
+        };
     try (TestServer server = TestServer.start(greeter);
         OneLoop one = new OneLoop(config(server), Resolver.offline())) {
       one.atLookup(() -> stallUntil(one, spoken));
@@ -49,11 +52,12 @@ final class EventOrderTest {
   @Test
   void aGreetingAndAResetThatAreThereBeforeTheConnectIsNoticedReachTheClient() throws Exception {
     CountDownLatch gone = new CountDownLatch(1);
-    TestServer.Handler greeter = connection -> {
-      Streams.send(connection, "busy\r\n");
-      Streams.resetAfterData(connection);
-      gone.countDown();
-    };
+    TestServer.Handler greeter =
+        connection -> {
+          Streams.send(connection, "busy\r\n");
+          Streams.resetAfterData(connection);
+          gone.countDown();
+        };
     try (TestServer server = TestServer.start(greeter);
         OneLoop one = new OneLoop(config(server), Resolver.offline())) {
       one.atLookup(() -> stallUntil(one, gone));
@@ -65,13 +69,14 @@ final class EventOrderTest {
   }
 
   private static void stallUntil(OneLoop one, CountDownLatch latch) {
-    one.loop().execute(() -> {
-      try {
-        boolean _ = latch.await(10, TimeUnit.SECONDS);
-      } catch (InterruptedException _) {
-        Thread.currentThread().interrupt();
-      }
-    });
+    one.loop()
+        .execute(() -> {
+          try {
+            boolean _ = latch.await(10, TimeUnit.SECONDS);
+          } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+          }
+        });
   }
 
   /**
@@ -81,10 +86,11 @@ final class EventOrderTest {
   @Test
   void anEventOfAClosedSocketIsNotTakenForTheNextOneWithItsNumber() throws Exception {
     BlockingQueue<Socket> accepted = new LinkedBlockingQueue<>();
-    TestServer.Handler keeper = connection -> {
-      accepted.add(connection);
-      long _ = connection.getInputStream().transferTo(connection.getOutputStream());
-    };
+    TestServer.Handler keeper =
+        connection -> {
+          accepted.add(connection);
+          long _ = connection.getInputStream().transferTo(connection.getOutputStream());
+        };
     try (TestServer server = TestServer.start(keeper);
         OneLoop one = new OneLoop(config(server), Resolver.offline())) {
       for (int i = 0; i < 5; i++) {
@@ -112,14 +118,15 @@ final class EventOrderTest {
   @Test
   void aBusyConnectionLeavesTheLoopToOthers() throws Exception {
     AtomicBoolean enough = new AtomicBoolean();
-    TestServer.Handler source = connection -> {
-      if (connection.getInputStream().read() == 'E') {
-        long _ = connection.getInputStream().transferTo(connection.getOutputStream());
-      }
-      while (!enough.get()) {
-        Streams.sendPattern(connection.getOutputStream(), 1 << 20);
-      }
-    };
+    TestServer.Handler source =
+        connection -> {
+          if (connection.getInputStream().read() == 'E') {
+            long _ = connection.getInputStream().transferTo(connection.getOutputStream());
+          }
+          while (!enough.get()) {
+            Streams.sendPattern(connection.getOutputStream(), 1 << 20);
+          }
+        };
     try (TestServer server = TestServer.start(source);
         OneLoop one = new OneLoop(config(server), Resolver.offline());
         Socket echo = Streams.connect(port)) {

@@ -77,7 +77,7 @@ final class TargetsTest {
   @Test
   void aNameThatHasNoAddressRefusesTheConnection() throws Exception {
     try (TestDaemon daemon =
-            TestDaemon.start(1, port, "targets: [\"nothing.invalid:80\"], retries: 0")) {
+        TestDaemon.start(1, port, "targets: [\"nothing.invalid:80\"], retries: 0")) {
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
       assertThat(daemon.drops(DropReason.NO_TARGET)).isEqualTo(1);
       daemon.awaitSessions(0);
@@ -88,8 +88,7 @@ final class TargetsTest {
   void theOriginalAddressIsReachedOnAnotherPort() throws Exception {
     TestServer.Handler tellsAddress =
         connection -> Streams.send(connection, connection.getLocalAddress().getHostAddress());
-    try (TestServer server =
-            TestServer.start("0.0.0.0", TestDaemon.freePort(), tellsAddress);
+    try (TestServer server = TestServer.start("0.0.0.0", TestDaemon.freePort(), tellsAddress);
         TestDaemon _ =
             TestDaemon.start(
                 """
@@ -112,7 +111,8 @@ final class TargetsTest {
     try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       server.bind(UnixDomainSocketAddress.of(path));
       Thread.ofVirtual().start(() -> echoAll(server));
-      try (TestDaemon daemon = TestDaemon.start(2, port, "targets: [\"unix:%s\"]".formatted(path))) {
+      try (TestDaemon daemon =
+          TestDaemon.start(2, port, "targets: [\"unix:%s\"]".formatted(path))) {
         for (int i = 0; i < 4; i++) {
           echo();
         }
@@ -123,14 +123,16 @@ final class TargetsTest {
 
   private void echo() throws IOException, InterruptedException {
     try (Socket client = Streams.connect(port)) {
-      Thread sending = Thread.ofVirtual().start(() -> {
-        try {
-          Streams.sendPattern(client.getOutputStream(), BYTES);
-          client.shutdownOutput();
-        } catch (IOException _) {
-          // What comes back is then too short.
-        }
-      });
+      Thread sending =
+          Thread.ofVirtual()
+              .start(() -> {
+                try {
+                  Streams.sendPattern(client.getOutputStream(), BYTES);
+                  client.shutdownOutput();
+                } catch (IOException _) {
+                  // What comes back is then too short.
+                }
+              });
       assertThat(Streams.readAll(client.getInputStream()))
           .isEqualTo(new Streams.Read(BYTES, Streams.patternChecksum(BYTES), false));
       sending.join();

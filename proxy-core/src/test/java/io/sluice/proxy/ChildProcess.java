@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 
@@ -45,11 +46,15 @@ public final class ChildProcess implements AutoCloseable {
       List<String> prefix, String shell, Class<?> main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(prefix);
     command.addAll(List.of("sh", "-ec", shell + "; exec \"$@\"", "sh"));
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add(Path.of(property("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path", ""), main.getName()));
+    command.addAll(List.of("-cp", property("java.class.path"), main.getName()));
     command.addAll(List.of(arguments));
     return new ChildProcess(new ProcessBuilder(command).redirectErrorStream(true).start());
+  }
+
+  private static String property(String name) {
+    return Objects.requireNonNull(System.getProperty(name), name);
   }
 
   private void read() {

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What tests do with connections: patterns, checksums, resets. */
 public final class Streams {
+  /** 127.0.0.1. */
+  public static final InetAddress LOOPBACK = InetAddress.ofLiteral("127.0.0.1");
+
   private static final int TIMEOUT_MILLIS = 10_000;
   private static final byte[] BLOCK = block();
 
@@ -43,7 +46,7 @@ public final class Streams {
   public static Socket connect(String address, int port) throws IOException {
     Socket socket = new Socket();
     try {
-      socket.connect(new InetSocketAddress(InetAddress.getByName(address), port), TIMEOUT_MILLIS);
+      socket.connect(new InetSocketAddress(InetAddress.ofLiteral(address), port), TIMEOUT_MILLIS);
       socket.setSoTimeout(TIMEOUT_MILLIS);
       socket.setTcpNoDelay(true);
       return socket;

@@ -56,7 +56,7 @@ public final class TestServer implements AutoCloseable {
   }
 
   public static TestServer start(String address, int port, Handler handler) throws IOException {
-    return new TestServer(new InetSocketAddress(InetAddress.getByName(address), port), handler);
+    return new TestServer(new InetSocketAddress(InetAddress.ofLiteral(address), port), handler);
   }
 
   public int port() {

@@ -29,7 +29,8 @@ final class AcceptGateTest {
   private final Counters counters = new Counters();
   private final ConnectionLimit limit = new ConnectionLimit(1);
   private final AcceptGate gate = new AcceptGate(loop, limit, counters);
-  private final Acceptor acceptor = new Acceptor(loop, listening(), gate, (_, _, _) -> gate.leave());
+  private final Acceptor acceptor =
+      new Acceptor(loop, listening(), gate, (_, _, _) -> gate.leave());
 
   private static CaptureSocket listening() {
     Syscalls syscalls = new Syscalls();
@@ -70,11 +71,13 @@ final class AcceptGateTest {
   @Test
   void aPauseIsCountedOnceAndEndsByItself() throws Exception {
     boolean[] entered = new boolean[2];
-    events.submit(() -> {
-      gate.pause("EMFILE");
-      gate.pause("EMFILE");
-      entered[0] = gate.tryEnter(acceptor);
-    }).get(5, TimeUnit.SECONDS);
+    events
+        .submit(() -> {
+          gate.pause("EMFILE");
+          gate.pause("EMFILE");
+          entered[0] = gate.tryEnter(acceptor);
+        })
+        .get(5, TimeUnit.SECONDS);
     assertThat(entered[0]).isFalse();
     assertThat(counters.acceptPauses().sum()).isEqualTo(1);
     TestDaemon.until("it opens", () -> onLoop(() -> gate.tryEnter(acceptor)));

@@ -8,7 +8,6 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -185,7 +184,7 @@ final class CapturesTest {
   @Test
   void aPortThatIsTakenNamesItsHolderAndLeavesTheOthers() throws Exception {
     try (TestServer server = named("a");
-        ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+        ServerSocket taken = new ServerSocket(0, 1, Streams.LOOPBACK)) {
       int busy = taken.getLocalPort();
       try (TestDaemon _ = TestDaemon.start(capture(server, port + ", " + busy, false))) {
         assertThat(ask("127.0.0.1", port)).isEqualTo("a");

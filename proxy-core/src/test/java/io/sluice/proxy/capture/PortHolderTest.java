@@ -2,11 +2,11 @@ package io.sluice.proxy.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.net.DatagramSocket;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import org.junit.jupiter.api.Test;
 
@@ -16,14 +16,14 @@ final class PortHolderTest {
 
   @Test
   void theHolderOfATcpPortIsNamed() throws Exception {
-    try (ServerSocket held = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+    try (ServerSocket held = new ServerSocket(0, 1, Streams.LOOPBACK)) {
       assertThat(PortHolder.find(Protocol.TCP, LOOPBACK, held.getLocalPort())).endsWith(OURSELVES);
     }
   }
 
   @Test
   void theHolderOfAUdpPortIsNamed() throws Exception {
-    try (DatagramSocket held = new DatagramSocket(0, InetAddress.getByName("127.0.0.1"))) {
+    try (DatagramSocket held = new DatagramSocket(0, Streams.LOOPBACK)) {
       assertThat(PortHolder.find(Protocol.UDP, LOOPBACK, held.getLocalPort())).endsWith(OURSELVES);
     }
   }

@@ -89,15 +89,14 @@ final class TimerWheelTest {
     Timed second = scheduled(START + 200);
     Timed third = scheduled(START + 200);
     for (Timed each : List.of(first, second, third)) {
-      each.action = () -> {
-        for (Timed other : List.of(first, second, third)) {
-          if (other != each) {
-            wheel.cancel(other);
-          }
-        }
-        each.deadline = START + 500;
-        wheel.schedule(each);
-      };
+      each.action =
+          () -> {
+            for (Timed other : List.of(first, second, third)) {
+              wheel.cancel(other); // each itself is out already
+            }
+            each.deadline = START + 500;
+            wheel.schedule(each);
+          };
     }
     wheel.advance(START + 300);
     assertThat(expired).hasSize(1);

@@ -30,8 +30,7 @@ final class DescriptorsIT {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
-  void whoIsOutOfDescriptorsPausesAndRecovers(int loops, @TempDir Path directory)
-      throws Exception {
+  void whoIsOutOfDescriptorsPausesAndRecovers(int loops, @TempDir Path directory) throws Exception {
     int port = TestDaemon.freePort();
     Path file = directory.resolve("sluice.yaml");
     try (TestServer server = TestServer.start(TestServer.PROTOCOL)) {

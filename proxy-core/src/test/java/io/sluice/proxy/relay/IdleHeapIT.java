@@ -55,7 +55,8 @@ final class IdleHeapIT {
   private static long openFilesLimit() throws IOException {
     for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {
       if (line.startsWith("Max open files")) {
-        return Long.parseLong(line.split("\\s{2,}", -1)[2]); // the hard one: the daemon raises its own
+        return Long.parseLong(
+            line.split("\\s{2,}", -1)[2]); // the hard one: the daemon raises its own
       }
     }
     throw new IOException("no line \"Max open files\"");

@@ -1,5 +1,6 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.Streams;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -13,16 +14,19 @@ import java.util.List;
 
 /**
  * Both ends of many connections that are used once and then stand idle, in a process of their own:
- * says {@code server PORT}, and for each line {@code PORT COUNT} that it is told, {@code connected}.
+ * says {@code server PORT}, and for each line {@code PORT COUNT} that it is told, {@code
+ * connected}.
  */
 final class IdlePeers {
+  // What is not reachable would be closed some time.
   private static final List<SocketChannel> open = new ArrayList<>();
+  private static final List<SocketChannel> accepted = new ArrayList<>();
 
   private IdlePeers() {}
 
   public static void main(String[] arguments) throws IOException {
     ServerSocketChannel server = ServerSocketChannel.open();
-    server.bind(new InetSocketAddress("127.0.0.1", 0), 4096);
+    server.bind(new InetSocketAddress(Streams.LOOPBACK, 0), 4096);
     Thread echoing = new Thread(() -> echo(server));
     echoing.setDaemon(true);
     echoing.start();
@@ -39,11 +43,10 @@ final class IdlePeers {
   /** One byte of each connection comes back; then it is kept. */
   private static void echo(ServerSocketChannel server) {
     ByteBuffer one = ByteBuffer.allocateDirect(1);
-    List<SocketChannel> kept = new ArrayList<>();
     try {
       while (true) {
         SocketChannel connection = server.accept();
-        kept.add(connection);
+        accepted.add(connection);
         exchange(connection, one, true);
       }
     } catch (IOException failure) {
@@ -54,7 +57,7 @@ final class IdlePeers {
   private static void connect(int port, int count) throws IOException {
     ByteBuffer one = ByteBuffer.allocateDirect(1);
     for (int i = 0; i < count; i++) {
-      SocketChannel client = SocketChannel.open(new InetSocketAddress("127.0.0.1", port));
+      SocketChannel client = SocketChannel.open(new InetSocketAddress(Streams.LOOPBACK, port));
       open.add(client);
       exchange(client, one, false);
     }

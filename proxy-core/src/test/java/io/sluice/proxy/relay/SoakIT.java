@@ -48,11 +48,13 @@ final class SoakIT {
       List<Thread> clients = new ArrayList<>();
       for (int i = 0; i < CONNECTIONS; i++) {
         SplittableRandom random = seeds.split();
-        clients.add(Thread.ofVirtual().start(() -> {
-          while (System.nanoTime() < end) {
-            use(random);
-          }
-        }));
+        clients.add(
+            Thread.ofVirtual()
+                .start(() -> {
+                  while (System.nanoTime() < end) {
+                    use(random);
+                  }
+                }));
       }
       int most = 0;
       while (System.nanoTime() < end) {

@@ -50,8 +50,8 @@ final class SourcePortScenario {
   /** From a port of our own choice, so as to leave the four to the daemon. */
   private static Socket connect(int port) throws IOException {
     Socket client = new Socket();
-    client.bind(new InetSocketAddress("127.0.0.1", nextClientPort++));
-    client.connect(new InetSocketAddress("127.0.0.1", port));
+    client.bind(new InetSocketAddress(Streams.LOOPBACK, nextClientPort++));
+    client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
     client.setSoTimeout(5_000);
     return client;
   }

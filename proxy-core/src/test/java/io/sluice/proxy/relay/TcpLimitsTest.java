@@ -8,7 +8,6 @@ import io.sluice.proxy.TestServer;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -84,7 +83,7 @@ final class TcpLimitsTest {
         TestDaemon daemon = limited("halfClosed: 200ms", server.targets());
         Socket client = new Socket()) {
       client.setReceiveBufferSize(32 << 10);
-      client.connect(new InetSocketAddress("127.0.0.1", port));
+      client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
       Streams.send(client, "DL " + bytes + "\n");
       client.shutdownOutput();
       assertThat(Streams.readSlowly(client.getInputStream(), 16 << 10, 5))
@@ -99,7 +98,7 @@ final class TcpLimitsTest {
         TestDaemon daemon = limited("halfClosed: 200ms", server.targets());
         Socket client = new Socket()) {
       client.setReceiveBufferSize(32 << 10);
-      client.connect(new InetSocketAddress("127.0.0.1", port));
+      client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
       Streams.send(client, "DL 50000000\n");
       client.shutdownOutput();
       daemon.awaitEnds(SessionEnd.HALF_CLOSED, 1);
@@ -132,7 +131,7 @@ final class TcpLimitsTest {
   @Test
   void aTargetThatDoesNotAnswerIsGivenUpAfterConnectTimeout() throws Exception {
     List<Socket> waiting = new ArrayList<>();
-    try (ServerSocket full = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"));
+    try (ServerSocket full = new ServerSocket(0, 1, Streams.LOOPBACK);
         TestDaemon daemon =
             TestDaemon.start(
                 loops,
@@ -161,7 +160,7 @@ final class TcpLimitsTest {
       Socket socket = new Socket();
       waiting.add(socket);
       try {
-        socket.connect(full.getLocalSocketAddress(), 200);
+        socket.connect(new InetSocketAddress(Streams.LOOPBACK, full.getLocalPort()), 200);
       } catch (SocketTimeoutException _) {
         return;
       }
@@ -219,7 +218,7 @@ final class TcpLimitsTest {
       daemon.awaitSessions(2);
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
       assertThat(daemon.drops(DropReason.DESTINATION_LIMIT)).isEqualTo(1);
-      first.close();
+      first.shutdownOutput(); // the server ends it then
       daemon.awaitSessions(1);
       try (Socket fourth = Streams.connect(port)) {
         Streams.send(fourth, "DL 10\n");
@@ -245,13 +244,13 @@ final class TcpLimitsTest {
       Thread.sleep(500);
       assertThat(read.get()).isNull();
       assertThat(server.accepted()).isEqualTo(2);
-      first.close();
+      first.shutdownOutput(); // the server ends it then
       for (Thread thread : waiting) {
         thread.join();
       }
       assertThat(read.get().bytes()).isEqualTo(1_000);
       assertThat(server.accepted()).isEqualTo(7);
-      second.close();
+      second.shutdownOutput();
       daemon.awaitSessions(0);
     }
   }

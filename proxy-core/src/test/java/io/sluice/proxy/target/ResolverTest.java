@@ -28,17 +28,18 @@ final class ResolverTest {
   private static InetAddress[] addresses(String... addresses) throws UnknownHostException {
     List<InetAddress> all = new ArrayList<>();
     for (String address : addresses) {
-      all.add(InetAddress.getByName(address));
+      all.add(InetAddress.ofLiteral(address));
     }
     return all.toArray(InetAddress[]::new);
   }
 
   @Test
   void aNameIsAskedForOnceAndKept() throws Exception {
-    Resolver.Lookup lookup = _ -> {
-      asked.incrementAndGet();
-      return addresses("192.0.2.1");
-    };
+    Resolver.Lookup lookup =
+        _ -> {
+          asked.incrementAndGet();
+          return addresses("192.0.2.1");
+        };
     try (Resolver resolver = new Resolver(lookup)) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
@@ -66,12 +67,13 @@ final class ResolverTest {
 
   @Test
   void aNameThatFailsIsAskedForAgainAfterASecondAndKeepsItsAnswerMeanwhile() throws Exception {
-    Resolver.Lookup lookup = host -> {
-      if (asked.incrementAndGet() == 2) {
-        throw new UnknownHostException(host);
-      }
-      return addresses(asked.get() == 1 ? "192.0.2.1" : "2001:db8::2");
-    };
+    Resolver.Lookup lookup =
+        host -> {
+          if (asked.incrementAndGet() == 2) {
+            throw new UnknownHostException(host);
+          }
+          return addresses(asked.get() == 1 ? "192.0.2.1" : "2001:db8::2");
+        };
     try (Resolver resolver = new Resolver(lookup)) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
@@ -91,12 +93,13 @@ final class ResolverTest {
 
   @Test
   void anUnknownNameIsReportedAndAskedForAgainWhenUsed() throws Exception {
-    Resolver.Lookup lookup = host -> {
-      if (asked.incrementAndGet() == 1) {
-        throw new UnknownHostException(host);
-      }
-      return addresses("192.0.2.1");
-    };
+    Resolver.Lookup lookup =
+        host -> {
+          if (asked.incrementAndGet() == 1) {
+            throw new UnknownHostException(host);
+          }
+          return addresses("192.0.2.1");
+        };
     try (Resolver resolver = new Resolver(lookup)) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).containsExactly("a.example");
@@ -108,14 +111,15 @@ final class ResolverTest {
   @Test
   void aLookupThatHangsHoldsNobodyUpLongerThanTheBound() throws Exception {
     CountDownLatch never = new CountDownLatch(1);
-    Resolver.Lookup lookup = host -> {
-      try {
-        never.await();
-      } catch (InterruptedException _) {
-        Thread.currentThread().interrupt();
-      }
-      throw new UnknownHostException(host);
-    };
+    Resolver.Lookup lookup =
+        host -> {
+          try {
+            never.await();
+          } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+          }
+          throw new UnknownHostException(host);
+        };
     try (Resolver resolver = new Resolver(lookup)) {
       Resolver.Name name = resolver.name("a.example");
       long start = System.nanoTime();

@@ -74,7 +74,8 @@ public final class Daemon {
       AcceptGate gate = new AcceptGate(loop, connections, counters);
       Steering steering = new Steering(() -> snapshot, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
-      TcpRelay tcp = new TcpRelay(loop, steering, gate, ownSources, this::isCapturedPort, halfClosedMillis);
+      TcpRelay tcp =
+          new TcpRelay(loop, steering, gate, ownSources, this::isCapturedPort, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources);
       workers.add(new Worker(loop, tcp, udp));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));

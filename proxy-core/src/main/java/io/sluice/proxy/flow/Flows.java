@@ -34,6 +34,7 @@ final class Flows {
   private final AtomicInteger count = new AtomicInteger();
   private final Sockaddr remote = new Sockaddr();
   private final Sockaddr local = new Sockaddr();
+
   /** A draining daemon doesn't wait for a flow that has been quiet for so long. */
   private static final long QUIET_MILLIS = 1_000;
 

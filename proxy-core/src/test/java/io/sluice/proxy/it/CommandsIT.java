@@ -225,18 +225,17 @@ final class CommandsIT {
   private static ServerSocket server(String name) throws IOException {
     ServerSocket server = new ServerSocket(0, 16, InetAddress.ofLiteral("127.0.0.1"));
     Thread.ofVirtual()
-        .start(
-            () -> {
-              try {
-                while (true) {
-                  try (Socket client = server.accept()) {
-                    client.getOutputStream().write(name.getBytes(StandardCharsets.US_ASCII));
-                  }
-                }
-              } catch (IOException _) {
-                // Closed at the end of the test.
+        .start(() -> {
+          try {
+            while (true) {
+              try (Socket client = server.accept()) {
+                client.getOutputStream().write(name.getBytes(StandardCharsets.US_ASCII));
               }
-            });
+            }
+          } catch (IOException _) {
+            // Closed at the end of the test.
+          }
+        });
     return server;
   }
 

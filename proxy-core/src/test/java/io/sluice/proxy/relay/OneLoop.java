@@ -11,6 +11,7 @@ import io.sluice.proxy.capture.ConnectionLimit;
 import io.sluice.proxy.capture.DatagramHandler;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.Snapshot;
 import io.sluice.proxy.target.Steering;
@@ -40,7 +41,14 @@ public final class OneLoop implements AutoCloseable {
     List<String> _ = resolver.awaitFirstAnswers(5_000);
     AcceptGate gate = new AcceptGate(loop, limit, counters);
     Steering steering = new Steering(this::lookUp, counters);
-    TcpRelay relay = new TcpRelay(loop, steering, gate, config.limits().halfClosed().toMillis());
+    TcpRelay relay =
+        new TcpRelay(
+            loop,
+            steering,
+            gate,
+            new OwnSources(),
+            _ -> false,
+            config.limits().halfClosed().toMillis());
     this.captures =
         new Captures(List.of(new Captures.Worker(loop, gate, relay, new NoDatagrams())));
     List<Captures.Failure> failures = captures.apply(config.captures());

@@ -1,0 +1,70 @@
+package io.sluice.proxy.flow;
+
+import java.io.IOException;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** Prints how much the loop's thread allocates for a round of datagrams, once it is warm. */
+final class AllocationProbe {
+  /** How many datagrams, and replies, a round has. */
+  static final int ROUND = 10_000;
+
+  private static final int MOST_ROUNDS = 30;
+  private static final int FLOWS = 5;
+
+  private AllocationProbe() {}
+
+  public static void main(String[] arguments) throws Exception {
+    try (UdpPeer server = new UdpPeer("127.0.0.1", 0);
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+        UdpPeer client = UdpPeer.client()) {
+      Thread _ = Thread.ofPlatform().daemon().start(() -> echo(server));
+      int port = relay.open("0.0.0.0", "127.0.3.0/24").port();
+      AtomicLong thread = new AtomicLong();
+      relay.run(() -> thread.set(Thread.currentThread().threadId()));
+      long least = Long.MAX_VALUE;
+      for (int round = 0; round < MOST_ROUNDS && least > 0; round++) {
+        long before = allocatedBytes(thread.get());
+        if (before <= 0) {
+          throw new IllegalStateException("this JVM doesn't say what threads allocate");
+        }
+        for (int i = 0; i < ROUND; i += 2 * FLOWS) {
+          for (int flow = 0; flow < FLOWS; flow++) {
+            client.send("ping", "127.0.3." + flow, port);
+            client.send("pong", "127.0.3." + flow, port);
+          }
+          for (int reply = 0; reply < 2 * FLOWS; reply++) {
+            client.receive();
+          }
+        }
+        least = Math.min(least, allocatedBytes(thread.get()) - before);
+      }
+      System.out.println(least);
+    }
+  }
+
+  /** Unlike a server of {@link UdpPeer#echo}, doesn't keep what it has heard. */
+  private static void echo(UdpPeer server) {
+    try {
+      while (true) {
+        server.answer(server.receive());
+      }
+    } catch (IOException _) {
+      // Closed: that's all.
+    }
+  }
+
+  /** As com.sun.management.ThreadMXBean says, whose module this one doesn't read. */
+  private static long allocatedBytes(long thread) throws ReflectiveOperationException {
+    Object threads =
+        Class.forName("java.lang.management.ManagementFactory")
+            .getMethod("getThreadMXBean")
+            .invoke(null);
+    return (long)
+        Objects.requireNonNull(
+            Class.forName("com.sun.management.ThreadMXBean")
+                .getMethod("getThreadAllocatedBytes", long.class)
+                .invoke(threads, thread));
+  }
+}

@@ -142,7 +142,7 @@ final class AgreementIT {
     yaml.append("]}\nbindings:\n");
     List<String> used = new ArrayList<>();
     for (int i = 0; i < 40; i++) {
-      String prefix = prefix(8 + random.nextInt(25));
+      String prefix = prefix(i == 0 ? 16 : 20 + random.nextInt(13));
       String port = random.nextInt(3) == 0 ? "any" : String.valueOf(port());
       if (!used.contains(prefix + port)) {
         used.add(prefix + port);
@@ -187,11 +187,9 @@ final class AgreementIT {
   private void rule(StringBuilder yaml) {
     yaml.append("      - {");
     if (random.nextBoolean()) {
-      yaml.append("from: ").append(prefix(8 + random.nextInt(6))).append(", ");
+      yaml.append("from: ").append(prefix(12 + random.nextInt(6))).append(", ");
     }
-    if (random.nextBoolean()) {
-      yaml.append("to: ").append(prefix(8 + random.nextInt(10))).append(", ");
-    }
+    yaml.append("to: ").append(prefix(16 + random.nextInt(14))).append(", ");
     if (random.nextBoolean()) {
       int first = port();
       int last = Math.min(FIRST_PORT + PORTS - 1, first + random.nextInt(3));

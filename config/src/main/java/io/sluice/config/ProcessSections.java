@@ -40,6 +40,9 @@ final class ProcessSections {
     }
     Value http = fields.optional("http");
     Value socket = fields.optional("socket");
+    if (socket != null) {
+      socket.warning("nothing listens there in this version; changes come by SIGHUP");
+    }
     return new Admin(
         http == null ? Admin.DEFAULTS.http() : http(http),
         socket == null ? null : socket.parse(text -> Path.of(TargetAddress.unixPath(text))));

@@ -35,7 +35,9 @@ public final class Linux {
   public static final int IPPROTO_UDP = 17;
   public static final int IPPROTO_IPV6 = 41;
   public static final int IP_PKTINFO = 8;
+  public static final int IP_PKTOPTIONS = 9;
   public static final int IP_FREEBIND = 15;
+  public static final int IPV6_2292PKTOPTIONS = 6;
   public static final int IPV6_V6ONLY = 26;
   public static final int IPV6_RECVPKTINFO = 49;
   public static final int IPV6_PKTINFO = 50;

@@ -221,6 +221,46 @@ public final class Syscalls {
     }
   }
 
+  /**
+   * The interface by which an accepted TCP connection came in: its SYN's (net/ipv4/ip_sockglue.c,
+   * IP_PKTOPTIONS; net/ipv6/ipv6_sockglue.c). Two system calls, and the socket then collects packet
+   * information: ask only if somebody wants to know.
+   *
+   * <pre>
+   *   cmsghdr  0 length(8)  8 level  12 type   then  in_pktinfo  16 ifindex
+   *                                            or    in6_pktinfo 16 address  32 ifindex
+   * </pre>
+   *
+   * @return an interface index, or 0 if the kernel doesn't tell
+   */
+  public int ingressIfindex(int fd, boolean ipv4) {
+    int level = ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6;
+    int wanted = ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_RECVPKTINFO;
+    if (setOption(fd, level, wanted, 1) < 0) {
+      return 0;
+    }
+    try {
+      scratch.set(JAVA_INT, 0, SCRATCH_BYTES - 8);
+      int result =
+          (int)
+              GETSOCKOPT.invokeExact(
+                  state,
+                  fd,
+                  level,
+                  ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS,
+                  scratch.address() + 8,
+                  scratch.address());
+      int end = ipv4 ? 20 : 36;
+      boolean isTold =
+          result == 0
+              && scratch.get(JAVA_INT, 0) >= end
+              && scratch.get(JAVA_INT, 8 + 12) == (ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_PKTINFO);
+      return isTold ? scratch.get(JAVA_INT, 8 + end - 4) : 0;
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
   public long receive(int fd, long buffer, long lengthBytes) {
     try {
       return check((long) RECV.invokeExact(state, fd, buffer, lengthBytes, 0));

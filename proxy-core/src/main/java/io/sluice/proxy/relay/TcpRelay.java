@@ -160,8 +160,11 @@ public final class TcpRelay implements ConnectionHandler {
     } else if (loop.syscalls().localAddress(fd, local) < 0) {
       local.set(via.address(), via.port()); // a socket that broke already: it will be refused
     }
-    return client.isIpv4()
-        ? context.ipv4(Protocol.TCP, client.ipv4(), client.port(), local.ipv4(), local.port(), 0)
+    boolean ipv4 = client.isIpv4();
+    int ifindex = steering.asksForInterface() ? loop.syscalls().ingressIfindex(fd, ipv4) : 0;
+    return ipv4
+        ? context.ipv4(
+            Protocol.TCP, client.ipv4(), client.port(), local.ipv4(), local.port(), ifindex)
         : context.ipv6(
             Protocol.TCP,
             client.high(),
@@ -170,7 +173,7 @@ public final class TcpRelay implements ConnectionHandler {
             local.high(),
             local.low(),
             local.port(),
-            0);
+            ifindex);
   }
 
   /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * All that lookups of one generation need: programs, bindings, maps, listeners, destinations.
  * Immutable; swapped whole by one volatile write. A lookup takes it once.
  *
+ * @param asksForInterface whether some program looks at the ingress interface, which costs a system
+ *     call per connection
  * @param generation counts up from 1 with each configuration that came into force
  */
 public record Snapshot(
@@ -36,7 +38,8 @@ public record Snapshot(
     BindingTable bindings,
     SkLookup engine,
     List<Destination> destinations,
-    Map<Key, Integer> bindingCounts) {
+    Map<Key, Integer> bindingCounts,
+    boolean asksForInterface) {
 
   /** What names a destination: a label stands for one of each protocol. */
   public record Key(String label, Protocol protocol) {}
@@ -98,7 +101,15 @@ public record Snapshot(
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
-        bindingCounts);
+        bindingCounts,
+        asksForInterface(config));
+  }
+
+  private static boolean asksForInterface(Config config) {
+    return config.programs().stream()
+        .anyMatch(it ->
+            it instanceof ProgramSpec.Rules program
+                && program.rules().stream().anyMatch(rule -> rule.ifindex() != 0));
   }
 
   /** How many bindings lead to a destination. */

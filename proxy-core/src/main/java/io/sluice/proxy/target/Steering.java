@@ -54,6 +54,11 @@ public final class Steering {
     return target;
   }
 
+  /** Whether the context's ingress interface is looked at. */
+  public boolean asksForInterface() {
+    return snapshots.get().asksForInterface();
+  }
+
   /** Counts a refusal of what the context describes. */
   public void refuse(DropReason reason) {
     refusal = reason;

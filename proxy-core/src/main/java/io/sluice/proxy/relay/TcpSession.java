@@ -172,6 +172,8 @@ final class TcpSession extends TimerWheel.Entry {
         target.closed();
         target = other;
         target.opened();
+        activeMillis = Loop.nowMillis(); // lest the old deadline comes first, and connects as well
+        loop().schedule(this);
         loop().execute(this::connectAgain);
         return;
       }
@@ -513,11 +515,11 @@ final class TcpSession extends TimerWheel.Entry {
     }
   }
 
-  /** Ends the session before its time; a reset for who would take a part for the whole. */
+  /** Ends the session before its time; by a reset for who would take a part for the whole. */
   private void abort(SessionEnd why) {
     end = why;
     Side server = upstream;
-    if (server != null && server.isPending()) {
+    if (state == State.CONNECTING || (server != null && server.isPending())) {
       int _ = syscalls().setResetOnClose(client.number());
     }
     if (server != null && client.isPending()) {

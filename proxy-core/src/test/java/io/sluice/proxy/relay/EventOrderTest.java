@@ -114,6 +114,37 @@ final class EventOrderTest {
     }
   }
 
+  private String goodAndBad(TestServer server) {
+    return """
+    bindings:
+      - {label: good, protocol: tcp, prefix: 127.0.0.1/32, port: %d}
+      - {label: bad, protocol: tcp, prefix: 127.0.0.2/32, port: %d}
+    destinations:
+      - {label: good, protocol: tcp, %s}
+      - {label: bad, protocol: tcp, targets: ["a.example:80"]}
+    """
+        .formatted(port, port, server.targets());
+  }
+
+  /** A name without address is asked for again, and its resolver takes no more questions. */
+  @Test
+  void aFaultInOneSessionEndsThatOneOnly() throws Exception {
+    Resolver broken = Resolver.offline();
+    try (TestServer server = TestServer.start(TestServer.PROTOCOL);
+        OneLoop one = new OneLoop(TestDaemon.config(goodAndBad(server)), broken)) {
+      broken.close();
+      Thread.sleep(1_100); // until the name would be asked for again
+      for (int i = 0; i < 10; i++) {
+        assertThat(Streams.isReset("127.0.0.2", port)).isTrue();
+        try (Socket client = Streams.connect(port)) {
+          Streams.send(client, "DL 10\n");
+          assertThat(Streams.readAll(client.getInputStream()).bytes()).isEqualTo(10);
+        }
+      }
+      TestDaemon.until("the end", () -> one.sessions() == 0);
+    }
+  }
+
   /** A side that yields must not come to stand in the queue once more with each event. */
   @Test
   void aBusyConnectionLeavesTheLoopToOthers() throws Exception {

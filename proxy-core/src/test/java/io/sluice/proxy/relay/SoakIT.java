@@ -6,12 +6,16 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -20,8 +24,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Two thousand connections at a time, opened and closed at random, leave nothing behind. {@code
- * -Dsluice.soak.seconds=} says for how long.
+ * Two thousand connections at a time, opened and closed at random, and UDP flows beside them, leave
+ * nothing behind. {@code -Dsluice.soak.seconds=} says for how long.
  */
 @Timeout(300)
 final class SoakIT {
@@ -29,17 +33,21 @@ final class SoakIT {
   private static final int LOOPS = 2;
   private static final int PIPE_ENDS = 2 * 64 * LOOPS; // what the loops may keep
 
+  private static final int UDP_CLIENTS = 200;
+
   private final int port = TestDaemon.freePort();
   private final AtomicInteger opened = new AtomicInteger();
+  private final AtomicInteger flows = new AtomicInteger();
   private final AtomicInteger wrong = new AtomicInteger();
 
   @Test
-  void aMinuteOfRandomConnectionsLeavesNoDescriptorBehind() throws Exception {
+  void aMinuteOfRandomConnectionsAndFlowsLeavesNoDescriptorAndNoFlowBehind() throws Exception {
     long seed = System.nanoTime();
     long seconds = Integer.getInteger("sluice.soak.seconds", 60);
     SplittableRandom seeds = new SplittableRandom(seed);
     try (TestServer server = TestServer.start(TestServer.PROTOCOL);
-        TestDaemon daemon = TestDaemon.start(LOOPS, port, server.targets())) {
+        DatagramSocket echo = echo();
+        TestDaemon daemon = TestDaemon.start(configuration(server, echo.getLocalPort()))) {
       use(new SplittableRandom(1)); // whatever the JVM opens once
       daemon.awaitSessions(0);
       int socketsBefore = descriptors("socket:");
@@ -56,6 +64,16 @@ final class SoakIT {
                   }
                 }));
       }
+      for (int i = 0; i < UDP_CLIENTS; i++) {
+        SplittableRandom random = seeds.split();
+        clients.add(
+            Thread.ofVirtual()
+                .start(() -> {
+                  while (System.nanoTime() < end) {
+                    useFlow(random);
+                  }
+                }));
+      }
       int most = 0;
       while (System.nanoTime() < end) {
         most = Math.max(most, daemon.sessions());
@@ -68,13 +86,74 @@ final class SoakIT {
       TestDaemon.until("no socket is left", () -> descriptors("socket:") <= socketsBefore);
       int pipes = descriptors("pipe:") - pipesBefore;
       System.out.printf(
-          "soak: seconds=%d connections=%d most at once=%d sockets left=%d idle pipe ends=%d%n",
-          seconds, opened.get(), most, descriptors("socket:") - socketsBefore, pipes);
+          "soak: seconds=%d connections=%d flows=%d most at once=%d sockets left=%d pipe ends=%d%n",
+          seconds, opened.get(), flows.get(), most, descriptors("socket:") - socketsBefore, pipes);
       assertThat(wrong.get()).as("wrong answers, seed %d", seed).isZero();
       assertThat(pipes).isLessThanOrEqualTo(PIPE_ENDS);
       assertThat(daemon.destination().traffic().active()).isZero();
       assertThat(daemon.destination().targets().getFirst().active()).isZero();
       assertThat(opened.get()).isGreaterThan(CONNECTIONS);
+    }
+  }
+
+  private String configuration(TestServer server, int echoPort) {
+    return """
+    loops: %d
+    bindings: [{label: web, prefix: 127.0.0.1/32, port: %d}]
+    destinations:
+      - {label: web, protocol: tcp, %s}
+      - {label: web, protocol: udp, targets: ["127.0.0.1:%d"], idleTimeout: 1s}
+    """
+        .formatted(LOOPS, port, server.targets(), echoPort);
+  }
+
+  /** A UDP server that echoes, until it is closed. */
+  private static DatagramSocket echo() throws IOException {
+    DatagramSocket server = new DatagramSocket(new InetSocketAddress(Streams.LOOPBACK, 0));
+    server.setReceiveBufferSize(4 << 20);
+    Thread.ofPlatform()
+        .daemon()
+        .start(() -> {
+          DatagramPacket packet = new DatagramPacket(new byte[2048], 2048);
+          try {
+            while (true) {
+              packet.setLength(2048);
+              server.receive(packet);
+              server.send(packet);
+            }
+          } catch (IOException _) {
+            // Closed at the end of the test.
+          }
+        });
+    return server;
+  }
+
+  /** One flow of a few datagrams; some don't wait for the answer. */
+  private void useFlow(SplittableRandom random) {
+    try (DatagramSocket client = new DatagramSocket()) {
+      client.setSoTimeout(10_000);
+      flows.incrementAndGet();
+      for (int i = 1 + random.nextInt(5); i > 0; i--) {
+        byte[] sent = new byte[1 + random.nextInt(1_400)];
+        random.nextBytes(sent);
+        client.send(
+            new DatagramPacket(sent, sent.length, new InetSocketAddress(Streams.LOOPBACK, port)));
+        if (random.nextInt(8) == 0) {
+          return;
+        }
+        // Somebody who had this port before may not have waited for his answer: it comes here now.
+        DatagramPacket reply = new DatagramPacket(new byte[2048], 2048);
+        do {
+          reply.setLength(2048);
+          client.receive(reply);
+        } while (!Arrays.equals(sent, Arrays.copyOf(reply.getData(), reply.getLength())));
+      }
+      Thread.sleep(random.nextInt(100));
+    } catch (IOException failure) {
+      System.out.println("soak: udp: " + failure);
+      wrong.incrementAndGet();
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -86,12 +86,23 @@ public final class Daemon {
   }
 
   /**
-   * Starts serving: resolves names, opens the captures and the admin server.
+   * Starts serving: resolves names, opens the captures and the admin server. If it fails, nothing
+   * is left running.
    *
    * @throws IOException if nothing could be captured, or a strict capture not wholly, or the admin
    *     address is taken; the message has a line for each
    */
   public void start() throws IOException, InterruptedException {
+    try {
+      open();
+    } catch (IOException | RuntimeException failure) {
+      captures.close();
+      end();
+      throw failure;
+    }
+  }
+
+  private void open() throws IOException, InterruptedException {
     resolveNames();
     Config config = snapshot.config();
     List<Captures.Failure> failures = captures.apply(config.captures());
@@ -116,7 +127,6 @@ public final class Daemon {
   private void refuseIfFatal(List<Captures.Failure> failures) throws IOException {
     boolean strict = failures.stream().anyMatch(Captures.Failure::strict);
     if (strict || (!failures.isEmpty() && captures.size() == 0)) {
-      captures.close();
       throw new IOException(String.join("\n", failures.stream().map(Object::toString).toList()));
     }
   }
@@ -137,6 +147,7 @@ public final class Daemon {
    * connections and flows that exist live on. Loops and the admin address stay as they were.
    */
   public void reload(Config config) throws InterruptedException {
+    Config before = snapshot.config();
     Snapshot next = Snapshot.of(config, snapshot, resolver);
     resolveNames();
     snapshot = next;
@@ -148,6 +159,9 @@ public final class Daemon {
     }
     for (Captures.Failure failure : captures.apply(config.captures())) {
       log.warn("{}", failure);
+    }
+    if (config.loops() != before.loops() || !config.admin().equals(before.admin())) {
+      log.warn("loops and admin have changed in the file, which takes a restart");
     }
     counters.reloads(true).increment();
     log.info(
@@ -186,6 +200,13 @@ public final class Daemon {
       Thread.sleep(POLL_MILLIS);
     }
     int left = sessions();
+    end();
+    log.info("stopped sessionsEnded={}", left);
+    return left;
+  }
+
+  /** Ends what there is, and closes everything. */
+  private void end() throws InterruptedException {
     CountDownLatch ended = new CountDownLatch(workers.size());
     for (Worker worker : workers) {
       worker.loop.execute(() -> {
@@ -202,8 +223,6 @@ public final class Daemon {
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
     resolver.close();
     scrape.close();
-    log.info("stopped sessionsEnded={}", left);
-    return left;
   }
 
   /** The snapshot in force. */

@@ -81,8 +81,8 @@ final class DemoCommand implements Callable<Integer> {
               "DNS", String.valueOf(servers.dnsPort()));
       Config config = ConfigReader.read("demo.yaml", CONFIGURATION, ports);
       Daemon daemon = new Daemon(config);
+      daemon.start();
       try {
-        daemon.start();
         out.println("Three servers and the daemon are up, with this configuration:\n");
         CONFIGURATION.lines().forEach(line -> out.println("    " + line));
         out.println();

@@ -84,8 +84,8 @@ final class RunCommand implements Callable<Integer> {
         daemon.reload(loaded.config());
       } catch (ConfigException bad) {
         daemon.reloadRefused(bad.getMessage());
-      } catch (RuntimeException failure) {
-        daemon.reloadRefused(failure.toString());
+      } catch (RuntimeException | Error failure) {
+        daemon.reloadRefused(failure.toString()); // thrown on, it would end all sessions
       }
       Systemd.tell("READY=1");
     }

@@ -38,12 +38,7 @@ public final class TestDaemon implements AutoCloseable {
    */
   public static TestDaemon start(String yaml) throws IOException, InterruptedException {
     Daemon daemon = new Daemon(config(yaml));
-    try {
-      daemon.start();
-    } catch (IOException failure) {
-      int _ = daemon.stop();
-      throw failure;
-    }
+    daemon.start();
     return new TestDaemon(daemon);
   }
 

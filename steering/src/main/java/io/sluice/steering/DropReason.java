@@ -23,7 +23,7 @@ public enum DropReason {
   FLOW_LIMIT("flow_limit"),
   /** The destination's own {@code maxConnections} is reached. */
   DESTINATION_LIMIT("destination_limit"),
-  /** The destination has no target that could be tried: none resolves, or all are down. */
+  /** The target that was tried last is a name without an address. */
   NO_TARGET("no_target"),
   /** Every target that was tried refused the connection. */
   CONNECT_REFUSED("connect_refused"),

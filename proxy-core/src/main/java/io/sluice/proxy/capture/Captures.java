@@ -61,6 +61,7 @@ public final class Captures {
   /**
    * A socket address that could not be bound.
    *
+   * @param holder who holds it, if it is in use: looking that up for a whole range takes long
    * @param strict whether its capture wants the start to fail then
    */
   public record Failure(String socket, String capture, int errno, String holder, boolean strict) {
@@ -166,7 +167,9 @@ public final class Captures {
             key.toString(),
             want.capture().name(),
             -result,
-            PortHolder.find(key.protocol(), key.address(), key.port()),
+            result == -Linux.EADDRINUSE
+                ? PortHolder.find(key.protocol(), key.address(), key.port())
+                : "nobody",
             want.capture().strict()));
   }
 

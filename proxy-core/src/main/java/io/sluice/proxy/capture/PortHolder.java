@@ -3,6 +3,7 @@ package io.sluice.proxy.capture;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,7 +46,7 @@ final class PortHolder {
           return name + " (pid " + process.getFileName() + ")";
         }
       }
-    } catch (IOException _) {
+    } catch (IOException | DirectoryIteratorException _) {
       // Said below.
     }
     return "a process that this user may not see";
@@ -58,7 +59,7 @@ final class PortHolder {
           return true;
         }
       }
-    } catch (IOException _) {
+    } catch (IOException | DirectoryIteratorException _) {
       // Somebody else's process, or one that has just ended.
     }
     return false;

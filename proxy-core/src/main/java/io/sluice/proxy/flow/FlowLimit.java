@@ -16,10 +16,6 @@ public final class FlowLimit {
     this.limit = limit;
   }
 
-  public int limit() {
-    return limit;
-  }
-
   /** How many flows there are. */
   public int active() {
     return active.get();

@@ -57,7 +57,6 @@ public final class DatagramBatch {
   private static final ValueLayout.OfInt IPV4 = JAVA_INT.withOrder(ByteOrder.BIG_ENDIAN);
   private static final ValueLayout.OfLong IPV6 = JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN);
 
-  private final int slots;
   private final boolean fromClients;
   private final MemorySegment receiving;
   private final MemorySegment sending;
@@ -71,7 +70,6 @@ public final class DatagramBatch {
   private int ifindex;
 
   private DatagramBatch(int slots, int slotBytes, boolean fromClients) {
-    this.slots = slots;
     this.fromClients = fromClients;
     Arena arena = Arena.ofAuto();
     this.receiving = arena.allocate(slots * HEADER_BYTES, 64);
@@ -116,11 +114,6 @@ public final class DatagramBatch {
   /** {@link #fromClients(int)} with slots that truncate what is longer. */
   static DatagramBatch fromClients(int slots, int slotBytes) {
     return new DatagramBatch(slots, slotBytes, true);
-  }
-
-  /** How many slots there are. */
-  public int slots() {
-    return slots;
   }
 
   /**

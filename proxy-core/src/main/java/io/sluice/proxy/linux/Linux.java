@@ -8,7 +8,6 @@ public final class Linux {
   // bits/socket.h
   public static final int AF_UNIX = 1;
   public static final int AF_INET = 2;
-  public static final int AF_INET6 = 10;
   public static final int SOCK_STREAM = 1;
   public static final int SOCK_DGRAM = 2;
   public static final int SOCK_NONBLOCK = 0x800;
@@ -18,13 +17,11 @@ public final class Linux {
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_NOSIGNAL = 0x4000;
   public static final int SHUT_WR = 1;
-  public static final int SHUT_RDWR = 2;
 
   // asm-generic/socket.h
   public static final int SOL_SOCKET = 1;
   public static final int SO_REUSEADDR = 2;
   public static final int SO_ERROR = 4;
-  public static final int SO_SNDBUF = 7;
   public static final int SO_RCVBUF = 8;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
@@ -32,7 +29,6 @@ public final class Linux {
   // netinet/in.h, linux/in.h, linux/in6.h
   public static final int IPPROTO_IP = 0;
   public static final int IPPROTO_TCP = 6;
-  public static final int IPPROTO_UDP = 17;
   public static final int IPPROTO_IPV6 = 41;
   public static final int IP_PKTINFO = 8;
   public static final int IP_PKTOPTIONS = 9;

@@ -19,10 +19,6 @@ public final class NativeBuffer {
     return memory.address();
   }
 
-  public long capacity() {
-    return memory.byteSize();
-  }
-
   /** Copies a part of another buffer to the start of this one. */
   public void copyFrom(NativeBuffer source, long offset, long lengthBytes) {
     MemorySegment.copy(source.memory, offset, memory, 0, lengthBytes);

@@ -139,9 +139,4 @@ public final class Sockaddr {
   public long low() {
     return isIpv4() ? ipv4() & 0xffff_ffffL : memory.get(IPV6, 16);
   }
-
-  /** The address as an object; allocates. */
-  public IpAddress ip() {
-    return isIpv4() ? IpAddress.ipv4(ipv4()) : IpAddress.ipv6(high(), low());
-  }
 }

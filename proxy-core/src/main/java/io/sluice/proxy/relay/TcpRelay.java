@@ -33,7 +33,6 @@ public final class TcpRelay implements ConnectionHandler {
   private final OwnSources ownSources;
   private final IntPredicate isCapturedPort;
   private long halfClosedMillis;
-  private int sessions;
 
   /**
    * A relay without sessions. Made on any thread.
@@ -63,11 +62,6 @@ public final class TcpRelay implements ConnectionHandler {
 
   long halfClosedMillis() {
     return halfClosedMillis;
-  }
-
-  /** How many sessions there are on this loop. */
-  public int sessions() {
-    return sessions;
   }
 
   Loop loop() {
@@ -111,7 +105,6 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, target);
       return;
     }
-    sessions++;
     TcpSession session = new TcpSession(this, context, fd, target);
     try {
       session.connect();
@@ -215,7 +208,6 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** A session is over. */
   void ended() {
-    sessions--;
     gate.leave();
   }
 

@@ -122,8 +122,7 @@ final class TcpSession extends TimerWheel.Entry {
     }
     int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
     if (fd < 0) {
-      relay.gate().pause(Linux.errnoName(-fd) + " at socket");
-      refuse(DropReason.NO_DESCRIPTORS);
+      noSocket(-fd);
       return;
     }
     if (!target.isUnix()) {
@@ -141,6 +140,16 @@ final class TcpSession extends TimerWheel.Entry {
       connected();
     } else {
       loop().schedule(this);
+    }
+  }
+
+  private void noSocket(int errno) {
+    switch (errno) {
+      case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS -> {
+        relay.gate().pause(Linux.errnoName(errno) + " at socket");
+        refuse(DropReason.NO_DESCRIPTORS);
+      }
+      default -> connectFailed(DropReason.CONNECT_ERROR); // such as a machine without IPv6
     }
   }
 
@@ -183,7 +192,7 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** Later, because epoll may still have an event for a socket whose number the next one gets. */
   private void connectAgain() {
-    if (state == State.CONNECTING) {
+    if (state == State.CONNECTING && upstream == null) {
       connect();
     }
   }

@@ -1,15 +1,19 @@
 package io.sluice.proxy.target;
 
 import io.sluice.config.DestinationSpec;
+import io.sluice.config.TargetAddress;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.ReuseportGroup;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a label stands for, alive: its targets, the reuseport group of their sockets, and its
@@ -54,13 +58,20 @@ public final class Destination {
     }
   }
 
-  Destination(DestinationSpec spec, Traffic traffic, Resolver resolver) {
+  /**
+   * @param previous what the label stood for until now: its sessions still count
+   */
+  Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver) {
     this.spec = spec;
-    this.traffic = traffic;
+    this.traffic = previous == null ? new Traffic() : previous.traffic;
+    Map<TargetAddress, Target> known = new HashMap<>();
+    if (previous != null) {
+      previous.targets.forEach(it -> known.put(it.spec().address(), it));
+    }
     List<Target> made = new ArrayList<>();
     List<ReuseportGroup.Member> members = new ArrayList<>();
     for (var targetSpec : spec.targets()) {
-      Target target = new Target(this, targetSpec, resolver);
+      Target target = new Target(this, targetSpec, known.get(targetSpec.address()), resolver);
       made.add(target);
       members.add(new ReuseportGroup.Member(target.socket(), targetSpec.weight()));
     }

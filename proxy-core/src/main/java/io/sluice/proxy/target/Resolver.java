@@ -7,6 +7,7 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -58,6 +59,11 @@ public final class Resolver implements AutoCloseable {
   /** The name, which is being resolved from now on. */
   Name name(String host) {
     return names.computeIfAbsent(host, Name::new);
+  }
+
+  /** Forgets all other names. Who still has one of them can go on to use it. */
+  void retain(Set<String> hosts) {
+    names.keySet().retainAll(hosts);
   }
 
   /**

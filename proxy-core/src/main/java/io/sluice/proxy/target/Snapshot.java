@@ -4,6 +4,8 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.ListenerSpec;
 import io.sluice.config.ProgramSpec;
+import io.sluice.config.TargetAddress;
+import io.sluice.config.TargetSpec;
 import io.sluice.steering.Errno;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
@@ -18,10 +20,12 @@ import io.sluice.steering.binding.RulesProgram;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,7 +49,7 @@ public record Snapshot(
   public record Key(String label, Protocol protocol) {}
 
   /**
-   * Makes the next snapshot.
+   * Makes the next snapshot. The resolver forgets the names that it doesn't have.
    *
    * @param previous the one in force: destinations whose specification is the same live on
    */
@@ -95,6 +99,7 @@ public record Snapshot(
       listener.group(destination.group());
       listening.add(listener);
     }
+    resolver.retain(names(config));
     return new Snapshot(
         previous == null ? 1 : previous.generation + 1,
         config,
@@ -112,12 +117,22 @@ public record Snapshot(
                 && program.rules().stream().anyMatch(rule -> rule.ifindex() != 0));
   }
 
+  private static Set<String> names(Config config) {
+    Set<String> names = new HashSet<>();
+    for (DestinationSpec destination : config.destinations()) {
+      for (TargetSpec target : destination.targets()) {
+        if (target.address() instanceof TargetAddress.Host host) {
+          names.add(host.name());
+        }
+      }
+    }
+    return names;
+  }
+
   /** How many bindings lead to a destination. */
-  public long bindingsOf(Destination destination) {
-    return config.bindings().stream()
-        .filter(
-            it -> it.protocol() == destination.protocol() && it.label().equals(destination.label()))
-        .count();
+  public int bindingsOf(Destination destination) {
+    Key key = new Key(destination.label(), destination.protocol());
+    return bindingCounts.getOrDefault(key, 0);
   }
 
   private static int slot(Map<Key, Integer> slots, String label, Protocol protocol) {
@@ -126,9 +141,6 @@ public record Snapshot(
 
   private static Destination carriedOver(
       @Nullable Destination old, DestinationSpec spec, Resolver resolver) {
-    if (old == null) {
-      return new Destination(spec, new Destination.Traffic(), resolver);
-    }
-    return old.spec().equals(spec) ? old : new Destination(spec, old.traffic(), resolver);
+    return old != null && old.spec().equals(spec) ? old : new Destination(spec, old, resolver);
   }
 }

@@ -32,13 +32,17 @@ public final class Target {
   private final TargetSpec spec;
   private final Socket socket;
   private final Resolver.@Nullable Name name;
-  private final AtomicInteger active = new AtomicInteger();
+  private final AtomicInteger active;
   private final AtomicInteger failures = new AtomicInteger();
   private volatile boolean up = true;
 
-  Target(Destination destination, TargetSpec spec, Resolver resolver) {
+  /**
+   * @param previous the same endpoint before a reload: its sessions are this one's as well
+   */
+  Target(Destination destination, TargetSpec spec, @Nullable Target previous, Resolver resolver) {
     this.destination = destination;
     this.spec = spec;
+    this.active = previous == null ? new AtomicInteger() : previous.active;
     this.name =
         spec.address() instanceof TargetAddress.Host host ? resolver.name(host.name()) : null;
     this.socket =

@@ -1,0 +1,51 @@
+package io.sluice.proxy.target;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sluice.config.Config;
+import io.sluice.proxy.TestDaemon;
+import org.junit.jupiter.api.Test;
+
+/** What of a snapshot lives on in the next one. */
+final class SnapshotTest {
+  private final Resolver resolver = Resolver.offline();
+
+  private static Config config(String targets) {
+    return TestDaemon.config(
+        TestDaemon.web(1, 8080, "select: least-connections, targets: [" + targets + "]"));
+  }
+
+  private static Target target(Snapshot snapshot, int index) {
+    return snapshot.destinations().getFirst().targets().get(index);
+  }
+
+  @Test
+  void aTargetKeepsItsSessionsWhenItsDestinationChanges() {
+    Snapshot first = Snapshot.of(config("'127.0.0.1:81', '127.0.0.1:82'"), null, resolver);
+    assertThat(first.destinations().getFirst().tryOpen()).isTrue();
+    target(first, 1).opened();
+    Snapshot second = Snapshot.of(config("'127.0.0.1:82', '127.0.0.1:83'"), first, resolver);
+    assertThat(target(second, 0).active()).isEqualTo(1);
+    assertThat(target(second, 1).active()).isZero();
+    assertThat(second.destinations().getFirst().traffic().active()).isEqualTo(1);
+    target(first, 1).closed();
+    first.destinations().getFirst().close();
+    assertThat(target(second, 0).active()).isZero();
+    assertThat(second.destinations().getFirst().traffic().active()).isZero();
+  }
+
+  @Test
+  void theResolverForgetsNamesThatNoTargetHasAnyMore() throws Exception {
+    Snapshot first = Snapshot.of(config("'a.example:81', 'b.example:81'"), null, resolver);
+    assertThat(resolver.awaitFirstAnswers(5_000))
+        .containsExactlyInAnyOrder("a.example", "b.example");
+    Snapshot _ = Snapshot.of(config("'b.example:81', '127.0.0.1:82'"), first, resolver);
+    assertThat(resolver.awaitFirstAnswers(5_000)).containsExactly("b.example");
+  }
+
+  @Test
+  void bindingsAreCountedByDestination() {
+    Snapshot snapshot = Snapshot.of(config("'127.0.0.1:81'"), null, resolver);
+    assertThat(snapshot.bindingsOf(snapshot.destinations().getFirst())).isEqualTo(1);
+  }
+}

@@ -11,8 +11,7 @@ import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.Captures;
-import io.sluice.proxy.capture.ConnectionLimit;
-import io.sluice.proxy.flow.FlowLimit;
+import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -46,8 +45,8 @@ public final class Daemon {
   private final Resolver resolver = new Resolver();
   private final OwnSources ownSources = new OwnSources();
   private final List<Worker> workers = new ArrayList<>();
-  private final ConnectionLimit connections;
-  private final FlowLimit flows;
+  private final SessionLimit connections;
+  private final SessionLimit flows;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
   private final Scrape scrape;
@@ -62,8 +61,8 @@ public final class Daemon {
   public Daemon(Config config) {
     long files = new Syscalls().raiseOpenFilesLimit();
     this.snapshot = Snapshot.of(config, null, resolver);
-    this.connections = new ConnectionLimit(config.limits().connections());
-    this.flows = new FlowLimit(config.limits().flows());
+    this.connections = new SessionLimit(config.limits().connections());
+    this.flows = new SessionLimit(config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
     this.group =
         new MultiThreadIoEventLoopGroup(

@@ -23,24 +23,24 @@ public final class AcceptGate {
   private static final long PAUSE_MILLIS = 100;
 
   private final Loop loop;
-  private final ConnectionLimit connections;
+  private final SessionLimit connections;
   private final Counters counters;
   private final Set<Acceptor> waiting = new LinkedHashSet<>();
   private boolean paused;
 
-  public AcceptGate(Loop loop, ConnectionLimit connections, Counters counters) {
+  public AcceptGate(Loop loop, SessionLimit connections, Counters counters) {
     this.loop = loop;
     this.connections = connections;
     this.counters = counters;
   }
 
-  ConnectionLimit connections() {
+  SessionLimit connections() {
     return connections;
   }
 
   /** Takes a place for a connection; if there is none, {@code acceptor} is called again later. */
   boolean tryEnter(Acceptor acceptor) {
-    if (!paused && connections.tryAcquire()) {
+    if (!paused && connections.tryOpen()) {
       return true;
     }
     if (!paused) {
@@ -57,7 +57,7 @@ public final class AcceptGate {
 
   /** A connection is gone: its place is free. */
   public void leave() {
-    connections.release();
+    connections.close();
   }
 
   /** The machine is out of something: accept nothing for a moment. */

@@ -1,5 +1,6 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -26,7 +27,7 @@ final class Flows {
   private final Loop loop;
   private final Syscalls syscalls;
   private final Steering steering;
-  private final FlowLimit limit;
+  private final SessionLimit limit;
   private final OwnSources ownSources;
   private final Fronts fronts;
   private final Replies replies;
@@ -44,7 +45,7 @@ final class Flows {
   Flows(
       Loop loop,
       Steering steering,
-      FlowLimit limit,
+      SessionLimit limit,
       OwnSources ownSources,
       Fronts fronts,
       Replies replies) {

@@ -2,6 +2,7 @@ package io.sluice.proxy.flow;
 
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.DatagramHandler;
+import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -56,7 +57,7 @@ public final class UdpRelay implements DatagramHandler {
    * @param limit shared by all loops; a reload changes it there
    * @param ownSources shared by all loops
    */
-  public UdpRelay(Loop loop, Steering steering, FlowLimit limit, OwnSources ownSources) {
+  public UdpRelay(Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources) {
     this.loop = loop;
     this.syscalls = loop.syscalls();
     this.counters = steering.counters();

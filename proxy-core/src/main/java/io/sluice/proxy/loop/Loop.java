@@ -8,11 +8,14 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.metrics.RateLimit;
 import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One of Netty's epoll event loops, with what a thread of the data path needs: system calls, a
@@ -33,6 +36,8 @@ public final class Loop {
   public static final int BUFFER_BYTES = 64 << 10;
 
   private static final int MAX_SPARE_BUFFERS = 64;
+  private static final Logger log = LoggerFactory.getLogger(Loop.class);
+  private static final RateLimit faultLog = new RateLimit(1_000);
 
   private final IoEventLoop events;
   private final int index;
@@ -135,7 +140,13 @@ public final class Loop {
   }
 
   private void tick() {
-    timers.advance(nowMillis());
+    try {
+      timers.advance(nowMillis());
+    } catch (RuntimeException | Error failure) { // thrown on, it would be the last tick
+      if (faultLog.permits()) {
+        log.error("a timeout failed loop={} suppressed={}", index, faultLog.suppressed(), failure);
+      }
+    }
     if (timers.size() == 0 && ticking != null) {
       ticking.cancel(false);
       ticking = null;

@@ -33,6 +33,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Readiness is edge-triggered and asked for once: a side is read until it is empty or the other
  * side can't take more, and then not before that one can.
+ *
+ * <p>Longer than most files here, because connecting, relaying and ending turn on the same state,
+ * and what an event means is only clear beside what the other two leave behind.
  */
 final class TcpSession extends TimerWheel.Entry {
   private static final Logger log = LoggerFactory.getLogger(TcpSession.class);

@@ -130,7 +130,7 @@ public final class Target {
     if (name != null) {
       name.failed();
     }
-    if (failures.incrementAndGet() == FALL) {
+    if (failures.incrementAndGet() >= FALL && up) {
       up(false);
       var _ =
           loop.events()

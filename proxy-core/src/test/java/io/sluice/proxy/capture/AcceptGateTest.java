@@ -27,7 +27,7 @@ final class AcceptGateTest {
   private final IoEventLoop events = group.next();
   private final Loop loop = new Loop(events, 0);
   private final Counters counters = new Counters();
-  private final ConnectionLimit limit = new ConnectionLimit(1);
+  private final SessionLimit limit = new SessionLimit(1);
   private final AcceptGate gate = new AcceptGate(loop, limit, counters);
   private final Acceptor acceptor =
       new Acceptor(loop, listening(), gate, (_, _, _) -> gate.leave());
@@ -55,13 +55,13 @@ final class AcceptGateTest {
 
   @Test
   void anAcceptorThatIsWokenOftenWhileTheLimitIsReachedWaitsOnce() throws Exception {
-    assertThat(limit.tryAcquire()).isTrue();
+    assertThat(limit.tryOpen()).isTrue();
     for (int i = 0; i < 100; i++) {
       assertThat(onLoop(() -> gate.tryEnter(acceptor))).isFalse();
     }
     assertThat(onLoop(gate::waiting)).isEqualTo(1);
     assertThat(counters.acceptPauses().sum()).isZero();
-    limit.release();
+    limit.close();
     TestDaemon.until("nobody waits", () -> onLoop(gate::waiting) == 0);
     assertThat(onLoop(() -> gate.tryEnter(acceptor))).isTrue();
     gate.leave();
@@ -86,15 +86,15 @@ final class AcceptGateTest {
 
   @Test
   void aLowerLimitLetsThoseWhoAreInStay() {
-    ConnectionLimit two = new ConnectionLimit(2);
-    assertThat(two.tryAcquire()).isTrue();
-    assertThat(two.tryAcquire()).isTrue();
-    assertThat(two.tryAcquire()).isFalse();
+    SessionLimit two = new SessionLimit(2);
+    assertThat(two.tryOpen()).isTrue();
+    assertThat(two.tryOpen()).isTrue();
+    assertThat(two.tryOpen()).isFalse();
     two.limit(1);
-    two.release();
-    assertThat(two.tryAcquire()).isFalse();
-    two.release();
-    assertThat(two.tryAcquire()).isTrue();
+    two.close();
+    assertThat(two.tryOpen()).isFalse();
+    two.close();
+    assertThat(two.tryOpen()).isTrue();
     assertThat(two.active()).isEqualTo(1);
   }
 }

@@ -15,6 +15,7 @@ import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -50,7 +51,7 @@ final class RelayHarness implements AutoCloseable {
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   final Loop loop = new Loop(group.next(), 0);
   final Counters counters = new Counters();
-  final FlowLimit limit = new FlowLimit(100_000);
+  final SessionLimit limit = new SessionLimit(100_000);
   final OwnSources ownSources = new OwnSources();
   final UdpRelay relay;
 

@@ -7,8 +7,8 @@ import io.sluice.config.Config;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captures;
-import io.sluice.proxy.capture.ConnectionLimit;
 import io.sluice.proxy.capture.DatagramHandler;
+import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.OwnSources;
@@ -30,13 +30,13 @@ public final class OneLoop implements AutoCloseable {
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   private final Loop loop = new Loop(group.next(), 0);
   private final Counters counters = new Counters();
-  private final ConnectionLimit limit;
+  private final SessionLimit limit;
   private final Captures captures;
   private final Snapshot snapshot;
   private volatile Runnable atLookup = () -> {};
 
   public OneLoop(Config config, Resolver resolver) throws InterruptedException {
-    this.limit = new ConnectionLimit(config.limits().connections());
+    this.limit = new SessionLimit(config.limits().connections());
     this.snapshot = Snapshot.of(config, null, resolver);
     List<String> _ = resolver.awaitFirstAnswers(5_000);
     AcceptGate gate = new AcceptGate(loop, limit, counters);

@@ -2,22 +2,22 @@ package io.sluice.proxy.capture;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** How many connections the whole daemon may have at once. Shared by all loops. */
-public final class ConnectionLimit {
+/** How many connections, or flows, the whole daemon may have at once. Shared by all loops. */
+public final class SessionLimit {
   private final AtomicInteger active = new AtomicInteger();
   private volatile int limit;
 
-  public ConnectionLimit(int limit) {
+  public SessionLimit(int limit) {
     this.limit = limit;
   }
 
-  /** Changes the limit; connections above it live on. */
+  /** Changes the limit. Sessions beyond it live on; there are just no new ones. */
   public void limit(int limit) {
     this.limit = limit;
   }
 
-  /** Takes a place, if there is one. */
-  public boolean tryAcquire() {
+  /** Counts a session in; false if the limit is reached. */
+  public boolean tryOpen() {
     if (active.incrementAndGet() > limit) {
       active.decrementAndGet();
       return false;
@@ -25,10 +25,12 @@ public final class ConnectionLimit {
     return true;
   }
 
-  public void release() {
+  /** Takes back {@link #tryOpen}. */
+  public void close() {
     active.decrementAndGet();
   }
 
+  /** How many there are. */
   public int active() {
     return active.get();
   }

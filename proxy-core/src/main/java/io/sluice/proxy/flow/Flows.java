@@ -3,6 +3,7 @@ package io.sluice.proxy.flow;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
@@ -159,9 +160,9 @@ final class Flows {
     if (!target.address(steering.context(), remote)) {
       return refused(DropReason.NO_TARGET);
     }
-    int fd = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+    int fd = socket(remote.family());
     if (isExhausted(fd) && evict()) {
-      fd = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+      fd = socket(remote.family());
     }
     if (fd < 0) {
       return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : failed(target);
@@ -193,6 +194,15 @@ final class Flows {
           local.port());
     }
     return flow;
+  }
+
+  private int socket(int family) {
+    int fd = syscalls.socket(family, Linux.SOCK_DGRAM);
+    if (fd >= 0 && Descriptors.isReserved(fd)) {
+      int _ = syscalls.close(fd);
+      return -Linux.EMFILE;
+    }
+    return fd;
   }
 
   private static boolean isExhausted(int result) {

@@ -126,6 +126,9 @@ public final class Captures {
         .forEach(key -> ports.set(key.port()));
     tcpPorts = ports;
     for (CaptureSpec capture : captures) {
+      if (CapturePlan.of(List.of(capture)).keySet().stream().noneMatch(bound::containsKey)) {
+        continue; // its failures say why
+      }
       log.info(
           "captured name={} method=bind protocols={} addresses={} ports={} sockets={}",
           capture.name(),

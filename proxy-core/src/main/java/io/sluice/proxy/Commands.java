@@ -75,15 +75,39 @@ public final class Commands {
   public static int run(String... arguments) {
     CommandLine line = new CommandLine(new Commands());
     line.setExecutionExceptionHandler((failure, command, _) -> {
-      command.getErr().println("sluice: " + failure.getMessage());
+      String message = failure.getMessage();
+      command.getErr().println("sluice: " + (message == null ? failure : message));
       return FAILED;
     });
+    line.setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong));
     line.setUsageHelpAutoWidth(true);
     if (arguments.length == 0) {
       line.usage(line.getErr());
       return CommandLine.ExitCode.USAGE;
     }
     return line.execute(arguments);
+  }
+
+  /** One line, with where to read on; the whole help would push it out of sight. */
+  private static int wrongUsage(CommandLine.ParameterException wrong) {
+    CommandLine command = wrong.getCommandLine();
+    List<String> near =
+        wrong instanceof CommandLine.UnmatchedArgumentException unmatched
+            ? unmatched.getSuggestions()
+            : List.of();
+    command
+        .getErr()
+        .printf(
+            "sluice: %s; %s %s --help%n",
+            wrong.getMessage(),
+            near.isEmpty() ? "see" : "did you mean " + String.join(" or ", near) + "? See",
+            command.getCommandSpec().qualifiedName());
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  /** {@code 1 binding}, {@code 2 bindings}. */
+  private static String count(int number, String word) {
+    return number + " " + word + (number == 1 ? "" : "s");
   }
 
   /** {@code -f FILE}. */
@@ -168,12 +192,12 @@ public final class Commands {
         if (loaded != null) {
           var config = loaded.config();
           out.printf(
-              "%s: ok: %d captures, %d bindings, %d programs, %d destinations%n",
+              "%s: ok: %s, %s, %s, %s%n",
               file.file,
-              config.captures().size(),
-              config.bindings().size(),
-              config.programs().size(),
-              config.destinations().size());
+              count(config.captures().size(), "capture"),
+              count(config.bindings().size(), "binding"),
+              count(config.programs().size(), "program"),
+              count(config.destinations().size(), "destination"));
         }
       }
       return loaded == null ? FAILED : DONE;
@@ -238,7 +262,7 @@ public final class Commands {
         answer.put("failures", failures);
         out.println(Json.of(answer));
       } else {
-        out.printf("%d expected lookups, %d as expected%n", expectations.size(), passed);
+        out.printf("%s, %d as expected%n", count(expectations.size(), "expected lookup"), passed);
       }
       return failures.isEmpty() ? DONE : FAILED;
     }

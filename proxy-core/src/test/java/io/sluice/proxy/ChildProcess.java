@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** Another JVM with the tests' class path, whose output is collected. */
 public final class ChildProcess implements AutoCloseable {
@@ -64,6 +66,13 @@ public final class ChildProcess implements AutoCloseable {
       }
     } catch (IOException _) {
       // It was ended.
+    }
+  }
+
+  /** How many descriptors it has open. */
+  public int openDescriptors() throws IOException {
+    try (Stream<Path> all = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+      return Math.toIntExact(all.count());
     }
   }
 

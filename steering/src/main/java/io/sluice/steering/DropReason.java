@@ -9,7 +9,7 @@ public enum DropReason {
   PROGRAM("program"),
   /** A program threw, or answered something else than pass or drop. */
   PROGRAM_ERROR("program_error"),
-  /** A binding matched, but the socket map holds no socket for its label. */
+  /** A binding or an assigning rule matched, but the socket map holds no socket for its label. */
   MISS("miss"),
   /**
    * The selected reuseport group selects nobody: its own program said drop, or all members drain.
@@ -25,11 +25,11 @@ public enum DropReason {
   DESTINATION_LIMIT("destination_limit"),
   /** The target that was tried last is a name without an address. */
   NO_TARGET("no_target"),
-  /** Every target that was tried refused the connection. */
+  /** The last target that was tried refused the connection. */
   CONNECT_REFUSED("connect_refused"),
-  /** No target accepted within {@code connectTimeout}. */
+  /** The last target that was tried did not accept within {@code connectTimeout}. */
   CONNECT_TIMEOUT("connect_timeout"),
-  /** No route to any target that was tried, or another network error while connecting. */
+  /** No route to the last target that was tried, or another network error while connecting. */
   CONNECT_ERROR("connect_error"),
   /** This process or the machine is out of file descriptors. */
   NO_DESCRIPTORS("no_descriptors"),

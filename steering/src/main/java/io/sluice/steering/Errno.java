@@ -6,22 +6,16 @@ package io.sluice.steering;
  * <p>A helper returns 0 or the negative {@link #number}, as in the kernel.
  */
 public enum Errno {
-  EPERM(1),
   ENOENT(2),
   E2BIG(7),
   EBADF(9),
-  EBUSY(16),
   EEXIST(17),
   EINVAL(22),
   ENOSPC(28),
-  ENOLINK(67),
-  EBADFD(77),
   EPROTOTYPE(91),
   ESOCKTNOSUPPORT(94),
   EOPNOTSUPP(95),
-  EAFNOSUPPORT(97),
-  /** Kernel-internal: not in user space's headers, but visible in some answers. */
-  ENOTSUPP(524);
+  EAFNOSUPPORT(97);
 
   private static final Errno[] VALUES = values();
 

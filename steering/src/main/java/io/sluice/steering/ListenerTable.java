@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The ordinary listening sockets, which take what the programs passed without assigning: the exact
  * local address first, then the wildcard, each by score (net/ipv4/inet_hashtables.c, net/ipv4/udp.c
- * and their IPv6 twins; kernel-semantics notes, section 3). Immutable.
+ * and their IPv6 twins). Immutable.
  */
 public final class ListenerTable {
   /** Takes nothing. */

@@ -14,6 +14,6 @@ public interface LookupObserver {
   /** A program threw, or answered something that is neither pass nor drop. */
   default void programFailed(String program, Throwable cause) {}
 
-  /** A binding with this label matched, but the socket map holds nothing for it. */
+  /** A binding or rule with this label matched, but the socket map holds nothing for it. */
   default void missed(String label, LookupContext context) {}
 }

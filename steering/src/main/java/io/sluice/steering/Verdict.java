@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a lookup came to. All instances are made beforehand: a lookup allocates none.
  *
- * <p>Compare the table in the kernel-semantics notes, section 2.5: a selection beats any drop, a
- * drop without selection refuses, and otherwise the ordinary listeners decide.
+ * <p>As in the kernel (net/core/filter.c, BPF_PROG_SK_LOOKUP_RUN_ARRAY): a selection beats any
+ * drop, a drop without selection refuses, and otherwise the ordinary listeners decide.
  */
 public sealed interface Verdict {
   /** A program assigned this socket, or a member of the reuseport group that it assigned. */

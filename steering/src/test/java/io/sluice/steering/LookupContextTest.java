@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The context's fields (kernel-semantics, 2.2) and its helper {@code assign} (2.3). */
+/** The context's fields and its helper {@code assign}. */
 class LookupContextTest {
   private static final Socket TCP4 = socket(Protocol.TCP, "127.0.0.1");
   private static final Socket TCP6 = socket(Protocol.TCP, "::");

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What becomes of a selection (kernel-semantics, section 2.6). */
+/** What becomes of a selection. */
 class SkLookupTest {
   private static final int LOCAL = 0x7f000001;
 

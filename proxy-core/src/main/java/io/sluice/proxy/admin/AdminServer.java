@@ -13,6 +13,7 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.unix.Errors;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
@@ -27,6 +28,7 @@ import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.config.HostPort;
+import io.sluice.proxy.linux.Linux;
 import io.sluice.steering.IpAddress;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -35,6 +37,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The read-only HTTP server: {@code /metrics}, {@code /livez}, {@code /readyz} and the status page.
@@ -85,10 +88,16 @@ public final class AdminServer implements AutoCloseable {
           "admin.http: can't bind "
               + IpAddress.withPort(address.address(), address.port())
               + ": "
-              + bind.cause().getMessage(),
+              + reason(bind.cause()),
           bind.cause());
     }
     this.channel = bind.channel();
+  }
+
+  private static @Nullable String reason(Throwable cause) {
+    return cause instanceof Errors.NativeIoException refused
+        ? Linux.errnoName(-refused.expectedErr())
+        : cause.getMessage();
   }
 
   /** Where it listens. */

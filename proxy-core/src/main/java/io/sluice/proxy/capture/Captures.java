@@ -127,6 +127,9 @@ public final class Captures {
         .forEach(key -> ports.set(key.port()));
     tcpPorts = ports;
     for (CaptureSpec capture : captures) {
+      if (CapturePlan.of(List.of(capture)).keySet().stream().noneMatch(bound::containsKey)) {
+        continue; // its failures say why
+      }
       log.info(
           "captured name={} method=bind protocols={} addresses={} ports={} sockets={}",
           capture.name(),
@@ -318,7 +321,8 @@ public final class Captures {
         closing.add(closer.loop.events().submit(closer.action));
       }
     }
-    closing.forEach(it -> it.awaitUninterruptibly(CLOSE_MILLIS));
+    long deadline = Loop.nowMillis() + CLOSE_MILLIS;
+    closing.forEach(it -> it.awaitUninterruptibly(Math.max(1, deadline - Loop.nowMillis())));
   }
 
   /** By which capture, and which of its sockets, traffic comes in. */

@@ -4,8 +4,8 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 
 /**
- * Which descriptor numbers connections and pipes may have. As Linux always gives the lowest free
- * number, a number tells how many are in use.
+ * Which descriptor numbers connections, flows and pipes may have. As Linux always gives the lowest
+ * free number, a number tells how many are in use.
  *
  * <p>The last few are kept for what else the process opens: name resolution, a reload, the admin
  * server, and class files. The last is the worst to miss, for what could not be loaded once can
@@ -18,7 +18,7 @@ public final class Descriptors {
 
   private Descriptors() {}
 
-  /** Whether a connection should not have got this number. */
+  /** Whether a connection or flow should not have got this number. */
   public static boolean isReserved(int fd) {
     return fd >= FIRST_RESERVED;
   }

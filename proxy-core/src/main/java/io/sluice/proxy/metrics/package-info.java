@@ -1,4 +1,4 @@
-/** What is counted, and how Prometheus reads it. */
+/** What is counted and written down: counters, and access records. */
 @NullMarked
 package io.sluice.proxy.metrics;
 

@@ -88,7 +88,7 @@ final class CommandsIT {
   void checkSaysOkAndExitsWithZero() throws Exception {
     Result result = sluice("check", "-f", file(configuration(8080, 8081)));
     assertThat(result).isEqualTo(new Result(0, result.out, ""));
-    assertThat(result.out).contains(": ok: 1 captures, 1 bindings, 1 programs, 1 destinations");
+    assertThat(result.out).contains(": ok: 1 capture, 1 binding, 1 program, 1 destination\n");
   }
 
   @Test
@@ -113,18 +113,43 @@ final class CommandsIT {
   }
 
   @Test
+  void aTakenPortIsNamedAndNotSaidToBeCaptured() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 16, InetAddress.ofLiteral("127.0.0.1"))) {
+      Result result = sluice("run", "-f", file(configuration(taken.getLocalPort(), 1)));
+      assertThat(result.exitCode).isEqualTo(1);
+      assertThat(result.err).contains("EADDRINUSE; it is held by").doesNotContain("captured name=");
+    }
+  }
+
+  @Test
+  void aTakenAdminPortIsOneLine() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0, 16, InetAddress.ofLiteral("127.0.0.1"))) {
+      String address = "127.0.0.1:" + taken.getLocalPort();
+      String yaml = configuration(freePort(), 1).replace("127.0.0.1:0\"", address + "\"");
+      Result result = sluice("run", "-f", file(yaml));
+      assertThat(result.exitCode).isEqualTo(1);
+      assertThat(result.err.lines())
+          .contains("sluice: admin.http: can't bind " + address + ": EADDRINUSE");
+    }
+  }
+
+  @Test
   void wrongUsageExitsWithTwo() throws Exception {
     assertThat(sluice().exitCode).isEqualTo(2);
     assertThat(sluice("walk").exitCode).isEqualTo(2);
-    assertThat(sluice("explain", "-f", file(configuration(80, 81)), "tcp", "1", "2").exitCode)
-        .isEqualTo(2);
+    assertThat(sluice("chek").err).contains("did you mean check").hasLineCount(1);
+    assertThat(sluice("run", "--nope").err)
+        .isEqualTo("sluice: Unknown option: '--nope'; see sluice run --help\n");
+    Result nonsense = sluice("explain", "-f", file(configuration(80, 81)), "tcp", "1", "2");
+    assertThat(nonsense.exitCode).isEqualTo(2);
+    assertThat(nonsense.err).contains("see sluice explain --help").hasLineCount(1);
   }
 
   @Test
   void testHoldsTheFileAgainstItsExpectations() throws Exception {
     String right = configuration(8080, 8081);
     assertThat(sluice("test", "-f", file(right)))
-        .isEqualTo(new Result(0, "1 expected lookups, 1 as expected\n", ""));
+        .isEqualTo(new Result(0, "1 expected lookup, 1 as expected\n", ""));
     Result wrong = sluice("test", "-f", file(right.replace("assign: web}", "drop: true}")));
     assertThat(wrong.exitCode).isEqualTo(1);
     assertThat(wrong.out).contains("expected drop, got assign web");

@@ -9,6 +9,9 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.file.Files;
@@ -27,6 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 final class DescriptorsIT {
   private static final int CONNECTIONS = 150;
+  private static final InetAddress LOOPBACK = InetAddress.ofLiteral("127.0.0.1");
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
@@ -74,6 +78,39 @@ final class DescriptorsIT {
         daemon.terminate();
         assertThat(daemon.exitCode()).isZero();
       }
+    }
+  }
+
+  @Test
+  void udpFlowsLeaveTheLastDescriptorsAlone(@TempDir Path directory) throws Exception {
+    int port = TestDaemon.freePort();
+    Path file = directory.resolve("sluice.yaml");
+    List<DatagramSocket> clients = new ArrayList<>();
+    try (DatagramSocket silent = new DatagramSocket(0, LOOPBACK)) {
+      Files.writeString(
+          file,
+          """
+          version: 1
+          admin: {http: none}
+          loops: 1
+          bindings: [{label: dns, protocol: udp, prefix: 127.0.0.1/32, port: %d}]
+          destinations: [{label: dns, protocol: udp, targets: ["127.0.0.1:%d"]}]
+          """
+              .formatted(port, silent.getLocalPort()));
+      try (ChildProcess daemon =
+          ChildProcess.java("ulimit -n 200", Main.class, "run", "-f", file.toString())) {
+        String _ = daemon.awaitLine("ready");
+        silent.setSoTimeout(10_000);
+        for (int i = 0; i < 250; i++) {
+          DatagramSocket client = new DatagramSocket(0, LOOPBACK);
+          clients.add(client);
+          client.send(new DatagramPacket(new byte[1], 1, LOOPBACK, port));
+          silent.receive(new DatagramPacket(new byte[1], 1)); // old flows made room for new ones
+        }
+        assertThat(daemon.openDescriptors()).isBetween(100, 150);
+      }
+    } finally {
+      clients.forEach(DatagramSocket::close);
     }
   }
 

@@ -67,7 +67,7 @@ public final class BindingTable {
     /**
      * Adds a binding.
      *
-     * @throws IllegalStateException if there are too many: about 268 million fit
+     * @throws IllegalStateException if there are too many: about 89 million fit
      */
     public Builder add(Binding binding) {
       if (size == BindingTrie.MAX_SIZE) {

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Kernel-semantics, sections 4.1, 4.2 and 4.4. What all maps share is in SockMapTest. */
+/** What the kernel answers. What all maps share is in SockMapTest. */
 class SockHashTest {
   @ParameterizedTest
   @CsvSource({

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Kernel-semantics, sections 4.1, 4.2 and 4.4. */
+/** What the kernel answers, operation by operation. */
 class SockMapTest {
   private static final int OK = 0;
 

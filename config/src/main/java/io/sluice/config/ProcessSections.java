@@ -40,12 +40,16 @@ final class ProcessSections {
     }
     Value http = fields.optional("http");
     Value socket = fields.optional("socket");
-    if (socket != null) {
-      socket.warning("nothing listens there in this version; changes come by SIGHUP");
-    }
     return new Admin(
-        http == null ? Admin.DEFAULTS.http() : http(http),
-        socket == null ? null : socket.parse(text -> Path.of(TargetAddress.unixPath(text))));
+        http == null ? Admin.DEFAULTS.http() : http(http), socket == null ? null : socket(socket));
+  }
+
+  private static @Nullable Path socket(Value value) {
+    Path path = value.parse(text -> Path.of(TargetAddress.unixPath(text)));
+    if (path != null) {
+      value.warning("nothing listens there in this version; changes come by SIGHUP");
+    }
+    return path;
   }
 
   private static @Nullable HostPort http(Value value) {

@@ -69,6 +69,12 @@ public final class Commands {
       description = "Show this, or with a command its own help.")
   boolean help;
 
+  @Option(
+      names = {"-V", "--version"},
+      versionHelp = true,
+      description = "Print the version.")
+  boolean version;
+
   private Commands() {}
 
   /** Runs a command line; the answer is the exit code. */
@@ -81,6 +87,7 @@ public final class Commands {
     });
     line.setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong));
     line.setUsageHelpAutoWidth(true);
+    line.getCommandSpec().version("sluice " + io.sluice.proxy.Version.current());
     if (arguments.length == 0) {
       line.usage(line.getErr());
       return CommandLine.ExitCode.USAGE;

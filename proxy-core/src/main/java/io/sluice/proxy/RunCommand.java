@@ -7,9 +7,13 @@ import io.sluice.config.Loaded;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.security.Security;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,6 +35,10 @@ import picocli.CommandLine.Spec;
       "Exit code 0 after a signal, 1 if it can't serve, 78 if the configuration is bad."
     })
 final class RunCommand implements Callable<Integer> {
+  private static final List<String> FORMS = List.of("text", "json");
+  private static final List<String> LEVELS =
+      List.of("OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE");
+
   @Mixin private Commands.FileOption file = new Commands.FileOption();
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -43,6 +51,11 @@ final class RunCommand implements Callable<Integer> {
     Security.setProperty("networkaddress.cache.ttl", "0");
     Security.setProperty("networkaddress.cache.negative.ttl", "0");
     PrintWriter err = spec.commandLine().getErr();
+    String wrong = wrongEnvironment(System.getenv());
+    if (wrong != null) {
+      err.println("sluice: " + wrong);
+      return CommandLine.ExitCode.USAGE;
+    }
     Loaded loaded = Commands.load(file.file, err);
     if (loaded == null) {
       return Commands.BAD_CONFIGURATION;
@@ -65,6 +78,21 @@ final class RunCommand implements Callable<Integer> {
     Systemd.tell("STOPPING=1");
     daemon.stop();
     return Commands.DONE;
+  }
+
+  /** What is wrong with the variables that logging reads: it would take them silently; or null. */
+  static @Nullable String wrongEnvironment(Map<String, String> environment) {
+    String form = environment.getOrDefault("SLUICE_LOG", "text");
+    if (!FORMS.contains(form)) {
+      return "SLUICE_LOG=" + form + " is no form of log; write " + String.join(" or ", FORMS);
+    }
+    for (String name : List.of("SLUICE_LOG_LEVEL", "SLUICE_ACCESS_LOG")) {
+      String level = environment.getOrDefault(name, "INFO");
+      if (!LEVELS.contains(level)) {
+        return name + "=" + level + " is no level; write one of " + String.join(", ", LEVELS);
+      }
+    }
+    return null;
   }
 
   private void received(String signal) {

@@ -32,7 +32,8 @@ public final class StatusPage {
         """);
     html.append("<h1>Sluice ").append(escaped(version)).append("</h1>\n<p>generation ");
     html.append(snapshot.generation()).append(" · ");
-    html.append(snapshot.bindings().size()).append(" bindings · programs: ");
+    html.append(snapshot.bindings().size());
+    html.append(snapshot.bindings().size() == 1 ? " binding" : " bindings").append(" · programs: ");
     html.append(
         snapshot.engine().programs().links().stream()
             .map(it -> escaped(it.name()))

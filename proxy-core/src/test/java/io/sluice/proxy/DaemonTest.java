@@ -25,7 +25,7 @@ final class DaemonTest {
       assertThatThrownBy(() -> TestDaemon.start(yaml))
           .isInstanceOf(IOException.class)
           .hasMessageStartingWith("admin.http: can't bind " + admin + ": ")
-          .hasMessageContaining("in use")
+          .hasMessageContaining("EADDRINUSE")
           .satisfies(failure -> assertThat(failure).message().hasLineCount(1));
     }
     try (ServerSocket free = new ServerSocket(port, 1, Streams.LOOPBACK)) {

@@ -105,7 +105,11 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    flows.upstreamReady(this);
+    try {
+      flows.upstreamReady(this);
+    } catch (RuntimeException | Error failure) {
+      flows.failed(this, failure); // thrown on, it would cost other flows their events
+    }
   }
 
   /** The loop itself is going down. */

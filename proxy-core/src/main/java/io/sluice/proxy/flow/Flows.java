@@ -329,6 +329,12 @@ final class Flows {
     }
   }
 
+  /** Something that can't happen did: ends this flow, so that the others live. */
+  void failed(Flow flow, Throwable failure) {
+    loop.fault("a flow", failure);
+    end(flow, SessionEnd.FAILED);
+  }
+
   /** Ends all of them. */
   void endAll(SessionEnd end) {
     for (Flow flow : table.entries()) {

@@ -215,6 +215,15 @@ public final class UdpRelay implements DatagramHandler {
   /** Passes slots of the {@link #current} key on. */
   private void passRun(
       FrontSocket front, DatagramBatch run, int from, int to, int ifindex, long nowMillis) {
+    try {
+      passCurrent(front, run, from, to, ifindex, nowMillis);
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a datagram", failure); // thrown on, it would cost others theirs
+    }
+  }
+
+  private void passCurrent(
+      FrontSocket front, DatagramBatch run, int from, int to, int ifindex, long nowMillis) {
     int at = from;
     while (at < to) {
       Flow flow = flows.find(current);

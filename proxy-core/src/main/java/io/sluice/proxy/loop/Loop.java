@@ -142,14 +142,19 @@ public final class Loop {
   private void tick() {
     try {
       timers.advance(nowMillis());
-    } catch (RuntimeException | Error failure) { // thrown on, it would be the last tick
-      if (faultLog.permits()) {
-        log.error("a timeout failed loop={} suppressed={}", index, faultLog.suppressed(), failure);
-      }
+    } catch (RuntimeException | Error failure) {
+      fault("a timeout", failure); // thrown on, this would be the last tick
     }
     if (timers.size() == 0 && ticking != null) {
       ticking.cancel(false);
       ticking = null;
+    }
+  }
+
+  /** Logs, at a bounded rate, that something failed which can't: the others on this loop go on. */
+  public void fault(String what, Throwable failure) {
+    if (faultLog.permits()) {
+      log.error("{} failed loop={} suppressed={}", what, index, faultLog.suppressed(), failure);
     }
   }
 

@@ -59,6 +59,9 @@ final class RelayHarness implements AutoCloseable {
   private final Syscalls syscalls = new Syscalls(); // for the test's thread
   private volatile Snapshot snapshot;
 
+  /** Whether lookups throw, as they never should. */
+  volatile boolean isBroken;
+
   static {
     ((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).setLevel(Level.WARN);
     ((Logger) LoggerFactory.getLogger("access")).setLevel(Level.WARN);
@@ -71,8 +74,15 @@ final class RelayHarness implements AutoCloseable {
 
   RelayHarness(TargetAddress target, Duration idleTimeout, int maxConnections) {
     snapshot = Snapshot.of(config(target, idleTimeout, maxConnections), null, resolver);
-    Steering steering = new Steering(() -> snapshot, counters);
+    Steering steering = new Steering(this::lookUp, counters);
     relay = new UdpRelay(loop, steering, limit, ownSources);
+  }
+
+  private Snapshot lookUp() {
+    if (isBroken) {
+      throw new IllegalStateException("broken by the test");
+    }
+    return snapshot;
   }
 
   /** A target by address and port. */

@@ -311,6 +311,22 @@ class UdpRelayTest {
   }
 
   @Test
+  void aFaultAtOneDatagramLeavesTheSocketAndOtherFlowsAlone() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer before = UdpPeer.client();
+        UdpPeer during = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      assertThat(before.ask("1", "127.0.3.1", port).text()).isEqualTo("1");
+      relay.isBroken = true;
+      during.send("lost", "127.0.3.1", port);
+      assertThat(before.ask("2", "127.0.3.1", port).text()).isEqualTo("2");
+      relay.isBroken = false;
+      assertThat(during.ask("3", "127.0.3.1", port).text()).isEqualTo("3");
+    }
+  }
+
+  @Test
   void aFlowLeavesOneRecordAtItsEnd() throws IOException {
     Logger access = (Logger) LoggerFactory.getLogger("access");
     ListAppender<ILoggingEvent> records = new ListAppender<>();

@@ -15,7 +15,7 @@ build:
 	@scripts/build deploy/target/sluice/lib
 
 format:
-	@scripts/mvn spotless:apply
+	@scripts/mvn -q spotless:apply
 
 clean:
-	@scripts/mvn clean
+	@scripts/mvn -q clean

@@ -13,7 +13,7 @@ import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.flow.UdpRelay;
-import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.relay.TcpRelay;
@@ -59,7 +59,6 @@ public final class Daemon {
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
-    long files = new Syscalls().raiseOpenFilesLimit();
     this.snapshot = Snapshot.of(config, null, resolver);
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
@@ -81,7 +80,8 @@ public final class Daemon {
     }
     this.captures = new Captures(capturing);
     this.scrape = new Scrape(() -> snapshot, counters, Version.current());
-    log.info("started version={} loops={} openFiles={}", Version.current(), loops, files);
+    log.info(
+        "started version={} loops={} openFiles={}", Version.current(), loops, Descriptors.limit());
   }
 
   /**

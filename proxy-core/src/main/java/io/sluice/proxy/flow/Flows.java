@@ -180,19 +180,9 @@ final class Flows {
       int _ = syscalls.close(fd);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    flow.mayLoop =
-        fronts.take(
-            remote.isIpv4() ? Family.IPV4 : Family.IPV6,
-            remote.high(),
-            remote.low(),
-            remote.port());
+    flow.mayLoop = fronts.take(remote.ipFamily(), remote.high(), remote.low(), remote.port());
     if (flow.mayLoop && readSource(fd)) {
-      ownSources.add(
-          Protocol.UDP,
-          local.isIpv4() ? Family.IPV4 : Family.IPV6,
-          local.high(),
-          local.low(),
-          local.port());
+      ownSources.add(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
     }
     return flow;
   }
@@ -297,12 +287,7 @@ final class Flows {
     loop.cancel(flow);
     flow.deregister();
     if (flow.mayLoop && readSource(flow.upstream())) {
-      ownSources.remove(
-          Protocol.UDP,
-          local.isIpv4() ? Family.IPV4 : Family.IPV6,
-          local.high(),
-          local.low(),
-          local.port());
+      ownSources.remove(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
     }
     int _ = syscalls.close(flow.upstream());
     flow.front.release(syscalls);

@@ -120,6 +120,11 @@ public final class Sockaddr {
     return family() == Linux.AF_INET;
   }
 
+  /** The family of an IP address. */
+  public Family ipFamily() {
+    return isIpv4() ? Family.IPV4 : Family.IPV6;
+  }
+
   /** The port, host order. */
   public int port() {
     return memory.get(PORT, 2) & 0xffff;

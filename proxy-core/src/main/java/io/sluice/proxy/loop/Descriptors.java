@@ -18,6 +18,11 @@ public final class Descriptors {
 
   private Descriptors() {}
 
+  /** How many the process may have open: the hard limit, to which the soft one was raised. */
+  public static long limit() {
+    return LIMIT;
+  }
+
   /** Whether a connection or flow should not have got this number. */
   public static boolean isReserved(int fd) {
     return fd >= FIRST_RESERVED;

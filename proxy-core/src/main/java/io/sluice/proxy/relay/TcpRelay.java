@@ -12,7 +12,6 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
-import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
@@ -133,16 +132,14 @@ public final class TcpRelay implements ConnectionHandler {
     if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
       return false;
     }
-    Family family = local.isIpv4() ? Family.IPV4 : Family.IPV6;
-    ownSources.add(Protocol.TCP, family, local.high(), local.low(), local.port());
+    ownSources.add(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
     return true;
   }
 
   /** Takes back {@link #noteSource}, before the socket is closed. */
   void forgetSource(int fd) {
     if (loop.syscalls().localAddress(fd, local) >= 0) {
-      Family family = local.isIpv4() ? Family.IPV4 : Family.IPV6;
-      ownSources.remove(Protocol.TCP, family, local.high(), local.low(), local.port());
+      ownSources.remove(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
     }
   }
 

@@ -6,16 +6,33 @@ package io.sluice.steering;
  * <p>A helper returns 0 or the negative {@link #number}, as in the kernel.
  */
 public enum Errno {
+  EPERM(1),
   ENOENT(2),
   E2BIG(7),
   EBADF(9),
+  ENOMEM(12),
+  EACCES(13),
+  EFAULT(14),
+  EBUSY(16),
   EEXIST(17),
   EINVAL(22),
   ENOSPC(28),
+  EPIPE(32),
+  ERANGE(34),
+  ENODATA(61),
+  ENOLINK(67),
+  EPROTO(71),
+  EBADFD(77),
+  ESTRPIPE(86),
+  EMSGSIZE(90),
   EPROTOTYPE(91),
   ESOCKTNOSUPPORT(94),
   EOPNOTSUPP(95),
-  EAFNOSUPPORT(97);
+  EAFNOSUPPORT(97),
+  ETIMEDOUT(110),
+
+  /** Not in the user space headers: "not supported" of the kernel's inside. */
+  ENOTSUPP(524);
 
   private static final Errno[] VALUES = values();
 

@@ -15,9 +15,18 @@ public final class Socket {
   /** The states that programs can see, by the kernel's numbers (include/net/tcp_states.h). */
   public enum State {
     ESTABLISHED(1),
+    SYN_SENT(2),
+    SYN_RECV(3),
+    FIN_WAIT1(4),
+    FIN_WAIT2(5),
+    TIME_WAIT(6),
     /** A UDP socket that isn't connected, or a TCP one that is shut. */
     CLOSE(7),
-    LISTEN(10);
+    CLOSE_WAIT(8),
+    LAST_ACK(9),
+    LISTEN(10),
+    CLOSING(11),
+    NEW_SYN_RECV(12);
 
     private final int number;
 

@@ -32,9 +32,11 @@ final class SocketMapRules {
 
   /** TCP that listens or is established; UDP that is bound, connected or not. */
   private static boolean isStateAllowed(Socket socket) {
+    Socket.State state = socket.state();
+    boolean isEstablished = state == Socket.State.ESTABLISHED;
     return socket.protocol() == Protocol.TCP
-        ? socket.state() != Socket.State.CLOSE
-        : socket.state() != Socket.State.LISTEN && socket.port() != 0;
+        ? isEstablished || state == Socket.State.LISTEN
+        : isEstablished || state == Socket.State.CLOSE && socket.port() != 0;
   }
 
   /** Checks an update's flags against what is there. */

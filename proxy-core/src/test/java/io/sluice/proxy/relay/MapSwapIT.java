@@ -52,8 +52,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * captures and relay, with a program that looks up the inner map, and in it the socket.
  *
  * <p>The set in force after swap <i>n</i> is <i>n</i> modulo 2. A connection is begun when at least
- * {@code returned} swaps have returned, and has its answer when at most {@code begun} have begun: so
- * if these are equal, the lookup between them can only have found that one set.
+ * {@code returned} swaps have returned, and has its answer when at most {@code begun} have begun:
+ * so if these are equal, the lookup between them can only have found that one set.
  */
 @Timeout(120)
 final class MapSwapIT {
@@ -231,7 +231,8 @@ final class MapSwapIT {
         context -> {
           SockMap inner = outer.lookup.apply(0);
           // The kernel gives connections ports of one parity.
-          Socket socket = inner == null ? null : inner.lookup((context.remotePort() >> 1) % SERVERS);
+          Socket socket =
+              inner == null ? null : inner.lookup((context.remotePort() >> 1) % SERVERS);
           return context.assign(socket, LookupContext.NO_REUSEPORT) == 0
               ? Program.SK_PASS
               : Program.SK_DROP;

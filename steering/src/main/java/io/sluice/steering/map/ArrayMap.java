@@ -85,17 +85,11 @@ public final class ArrayMap extends BpfMap {
    */
   public int update(int index, byte[] value, long flags) {
     checkValue(value, valueSize());
-    int error = checkUpdate(index, flags);
+    int error = checkArrayUpdate(index, flags);
     if (error == 0) {
       values[index].copyFrom(value, 0);
     }
     return error;
-  }
-
-  private int checkUpdate(int index, long flags) {
-    int error = UpdateFlags.checkAlwaysThere(flags);
-    // The range comes between the two answers that flags can have.
-    return error != Errno.EINVAL.negative() && !has(index) ? Errno.E2BIG.negative() : error;
   }
 
   /** Always -EINVAL: an array's entries can't be deleted. */

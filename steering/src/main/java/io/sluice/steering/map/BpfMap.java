@@ -80,6 +80,17 @@ public abstract sealed class BpfMap
     return index == maxEntries - 1 ? Errno.ENOENT.negative() : index + 1;
   }
 
+  /** Checks an update of a map that has all its indexes: EINVAL, E2BIG, EEXIST, or 0. */
+  final int checkArrayUpdate(int index, long flags) {
+    if (!UpdateFlags.areValid(flags)) {
+      return Errno.EINVAL.negative();
+    }
+    if (!has(index)) {
+      return Errno.E2BIG.negative();
+    }
+    return flags == UpdateFlags.NOEXIST ? Errno.EEXIST.negative() : 0;
+  }
+
   final void checkKey(byte[] key) {
     if (key.length != keySize) {
       throw new IllegalArgumentException("a key of " + key.length + " bytes; " + keySize + " fit");

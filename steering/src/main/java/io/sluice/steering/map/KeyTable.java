@@ -98,7 +98,7 @@ final class KeyTable<V> {
    * @return 0, or negative, in this order: EINVAL (flags), EEXIST, ENOENT, E2BIG (full)
    */
   synchronized int update(byte[] key, V value, long flags) {
-    if (flags < 0 || flags > UpdateFlags.EXIST) {
+    if (!UpdateFlags.areValid(flags)) {
       return Errno.EINVAL.negative();
     }
     Entry<V> entry = find(key, 0);

@@ -246,7 +246,7 @@ public final class LpmTrie extends BpfMap {
     checkKey(key);
     checkValue(value, valueSize());
     int length = prefixLength(key, 0);
-    if (flags < 0 || flags > UpdateFlags.EXIST || length < 0 || length > maxPrefixLength) {
+    if (!UpdateFlags.areValid(flags) || length < 0 || length > maxPrefixLength) {
       return Errno.EINVAL.negative();
     }
     return insert(new Node(length, data(key), MapValue.of(value, 0, valueSize())), flags);

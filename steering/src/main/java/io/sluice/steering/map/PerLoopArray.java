@@ -98,7 +98,7 @@ public final class PerLoopArray extends BpfMap {
    */
   public int update(int index, byte[] value, long flags) {
     checkValue(value, valueSize());
-    int error = checkUpdate(index, flags);
+    int error = checkArrayUpdate(index, flags);
     if (error == 0) {
       values[current(loops)][index].copyFrom(value, 0);
     }
@@ -114,16 +114,11 @@ public final class PerLoopArray extends BpfMap {
    */
   public int updateAll(int index, byte[] value, long flags) {
     checkValue(value, totalValueSize());
-    int error = checkUpdate(index, flags);
+    int error = checkArrayUpdate(index, flags);
     for (int loop = 0; error == 0 && loop < values.length; loop++) {
       values[loop][index].copyWordsFrom(value, loop * (value.length / values.length));
     }
     return error;
-  }
-
-  private int checkUpdate(int index, long flags) {
-    int error = UpdateFlags.checkAlwaysThere(flags);
-    return error != Errno.EINVAL.negative() && !has(index) ? Errno.E2BIG.negative() : error;
   }
 
   /** Always -EINVAL: an array's entries can't be deleted. */

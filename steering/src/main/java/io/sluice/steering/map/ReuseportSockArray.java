@@ -68,7 +68,7 @@ public final class ReuseportSockArray extends BpfMap {
    *     listen, or is connected, or has no port, or is in no group), EBUSY (it is in some map)
    */
   public int update(int index, @Nullable Socket socket, long flags) {
-    if (flags < 0 || flags > UpdateFlags.EXIST) {
+    if (!UpdateFlags.areValid(flags)) {
       return Errno.EINVAL.negative();
     }
     if (!has(index)) {

@@ -27,7 +27,7 @@ final class SocketMapRules {
     if (!isStateAllowed(socket)) {
       return Errno.EOPNOTSUPP.negative();
     }
-    return flags < 0 || flags > UpdateFlags.EXIST ? Errno.EINVAL.negative() : 0;
+    return UpdateFlags.areValid(flags) ? 0 : Errno.EINVAL.negative();
   }
 
   /** TCP that listens or is established; UDP that is bound, connected or not. */

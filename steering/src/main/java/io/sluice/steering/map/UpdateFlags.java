@@ -1,7 +1,5 @@
 package io.sluice.steering.map;
 
-import io.sluice.steering.Errno;
-
 /** What an update may do, by the kernel's numbers (BPF_ANY, BPF_NOEXIST, BPF_EXIST). */
 public final class UpdateFlags {
   /** Insert or replace. */
@@ -13,12 +11,9 @@ public final class UpdateFlags {
   /** Replace only; ENOENT if the key isn't there. */
   public static final int EXIST = 2;
 
-  /** Whether a map that always has all its keys takes these flags; 0, EINVAL or EEXIST. */
-  static int checkAlwaysThere(long flags) {
-    if (flags < ANY || flags > EXIST) {
-      return Errno.EINVAL.negative();
-    }
-    return flags == NOEXIST ? Errno.EEXIST.negative() : 0;
+  /** Whether these are one of the three. (BPF_F_LOCK takes a lock in the value, which none has.) */
+  static boolean areValid(long flags) {
+    return flags >= ANY && flags <= EXIST;
   }
 
   private UpdateFlags() {}

@@ -179,9 +179,11 @@ class GracePeriodTest {
     ReadSections sections = new ReadSections(SHORT);
     int section = sections.enter();
 
-    assertThatExceptionOfType(GraceTimeoutException.class)
-        .isThrownBy(sections::await)
-        .withMessage("a lookup has not finished for 200 ms");
+    for (int attempt = 0; attempt < 3; attempt++) { // it is not forgotten either
+      assertThatExceptionOfType(GraceTimeoutException.class)
+          .isThrownBy(sections::await)
+          .withMessage("a lookup has not finished for 200 ms");
+    }
     sections.exit(section);
     sections.await();
   }

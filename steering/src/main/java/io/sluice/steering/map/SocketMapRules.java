@@ -39,6 +39,11 @@ final class SocketMapRules {
         : isEstablished || state == Socket.State.CLOSE && socket.port() != 0;
   }
 
+  /** Why a socket doesn't let itself be put into a map: EBADF (closed) or EBUSY (a sockarray). */
+  static int refusal(Socket socket) {
+    return (socket.isClosed() ? Errno.EBADF : Errno.EBUSY).negative();
+  }
+
   /** Checks an update's flags against what is there. */
   static int checkExistence(boolean occupied, long flags) {
     if (occupied && flags == UpdateFlags.NOEXIST) {

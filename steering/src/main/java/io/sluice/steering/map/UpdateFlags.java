@@ -1,5 +1,7 @@
 package io.sluice.steering.map;
 
+import io.sluice.steering.Errno;
+
 /** What an update may do, by the kernel's numbers (BPF_ANY, BPF_NOEXIST, BPF_EXIST). */
 public final class UpdateFlags {
   /** Insert or replace. */
@@ -10,6 +12,14 @@ public final class UpdateFlags {
 
   /** Replace only; ENOENT if the key isn't there. */
   public static final int EXIST = 2;
+
+  /** Whether a map that always has all its keys takes these flags; 0, EINVAL or EEXIST. */
+  static int checkAlwaysThere(long flags) {
+    if (flags < ANY || flags > EXIST) {
+      return Errno.EINVAL.negative();
+    }
+    return flags == NOEXIST ? Errno.EEXIST.negative() : 0;
+  }
 
   private UpdateFlags() {}
 }

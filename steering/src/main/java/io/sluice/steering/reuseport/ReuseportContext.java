@@ -8,6 +8,7 @@ import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.SocketGroup;
+import io.sluice.steering.map.ReuseportSockArray;
 import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
 import java.util.Arrays;
@@ -195,6 +196,11 @@ public final class ReuseportContext {
   /** The same from a sockhash. */
   public int selectReuseport(SockHash map, byte[] key, long flags) {
     return select(map.lookup(key), Errno.EINVAL);
+  }
+
+  /** The same from a sockarray, whose entries that are in no group any more answer ENOENT. */
+  public int selectReuseport(ReuseportSockArray map, int key, long flags) {
+    return select(map.lookup(key), Errno.ENOENT);
   }
 
   /** Selects a member that needs no map to be found; otherwise the same. */

@@ -15,6 +15,7 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
+import io.sluice.steering.map.ReuseportSockArray;
 import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
 import io.sluice.steering.reuseport.ReuseportGroup.Member;
@@ -265,6 +266,43 @@ class ReuseportProgramTest {
     int expected = refusal.errno.negative();
     int none = Errno.ENOENT.negative();
     assertThat(results).containsExactly(expected, expected, expected, none, none);
+  }
+
+  @Test
+  void aSockarrayAnswersTheSame() {
+    Socket udp = Socket.bound(Protocol.UDP, IpAddress.parse("127.0.0.1"), 80).build();
+    Socket v6 = listening("::1");
+    Socket otherAddress = listening("127.0.0.2");
+    Socket shut = listening("127.0.0.1");
+    ReuseportSockArray array = new ReuseportSockArray(8);
+    int index = 0;
+    for (Socket socket : List.of(b, udp, v6, otherAddress, shut)) {
+      if (socket != b) {
+        group(Selection.HASH, socket);
+      }
+      assertThat(array.update(index++, socket)).isZero();
+    }
+    shut.state(Socket.State.CLOSE); // leaves its group, and with it the array
+    List<Integer> results = new ArrayList<>();
+    group.attach(
+        "p",
+        it -> {
+          for (int i = 0; i < 6; i++) {
+            results.add(it.selectReuseport(array, i, 0xffff));
+          }
+          results.add(it.selectReuseport(array, 8, 0));
+          return ReuseportProgram.SK_PASS;
+        });
+    assertThat(taken(assignA(0))).describedAs("of all, the first stands").isSameAs(b);
+    assertThat(results)
+        .containsExactly(
+            0,
+            Errno.EPROTOTYPE.negative(),
+            Errno.EAFNOSUPPORT.negative(),
+            Errno.EBADFD.negative(),
+            Errno.ENOENT.negative(),
+            Errno.ENOENT.negative(),
+            Errno.ENOENT.negative());
   }
 
   @Test

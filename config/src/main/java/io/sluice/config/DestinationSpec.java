@@ -29,8 +29,15 @@ public record DestinationSpec(
   /** Bytes of the payload. */
   public record PayloadBytes(int offset, int length) {}
 
-  /** How the servers' connection IDs look. */
-  public record Quic(int connectionIdLength) {}
+  /**
+   * How the servers' connection IDs look.
+   *
+   * @param serverId where the server's own ID stands in them; null if they have none
+   */
+  public record Quic(int connectionIdLength, @Nullable ServerId serverId) {}
+
+  /** Bytes of a connection ID. */
+  public record ServerId(int offset, int length) {}
 
   /** What goes to one target as a whole. */
   public enum Affinity {

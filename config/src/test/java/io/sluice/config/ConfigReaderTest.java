@@ -221,9 +221,28 @@ class ConfigReaderTest {
     assertThat(b.payload()).isEqualTo(new DestinationSpec.PayloadBytes(65_526, 256));
     assertThat(b.affinity()).isEqualTo(DestinationSpec.Affinity.CONNECTION);
     assertThat(c.select()).isEqualTo(DestinationSpec.Select.QUIC);
-    assertThat(c.quic()).isEqualTo(new DestinationSpec.Quic(20));
+    assertThat(c.quic()).isEqualTo(new DestinationSpec.Quic(20, null));
     assertThat(c.payload()).isNull();
     assertThat(c.affinity()).isEqualTo(DestinationSpec.Affinity.FLOW);
+  }
+
+  @Test
+  void targetsMayHaveServerIds() throws Exception {
+    Config config =
+        read(
+            """
+            destinations:
+              - label: a
+                protocol: udp
+                select: quic
+                quic: {connectionIdLength: 8, serverId: {length: 2}}
+                targets: [{address: "127.0.0.1:1", serverId: "00FF", weight: 2}]
+            """);
+
+    DestinationSpec a = config.destinations().getFirst();
+    assertThat(a.quic()).isEqualTo(new DestinationSpec.Quic(8, new DestinationSpec.ServerId(1, 2)));
+    assertThat(a.targets())
+        .containsExactly(new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff"));
   }
 
   @Test

@@ -16,6 +16,7 @@ import io.sluice.steering.reuseport.QuicProgram;
 import io.sluice.steering.reuseport.ReuseportGroup;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -122,8 +123,28 @@ public final class Destination {
         previous == null || previous.connectionIds == null
             ? new ConnectionIds(CONNECTION_IDS, CONNECTION_ID_MILLIS, Loop::nowMillis)
             : previous.connectionIds;
-    this.quic = new QuicProgram(connectionIds, spec.quic().connectionIdLength(), members);
+    this.quic =
+        new QuicProgram(
+            connectionIds,
+            spec.quic().connectionIdLength(),
+            members,
+            serverIds(spec.quic(), targets));
     group.attach("quic", quic);
+  }
+
+  private static QuicProgram.@Nullable ServerIds serverIds(
+      DestinationSpec.Quic quic, List<Target> targets) {
+    if (quic.serverId() == null) {
+      return null;
+    }
+    Map<Long, Socket> byId = new HashMap<>();
+    for (Target target : targets) {
+      String id = target.spec().serverId();
+      if (id != null) {
+        byId.put(HexFormat.fromHexDigitsToLong(id), target.socket());
+      }
+    }
+    return new QuicProgram.ServerIds(quic.serverId().offset(), quic.serverId().length(), byId);
   }
 
   public DestinationSpec spec() {

@@ -8,6 +8,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>The server answers with an ID of its own, and from then on the client uses that one. A hash
  *       over it would select anybody; so it is {@linkplain #learn learned} from the answer, and
  *       looked up here. A known one goes to its server, even if that drains.
+ *   <li>Servers may put an ID of their own into each connection ID that they give out, in clear
+ *       ({@link ServerIds}, as draft-ietf-quic-load-balancers calls it). Then nothing has to be
+ *       learned, and the next case doesn't come up.
  *   <li>An ID that isn't known goes by its hash. It may be one that the server gave out later, in
  *       an encrypted frame (NEW_CONNECTION_ID), which a client uses when it changes its address on
  *       purpose; or one from before this process started. Nobody can tell whose these are.
@@ -31,6 +36,25 @@ public final class QuicProgram implements ReuseportProgram {
   private final int connectionIdLength;
   private final Map<Socket, Integer> owners = new HashMap<>(); // not changed once built
   private final @Nullable Socket[] members; // by the owner's number
+  private final @Nullable ServerIds serverIds;
+  private final long[] serverNumbers; // sorted
+  private final Socket[] serverMembers;
+
+  /**
+   * Servers' IDs inside connection IDs.
+   *
+   * @param offset of the first byte in the connection ID
+   * @param length how many bytes, 1–8
+   * @param members by their server IDs, of which the number is the big-endian one
+   */
+  public record ServerIds(int offset, int length, Map<Long, Socket> members) {
+    public ServerIds {
+      members = Map.copyOf(members);
+      if (offset < 0 || length < 1 || length > Long.BYTES) {
+        throw new IllegalArgumentException(length + " bytes at " + offset + "; 1–8 are possible");
+      }
+    }
+  }
 
   /**
    * A program for one group.
@@ -42,6 +66,19 @@ public final class QuicProgram implements ReuseportProgram {
    */
   public QuicProgram(
       ConnectionIds ids, int connectionIdLength, List<ReuseportGroup.Member> members) {
+    this(ids, connectionIdLength, members, null);
+  }
+
+  /**
+   * A program for a group whose members may have IDs.
+   *
+   * @param serverIds null if they have none
+   */
+  public QuicProgram(
+      ConnectionIds ids,
+      int connectionIdLength,
+      List<ReuseportGroup.Member> members,
+      @Nullable ServerIds serverIds) {
     if (connectionIdLength < 1 || connectionIdLength > ConnectionIds.MAX_ID_BYTES) {
       throw new IllegalArgumentException(
           "a connection ID of " + connectionIdLength + " bytes; it has 1–20");
@@ -56,6 +93,14 @@ public final class QuicProgram implements ReuseportProgram {
       byOwner[owner] = member.socket();
     }
     this.members = byOwner;
+    this.serverIds = serverIds;
+    SortedMap<Long, Socket> numbered =
+        new TreeMap<>(serverIds == null ? Map.of() : serverIds.members);
+    this.serverNumbers = numbered.keySet().stream().mapToLong(Long::longValue).toArray();
+    this.serverMembers = numbered.values().toArray(new Socket[0]);
+    if (serverIds != null && serverIds.offset + serverIds.length > connectionIdLength) {
+      throw new IllegalArgumentException(serverIds + " is beyond " + connectionIdLength);
+    }
   }
 
   @Override
@@ -68,14 +113,28 @@ public final class QuicProgram implements ReuseportProgram {
     int offset = QuicHeader.offset(place);
     int length = QuicHeader.length(place);
     context.selectByHash(TupleHash.ofBytes(datagram, offset, length, ReuseportGroup.DEFAULT_SEED));
-    Entry entry = ids.find(datagram, offset, length);
-    if (entry != null) {
-      Socket member = entry.owner() < members.length ? members[entry.owner()] : null;
-      if (member != null) {
-        int _ = context.select(member); // if it has left meanwhile: by the hash
-      }
+    Socket member = named(datagram, offset, length);
+    if (member == null) {
+      Entry entry = ids.find(datagram, offset, length);
+      member = entry != null && entry.owner() < members.length ? members[entry.owner()] : null;
+    }
+    if (member != null) {
+      int _ = context.select(member); // if it has left meanwhile: by the hash
     }
     return SK_PASS;
+  }
+
+  /** Whose server ID is in a connection ID. One that a client made up may have one by chance. */
+  private @Nullable Socket named(Payload datagram, int offset, int length) {
+    if (serverIds == null || length != connectionIdLength) {
+      return null;
+    }
+    long id = 0;
+    for (int i = 0; i < serverIds.length; i++) {
+      id = id << 8 | datagram.at(offset + serverIds.offset + i);
+    }
+    int found = Arrays.binarySearch(serverNumbers, id);
+    return found < 0 ? null : serverMembers[found];
   }
 
   /** The connection that a client's datagram belongs to, if its ID has been learned. */

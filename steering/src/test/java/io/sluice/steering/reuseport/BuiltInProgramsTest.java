@@ -11,9 +11,11 @@ import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.ReuseportGroup.Member;
 import io.sluice.steering.reuseport.ReuseportGroup.Selection;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -116,6 +118,27 @@ class BuiltInProgramsTest {
       assertThat(select(i + 1000, "e0 00000001 08" + id + "00")).as(id).isSameAs(server);
       assertThat(quic.connection(hex("40" + id))).isSameAs(learned);
     }
+  }
+
+  @Test
+  void aServerIdInsideTheConnectionIdNeedsNoLearning() {
+    Map<Long, Socket> byId = new HashMap<>();
+    for (int i = 0; i < MEMBERS; i++) {
+      byId.put(0xfff0L + i, members.get(i).socket());
+    }
+    group.attach("quic", new QuicProgram(ids, 8, members, new QuicProgram.ServerIds(1, 2, byId)));
+    for (int i = 0; i < MEMBERS; i++) {
+      Socket server = members.get(i).socket();
+      assertThat(select(i, "40 07fff" + i + "aabbccddee")).isSameAs(server);
+      assertThat(select(i, "e0 00000001 08 09fff" + i + "0102030405 00")).isSameAs(server);
+      assertThat(selected("c0 00000001 07 09fff" + i + "01020304 00"))
+          .describedAs("of another length, and so of no server: by hash")
+          .hasSize(1);
+    }
+    assertThat(selected("40 07abcdaabbccddee")).describedAs("nobody's").hasSize(1);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new QuicProgram(ids, 8, members, new QuicProgram.ServerIds(7, 2, byId)));
+    assertThatIllegalArgumentException().isThrownBy(() -> new QuicProgram.ServerIds(0, 9, byId));
   }
 
   @Test

@@ -283,6 +283,38 @@ final class SelectionByPayloadTest {
   }
 
   @Test
+  void aServerIdInTheConnectionIdLeadsToItsServerWithoutAnythingLearned() throws Exception {
+    startServers(4);
+    List<String> targets = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      targets.add(
+          "{address: \"127.0.0.1:%d\", serverId: \"00f%d\"}".formatted(servers.get(i).port(), i));
+    }
+    TestDaemon _ =
+        opened(
+            TestDaemon.start(
+                """
+                loops: 2
+                bindings: [{label: it, protocol: udp, prefix: 127.0.3.0/24, port: %d}]
+                destinations:
+                  - label: it
+                    protocol: udp
+                    targets: [%s]
+                    select: quic
+                    quic: {connectionIdLength: 8, serverId: {offset: 1, length: 2}}
+                """
+                    .formatted(port, String.join(", ", targets))));
+    for (int i = 0; i < 32; i++) {
+      byte[] shortHeader = HexFormat.of().parseHex("40" + "0700f0aabbccdd00" + "ffff");
+      shortHeader[3] |= (byte) (i % 4);
+      shortHeader[8] = (byte) i;
+      try (UdpPeer elsewhere = UdpPeer.client()) {
+        assertThat(ask(elsewhere, shortHeader)).isEqualTo(String.valueOf(i % 4));
+      }
+    }
+  }
+
+  @Test
   void theSameInitialFromAnotherPortReachesTheSameServer() throws Exception {
     startServers(4);
     TestDaemon _ = daemon("select: quic, quic: {connectionIdLength: 8}");

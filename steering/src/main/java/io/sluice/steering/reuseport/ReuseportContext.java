@@ -208,6 +208,20 @@ public final class ReuseportContext {
     return select(member, Errno.EINVAL);
   }
 
+  /** How many members the group has. */
+  public int members() {
+    return group.members.count();
+  }
+
+  /**
+   * Selects a member by its place in the order of joining, as from a sockarray that the whole group
+   * was put into in this order. (A destination's members are its targets, as the file lists them.)
+   */
+  public int selectMember(int index) {
+    return select(
+        index >= 0 && index < members() ? group.members.socket(index) : null, Errno.ENOENT);
+  }
+
   private int select(@Nullable Socket candidate, Errno inNoGroup) {
     if (candidate == null) {
       return Errno.ENOENT.negative();

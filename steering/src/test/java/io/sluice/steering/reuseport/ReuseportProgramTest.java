@@ -314,6 +314,26 @@ class ReuseportProgramTest {
   }
 
   @Test
+  void membersAreSelectedByTheirPlaceWithoutAMap() {
+    Socket c = listening("127.0.0.1");
+    group(Selection.HASH, a, b, c);
+    c.close();
+    List<Integer> results = new ArrayList<>();
+    ReuseportGroup.attach(
+        a,
+        "p",
+        it -> {
+          for (int i = -1; i <= it.members(); i++) {
+            results.add(it.selectMember(i));
+          }
+          return ReuseportProgram.SK_PASS;
+        });
+    assertThat(taken(assignA(0))).isSameAs(b);
+    int none = Errno.ENOENT.negative();
+    assertThat(results).containsExactly(none, 0, 0, none, none);
+  }
+
+  @Test
   void aSocketThatOnlyStandsForTheGroupCantBeSelected() {
     Socket standIn = listening("127.0.0.1");
     standIn.group(group);

@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
+import io.sluice.steering.reuseport.ConnectionIds;
+import io.sluice.steering.reuseport.PayloadProgram;
+import io.sluice.steering.reuseport.QuicProgram;
 import io.sluice.steering.reuseport.ReuseportGroup;
 import io.sluice.steering.reuseport.ReuseportGroup.Member;
 import io.sluice.steering.reuseport.ReuseportGroup.Selection;
+import io.sluice.steering.reuseport.ReuseportProgram;
 import io.sluice.steering.reuseport.Tried;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -117,6 +121,51 @@ class SkLookupAllocationTest {
         throw new AssertionError(verdict);
       }
     });
+  }
+
+  @Test
+  void programsOfGroupsSelectWithoutAllocating() {
+    List<Member> members = members(Selection.HASH);
+    ReuseportGroup group = (ReuseportGroup) members.getFirst().socket().group();
+    assertThat(group).isNotNull();
+    SockMap map = new SockMap(1);
+    SockHash hash = new SockHash(4, 1);
+    byte[] key = new byte[4];
+    map.update(0, members.get(1).socket());
+    hash.update(key, members.get(2).socket());
+    QuicProgram quic = new QuicProgram(new ConnectionIds(1024, 1000, () -> 0), 8, members);
+    PayloadProgram payload = new PayloadProgram(1, 4);
+    byte[] bytes = new byte[32];
+    Payload datagram = Payload.of(bytes);
+    bytes[0] = (byte) 0xc0;
+    bytes[4] = 1;
+    bytes[6] = 8; // no destination ID, and a source ID of 8 bytes: 0
+    assertThat(quic.learn(datagram, members.get(3).socket())).isNotNull();
+    bytes[0] = 0x40;
+    group.attach(
+        "p",
+        context ->
+            switch (context.remotePort() & 7) {
+              case 0 -> payload.run(context);
+              case 1 -> quic.run(context);
+              case 2 -> 1 + context.selectReuseport(map, 0, 0);
+              case 3 -> 1 + context.selectReuseport(hash, key, 0);
+              case 4 -> 1 + context.loadBytes(8, key) + (key[0] - 0x40);
+              case 5 -> ReuseportProgram.SK_DROP;
+              default -> ReuseportProgram.SK_PASS;
+            });
+    Socket hit = members.getFirst().socket();
+    LookupContext context = new LookupContext();
+    int[] dropped = new int[1];
+    assertAllocatesNothing(i -> {
+      bytes[5] = (byte) i;
+      key[0] = 0;
+      context.ipv6(Protocol.TCP, i, i, i & 0xffff, 1, 2, 80, 1).payload(datagram);
+      if (group.select(context, hit) == null) {
+        dropped[0]++;
+      }
+    });
+    assertThat(dropped[0]).isPositive();
   }
 
   private static List<Member> members(Selection selection) {

@@ -1,10 +1,14 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.config.DestinationSpec;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Prints how much the loop's thread allocates for a round of datagrams, once it is warm. */
+/**
+ * Takes an affinity, and prints how much the loop's thread allocates for a round of datagrams, once
+ * it is warm.
+ */
 final class AllocationProbe {
   /** How many datagrams, and replies, a round has. */
   static final int ROUND = 10_000;
@@ -17,7 +21,11 @@ final class AllocationProbe {
   public static void main(String[] arguments) throws Exception {
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0);
         RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+            new RelayHarness(
+                RelayHarness.at("127.0.0.1", server.port()),
+                RelayHarness.NEVER,
+                0,
+                DestinationSpec.Affinity.valueOf(arguments[0]));
         UdpPeer client = UdpPeer.client()) {
       Thread _ = Thread.ofPlatform().daemon().start(() -> echo(server));
       int port = relay.open("0.0.0.0", "127.0.3.0/24").port();

@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
 import java.util.Objects;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AllocationTest {
   /**
@@ -15,8 +16,9 @@ class AllocationTest {
    * something too big: then each call costs 40 bytes. That depends on the machine's mood, so this
    * runs in a process where the calls are compiled on their own.
    */
-  @Test
-  void aDatagramOfAnExistingFlowAllocatesNothing() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"FLOW", "DATAGRAM"})
+  void aDatagramOfAnExistingFlowAllocatesNothing(String affinity) throws Exception {
     Process probe =
         new ProcessBuilder(
                 Path.of(property("java.home"), "bin", "java").toString(),
@@ -26,7 +28,8 @@ class AllocationTest {
                 "-XX:CompileCommand=dontinline,io.sluice.proxy.linux.Syscalls::*",
                 "-cp",
                 property("java.class.path"),
-                AllocationProbe.class.getName())
+                AllocationProbe.class.getName(),
+                affinity)
             .redirectError(Redirect.INHERIT)
             .start();
     String output = new String(probe.getInputStream().readAllBytes(), UTF_8);

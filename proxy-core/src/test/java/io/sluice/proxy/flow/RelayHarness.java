@@ -55,6 +55,7 @@ final class RelayHarness implements AutoCloseable {
   final OwnSources ownSources = new OwnSources();
   final UdpRelay relay;
 
+  private final DestinationSpec.Affinity affinity;
   private final Resolver resolver = new Resolver();
   private final Syscalls syscalls = new Syscalls(); // for the test's thread
   private volatile Snapshot snapshot;
@@ -73,6 +74,15 @@ final class RelayHarness implements AutoCloseable {
   }
 
   RelayHarness(TargetAddress target, Duration idleTimeout, int maxConnections) {
+    this(target, idleTimeout, maxConnections, DestinationSpec.Affinity.FLOW);
+  }
+
+  RelayHarness(
+      TargetAddress target,
+      Duration idleTimeout,
+      int maxConnections,
+      DestinationSpec.Affinity affinity) {
+    this.affinity = affinity;
     snapshot = Snapshot.of(config(target, idleTimeout, maxConnections), null, resolver);
     Steering steering = new Steering(this::lookUp, counters);
     relay = new UdpRelay(loop, steering, limit, ownSources);
@@ -90,7 +100,7 @@ final class RelayHarness implements AutoCloseable {
     return new TargetAddress.Ip(IpAddress.parse(address), port);
   }
 
-  private static Config config(TargetAddress target, Duration idleTimeout, int maxConnections) {
+  private Config config(TargetAddress target, Duration idleTimeout, int maxConnections) {
     DestinationSpec destination =
         new DestinationSpec(
             "echo",
@@ -100,7 +110,10 @@ final class RelayHarness implements AutoCloseable {
             Duration.ofSeconds(5),
             idleTimeout,
             0,
-            maxConnections);
+            maxConnections,
+            affinity,
+            null,
+            null);
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
             .map(it -> new Binding("echo", Protocol.UDP, IpPrefix.parse(it), Binding.ANY_PORT))

@@ -11,8 +11,10 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 
 /** A client or a server at the other side of the relay, on the JDK's own sockets. */
 final class UdpPeer implements AutoCloseable {
@@ -21,6 +23,7 @@ final class UdpPeer implements AutoCloseable {
 
   private final DatagramSocket socket;
   private final List<Datagram> heard = new CopyOnWriteArrayList<>();
+  private @Nullable Thread serving;
 
   /** A datagram and who sent it. */
   static final class Datagram {
@@ -88,24 +91,25 @@ final class UdpPeer implements AutoCloseable {
 
   /** Serves on a thread of its own until it is closed. */
   UdpPeer serve(Service service) {
-    Thread.ofPlatform()
-        .daemon()
-        .start(() -> {
-          byte[] buffer = new byte[1 << 16];
-          while (!socket.isClosed()) {
-            try {
-              Datagram datagram = receive(buffer);
-              heard.add(datagram);
-              service.received(this, datagram);
-            } catch (SocketTimeoutException _) {
-              // The test may take its time.
-            } catch (IOException failure) {
-              if (!socket.isClosed()) {
-                throw new UncheckedIOException(failure);
+    serving =
+        Thread.ofPlatform()
+            .daemon()
+            .start(() -> {
+              byte[] buffer = new byte[1 << 16];
+              while (!socket.isClosed()) {
+                try {
+                  Datagram datagram = receive(buffer);
+                  heard.add(datagram);
+                  service.received(this, datagram);
+                } catch (SocketTimeoutException _) {
+                  // The test may take its time.
+                } catch (IOException failure) {
+                  if (!socket.isClosed()) {
+                    throw new UncheckedIOException(failure);
+                  }
+                }
               }
-            }
-          }
-        });
+            });
     return this;
   }
 
@@ -157,8 +161,16 @@ final class UdpPeer implements AutoCloseable {
     return receive();
   }
 
+  /** Closes; a thread that was about to receive keeps the port bound until it has noticed. */
   @Override
   public void close() {
     socket.close();
+    if (serving != null) {
+      try {
+        boolean _ = serving.join(Duration.ofMillis(TIMEOUT_MILLIS));
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 }

@@ -1,12 +1,21 @@
 package io.sluice.proxy.relay;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.target.Resolver;
 import io.sluice.steering.DropReason;
 import java.net.Socket;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,6 +56,60 @@ final class TcpSteeringTest {
         assertThat(Streams.isReset(address, port)).isTrue();
         daemon.awaitSessions(0);
       }
+    }
+  }
+
+  @Test
+  void aSelectionSeesWhatTheClientHasSentAndTheTargetGetsIt() throws Exception {
+    List<TestServer> servers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      char number = (char) ('0' + i);
+      servers.add(
+          TestServer.start(connection ->
+              Streams.send(
+                  connection,
+                  number + new String(connection.getInputStream().readNBytes(5), UTF_8))));
+    }
+    String targets =
+        servers.stream().map(it -> "\"127.0.0.1:" + it.port() + "\"").collect(joining(", "));
+    String keys = "targets: [" + targets + "], select: payload, payload: {offset: 1, length: 4}";
+    try (OneLoop one =
+        new OneLoop(TestDaemon.config(TestDaemon.web(1, port, keys)), Resolver.offline())) {
+      Set<Character> all = new HashSet<>();
+      for (int key = 0; key < 16; key++) {
+        Set<Character> its = new HashSet<>();
+        for (int i = 0; i < 3; i++) {
+          String sent = i + "key" + (char) ('a' + key);
+          String answer = ask(one, sent);
+          assertThat(answer.substring(1)).isEqualTo(sent);
+          its.add(answer.charAt(0));
+        }
+        assertThat(its).as("key %d", key).hasSize(1);
+        all.addAll(its);
+      }
+      assertThat(all).containsExactlyInAnyOrder('0', '1', '2');
+    } finally {
+      for (TestServer server : servers) {
+        server.close();
+      }
+    }
+  }
+
+  /** Sends, and has the connection looked up once that has come in. */
+  private String ask(OneLoop one, String sent) throws Exception {
+    CountDownLatch delivered = new CountDownLatch(1);
+    one.atLookup(() -> {
+      try {
+        boolean _ = delivered.await(10, TimeUnit.SECONDS);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, sent);
+      Streams.awaitDelivered(client);
+      delivered.countDown();
+      return Streams.text(client, 1 + sent.length());
     }
   }
 

@@ -7,6 +7,7 @@ import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.reuseport.ConnectionIds;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -91,12 +92,17 @@ final class Replies {
   private void gather(DatagramBatch into, Flow flow, int received) {
     FlowKey key = flow.key();
     boolean needsSource = flow.front.needsSource();
+    Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {
       if (into.isTruncated(slot)) {
         drop(DropReason.REPLY_ERROR);
         continue;
       }
       owners[slot] = flow;
+      if (destination.isQuic()) {
+        ConnectionIds.Entry learned = destination.learn(into.payload(slot), flow.target());
+        flow.connection = learned == null ? flow.connection : learned;
+      }
       into.to(
           slot,
           key.family(),

@@ -29,10 +29,10 @@ final class EngineProgram implements Program {
   private long digest;
   private long result;
 
-  EngineProgram(Step.Source source, SockMap sockMap, SockHash sockHash, Tally tally) {
+  EngineProgram(Step.Source source, SocketMaps maps, Tally tally) {
     this.source = source;
-    this.sockMap = sockMap;
-    this.sockHash = sockHash;
+    this.sockMap = maps.sockMap;
+    this.sockHash = maps.sockHash;
     this.tally = tally;
   }
 

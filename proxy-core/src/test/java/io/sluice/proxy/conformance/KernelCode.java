@@ -44,9 +44,9 @@ final class KernelCode {
   private final int sockHash;
   private int labels;
 
-  private KernelCode(int sockMap, int sockHash) {
-    this.sockMap = sockMap;
-    this.sockHash = sockHash;
+  private KernelCode(SocketMaps maps) {
+    this.sockMap = maps.kernelMap;
+    this.sockHash = maps.kernelHash;
   }
 
   /**
@@ -54,8 +54,8 @@ final class KernelCode {
    *
    * @param digest an ARRAY with one value of 8 bytes, which receives the digest
    */
-  static byte[] of(Step.Source source, int sockMap, int sockHash, int digest) {
-    KernelCode made = new KernelCode(sockMap, sockHash);
+  static byte[] of(Step.Source source, SocketMaps maps, int digest) {
+    KernelCode made = new KernelCode(maps);
     BpfAssembler code = made.code;
     code.move(R6, R1);
     made.load(R7, new Load(ContextStruct.FAMILY, 4));

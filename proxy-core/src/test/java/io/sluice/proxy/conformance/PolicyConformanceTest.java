@@ -32,7 +32,7 @@ class PolicyConformanceTest {
   private static final int WORLDS = 40;
   private static final int PROGRAMS = 6;
   private static final int CASES = 250;
-  private static final int LABELS = World.SLOTS / 2;
+  private static final int LABELS = SocketMaps.SLOTS / 2;
 
   private final Kernel kernel = new Kernel();
 
@@ -71,7 +71,7 @@ class PolicyConformanceTest {
           }
           kernel.close(pair.program);
         }
-        tally.differences(world.differences);
+        tally.differences(world.maps.takeDifferences());
       }
     }
     tally.print(what);
@@ -88,7 +88,7 @@ class PolicyConformanceTest {
     for (int i = 0; i < size; i++) {
       int label = random.nextInt(LABELS);
       Protocol protocol = random.nextBoolean() ? Protocol.TCP : Protocol.UDP;
-      int port = random.nextBoolean() ? Binding.ANY_PORT : 8000 + random.nextInt(World.KEYS);
+      int port = random.nextBoolean() ? Binding.ANY_PORT : 8000 + random.nextInt(SocketMaps.KEYS);
       Binding binding = new Binding("" + label, protocol, localPrefix(world, random), port);
       if (bindings.putIfAbsent(protocol + binding.match(), binding) == null) {
         int trie = binding.prefix().family() == Family.IPV4 ? trie4 : trie6;
@@ -97,13 +97,13 @@ class PolicyConformanceTest {
       }
     }
     List<Binding> list = List.copyOf(bindings.values());
-    int program = kernel.lookupProgram(PolicyCode.bindings(trie4, trie6, world.kernelMap));
+    int program = kernel.lookupProgram(PolicyCode.bindings(trie4, trie6, world.maps.kernelMap));
     kernel.close(trie4);
     kernel.close(trie6);
     BindingTable table = BindingTable.of(list);
     return new Pair(
         program,
-        BindingsProgram.of(table, world.sockMap, PolicyConformanceTest::slot),
+        BindingsProgram.of(table, world.maps.sockMap, PolicyConformanceTest::slot),
         list.toString());
   }
 
@@ -127,10 +127,10 @@ class PolicyConformanceTest {
               }));
     }
     int program =
-        kernel.lookupProgram(PolicyCode.rules(rules, Integer::parseInt, world.kernelMap));
+        kernel.lookupProgram(PolicyCode.rules(rules, Integer::parseInt, world.maps.kernelMap));
     return new Pair(
         program,
-        RulesProgram.of(rules, world.sockMap, PolicyConformanceTest::slot),
+        RulesProgram.of(rules, world.maps.sockMap, PolicyConformanceTest::slot),
         rules.toString());
   }
 

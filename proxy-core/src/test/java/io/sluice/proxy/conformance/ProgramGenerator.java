@@ -12,6 +12,7 @@ import io.sluice.steering.LookupContext;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 
 /** Makes up programs. */
 final class ProgramGenerator {
@@ -28,12 +29,13 @@ final class ProgramGenerator {
   };
 
   private final Random random;
-  private final World world;
+  private final Consumer<LookupContext> packets;
   private final LookupContext sample = new LookupContext();
 
-  ProgramGenerator(Random random, World world) {
+  /** A generator whose programs compare with what is in such packets. */
+  ProgramGenerator(Random random, Consumer<LookupContext> packets) {
     this.random = random;
-    this.world = world;
+    this.packets = packets;
   }
 
   Step.Source program() {
@@ -72,7 +74,7 @@ final class ProgramGenerator {
       case 1 -> new Condition.Answered(ANSWERS[random.nextInt(ANSWERS.length)]);
       default -> {
         Load load = load();
-        world.fill(sample);
+        packets.accept(sample);
         long constant = ContextStruct.load(ContextStruct.of(sample), load);
         If comparison = If.values()[random.nextInt(If.values().length)];
         yield new Condition.Compare(load, comparison, oneIn(8) ? random.nextLong() : constant);
@@ -108,12 +110,12 @@ final class ProgramGenerator {
   }
 
   private Index index() {
-    return new Index(random.nextInt(World.SLOTS), load(), oneIn(3) ? 3 : 0);
+    return new Index(random.nextInt(SocketMaps.SLOTS), load(), oneIn(3) ? 3 : 0);
   }
 
   private HashKey key() {
     int protocol = random.nextBoolean() ? 6 : 17;
-    return new HashKey(!oneIn(4), protocol, load(), World.KEYS - 1);
+    return new HashKey(!oneIn(4), protocol, load(), SocketMaps.KEYS - 1);
   }
 
   private long assignFlags() {

@@ -32,8 +32,7 @@ class TestRunConformanceTest {
     Tally tally = Tally.seeded();
     for (int i = 0; i < WORLDS && !tally.isFull(); i++) {
       try (World world = new World(kernel, new Random(tally.random().nextLong()))) {
-        tally.differences(world.differences);
-        world.differences.clear();
+        tally.differences(world.maps.takeDifferences());
         for (int j = 0; j < PROGRAMS && !tally.isFull(); j++) {
           runProgram(world, tally);
         }
@@ -63,11 +62,11 @@ class TestRunConformanceTest {
 
   private void runProgram(World world, Tally tally) {
     Random random = new Random(tally.random().nextLong());
-    Step.Source source = new ProgramGenerator(random, world).program();
+    Step.Source source = new ProgramGenerator(random, world::fill).program();
     int digestMap = kernel.map(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1);
     int program =
-        kernel.lookupProgram(KernelCode.of(source, world.kernelMap, world.kernelHash, digestMap));
-    EngineProgram engine = new EngineProgram(source, world.sockMap, world.sockHash, tally);
+        kernel.lookupProgram(KernelCode.of(source, world.maps, digestMap));
+    EngineProgram engine = new EngineProgram(source, world.maps, tally);
     TestRun run = new TestRun(world, program, engine);
     tally.program();
     for (int i = 0; i < CASES; i++) {
@@ -84,8 +83,7 @@ class TestRunConformanceTest {
         break;
       }
     }
-    tally.differences(world.differences);
-    world.differences.clear();
+    tally.differences(world.maps.takeDifferences());
     kernel.close(program);
     kernel.close(digestMap);
   }

@@ -30,26 +30,35 @@ final class Twin {
       IpAddress address,
       int port,
       boolean v6Only,
-      boolean reuseport,
+      Reuse reuse,
       int ifindex) {
+    /** Who may share an address. */
+    enum Reuse {
+      NONE,
+      /** SO_REUSEADDR. */
+      ADDRESS,
+      /** SO_REUSEPORT. */
+      PORT
+    }
+
     static Spec of(String name, Protocol protocol, String address) {
-      return new Spec(name, protocol, IpAddress.parse(address), 0, false, false, 0);
+      return new Spec(name, protocol, IpAddress.parse(address), 0, false, Reuse.NONE, 0);
     }
 
     Spec withPort(int number) {
-      return new Spec(name, protocol, address, number, v6Only, reuseport, ifindex);
+      return new Spec(name, protocol, address, number, v6Only, reuse, ifindex);
     }
 
     Spec onlyIpv6() {
-      return new Spec(name, protocol, address, port, true, reuseport, ifindex);
+      return new Spec(name, protocol, address, port, true, reuse, ifindex);
     }
 
     Spec inGroup() {
-      return new Spec(name, protocol, address, port, v6Only, true, ifindex);
+      return new Spec(name, protocol, address, port, v6Only, Reuse.PORT, ifindex);
     }
 
     Spec onDevice(int index) {
-      return new Spec(name, protocol, address, port, v6Only, reuseport, index);
+      return new Spec(name, protocol, address, port, v6Only, reuse, index);
     }
   }
 
@@ -61,8 +70,10 @@ final class Twin {
     if (ipv6) {
       option(kernel, fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, spec.v6Only ? 1 : 0);
     }
-    if (spec.reuseport) {
-      option(kernel, fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT, 1);
+    switch (spec.reuse) {
+      case NONE -> {}
+      case ADDRESS -> option(kernel, fd, Linux.SOL_SOCKET, Linux.SO_REUSEADDR, 1);
+      case PORT -> option(kernel, fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT, 1);
     }
     if (spec.ifindex != 0) {
       option(kernel, fd, Linux.SOL_SOCKET, Linux.SO_BINDTOIFINDEX, spec.ifindex);
@@ -153,6 +164,11 @@ final class Twin {
     Sockaddr address = new Sockaddr();
     Kernel.check("getsockname", kernel.syscalls.localAddress(fd, address));
     return address;
+  }
+
+  /** Where it is bound now. */
+  Sockaddr local() {
+    return local(kernel, fd);
   }
 
   /** A listener stops to listen, and stays open. */

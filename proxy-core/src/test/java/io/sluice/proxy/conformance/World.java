@@ -4,13 +4,10 @@ import static io.sluice.steering.Protocol.TCP;
 import static io.sluice.steering.Protocol.UDP;
 
 import io.sluice.proxy.conformance.Twin.Spec;
-import io.sluice.proxy.linux.Linux;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
-import io.sluice.steering.map.SockHash;
-import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,22 +16,15 @@ import java.util.Random;
 
 /**
  * Sockets of each sort, and a sockmap and a sockhash that hold them at random: in the kernel, and
- * the same in the engine. What the maps answer is compared already while they are filled.
+ * the same in the engine.
  */
 final class World implements AutoCloseable {
-  static final int SLOTS = 24;
-  static final int KEYS = 8;
-  private static final int HASH_ENTRIES = 12;
   private static final int LOOPBACK_IFINDEX = 1;
 
   final Kernel kernel;
   final List<Twin> twins = new ArrayList<>();
   final Map<Long, Socket> byCookie = new HashMap<>();
-  final int kernelMap;
-  final int kernelHash;
-  final SockMap sockMap = new SockMap(SLOTS);
-  final SockHash sockHash = new SockHash(8, HASH_ENTRIES);
-  final List<String> differences = new ArrayList<>();
+  final SocketMaps maps;
 
   /** Whether the last lookup of the engine asked a socket's group. */
   boolean groupAsked;
@@ -44,8 +34,7 @@ final class World implements AutoCloseable {
   World(Kernel kernel, Random random) {
     this.kernel = kernel;
     this.random = random;
-    this.kernelMap = kernel.map(Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, SLOTS);
-    this.kernelHash = kernel.map(Linux.BPF_MAP_TYPE_SOCKHASH, 8, 8, HASH_ENTRIES);
+    this.maps = new SocketMaps(kernel, random);
     for (Protocol protocol : Protocol.values()) {
       bind(Spec.of(protocol + " v4", protocol, "127.0.0.1"));
       bind(Spec.of(protocol + " v4 any", protocol, "0.0.0.0"));
@@ -66,7 +55,7 @@ final class World implements AutoCloseable {
       add(Twin.autobound(kernel, "bound by connecting", IpAddress.parse(address)));
     }
     for (Twin twin : List.copyOf(twins)) {
-      put(twin);
+      maps.put(twin);
     }
     for (int i = 0; i < 40; i++) {
       stir();
@@ -75,7 +64,7 @@ final class World implements AutoCloseable {
 
   private Twin bind(Spec spec) {
     Twin twin = add(Twin.bound(kernel, spec));
-    if (spec.reuseport()) {
+    if (spec.reuse() == Spec.Reuse.PORT) {
       twin.socket.group((_, hit) -> {
         groupAsked = true;
         return hit;
@@ -90,46 +79,16 @@ final class World implements AutoCloseable {
     return twin;
   }
 
-  private void put(Twin twin) {
-    int slot = random.nextInt(SLOTS + 1);
-    // Without F_LOCK, 4: bpf(2) refuses it before it looks at the socket, a helper after that.
-    int flags = random.nextInt(8) == 0 ? random.nextInt(4) : 0;
-    compare(
-        "sockmap[" + slot + "] = " + twin + " flags " + flags,
-        kernel.bpf.update(kernelMap, Kernel.word(slot), Kernel.doubleWord(twin.fd), flags),
-        sockMap.update(slot, twin.socket, flags));
-    byte[] key = key();
-    compare(
-        "sockhash = " + twin + " flags " + flags,
-        kernel.bpf.update(kernelHash, key, Kernel.doubleWord(twin.fd), flags),
-        sockHash.update(key, twin.socket, flags));
-  }
-
-  private byte[] key() {
-    Protocol protocol = random.nextBoolean() ? TCP : UDP;
-    return EngineProgram.key(protocol.number(), random.nextInt(KEYS));
-  }
-
   /** Something happens to a socket or an entry. */
   void stir() {
     Twin twin = twins.get(random.nextInt(twins.size()));
     if (twin.socket.isClosed()) {
       return;
     }
-    switch (random.nextInt(12)) {
-      case 0 -> change(twin);
-      case 1 -> {
-        int slot = random.nextInt(SLOTS + 1);
-        compare(
-            "delete sockmap[" + slot + "]",
-            kernel.bpf.delete(kernelMap, Kernel.word(slot)),
-            sockMap.delete(slot));
-      }
-      case 2 -> {
-        byte[] key = key();
-        compare("delete from sockhash", kernel.bpf.delete(kernelHash, key), sockHash.delete(key));
-      }
-      default -> put(twin);
+    if (random.nextInt(12) == 0) {
+      change(twin);
+    } else {
+      maps.stir(twin);
     }
   }
 
@@ -158,17 +117,11 @@ final class World implements AutoCloseable {
     }
   }
 
-  void compare(String what, long kernelSays, long engineSays) {
-    if (kernelSays != engineSays) {
-      differences.add(what + ": kernel " + kernelSays + ", engine " + engineSays);
-    }
-  }
-
   /** A packet out of few values, so that programs meet those they ask for. */
   void fill(LookupContext context) {
     Protocol protocol = random.nextBoolean() ? TCP : UDP;
     int remotePort = 40_000 + random.nextInt(300) * (random.nextBoolean() ? 1 : 7);
-    int localPort = random.nextInt(4) == 0 ? random.nextInt(65536) : 8000 + random.nextInt(KEYS);
+    int localPort = random.nextInt(4) == 0 ? random.nextInt(65536) : 8000 + random.nextInt(SocketMaps.KEYS);
     if (random.nextBoolean()) {
       int remote = 0xc000_0200 + random.nextInt(4);
       int local = (random.nextBoolean() ? 0x7f00_0000 : 0xc633_6400) + random.nextInt(4);
@@ -192,7 +145,6 @@ final class World implements AutoCloseable {
   @Override
   public void close() {
     twins.forEach(Twin::close);
-    kernel.close(kernelMap);
-    kernel.close(kernelHash);
+    maps.close();
   }
 }

@@ -49,6 +49,10 @@ final class Twin {
       return new Spec(name, protocol, address, number, v6Only, reuse, ifindex);
     }
 
+    Spec withName(String other) {
+      return new Spec(other, protocol, address, port, v6Only, reuse, ifindex);
+    }
+
     Spec onlyIpv6() {
       return new Spec(name, protocol, address, port, true, reuse, ifindex);
     }
@@ -171,6 +175,16 @@ final class Twin {
     return local(kernel, fd);
   }
 
+  /** A TCP socket that one can connect to. */
+  boolean listens() {
+    return socket.protocol() == Protocol.TCP && socket.takesNew();
+  }
+
+  /** A UDP socket that is open, connected or not. */
+  boolean takesDatagrams() {
+    return socket.protocol() == Protocol.UDP && !socket.isClosed();
+  }
+
   /** A listener stops to listen, and stays open. */
   void shut() {
     Kernel.check("shutdown", kernel.syscalls.shutdown(fd, Linux.SHUT_RD));
@@ -198,6 +212,6 @@ final class Twin {
 
   @Override
   public String toString() {
-    return name + " " + socket.state() + (socket.isClosed() ? " closed" : "");
+    return name + " (" + socket + (socket.isV6Only() ? " v6only" : "") + (socket.group() == null ? "" : " in " + System.identityHashCode(socket.group())) + " dev " + socket.boundIfindex() + ") " + socket.state() + (socket.isClosed() ? " closed" : "");
   }
 }

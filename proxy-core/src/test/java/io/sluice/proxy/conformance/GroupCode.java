@@ -51,9 +51,14 @@ final class GroupCode implements ReuseportProgram {
     return new GroupCode(maps, 1);
   }
 
-  static GroupCode random(SocketMaps maps, Random random) {
+  /**
+   * Makes one up.
+   *
+   * @param selects whether it looks into the maps
+   */
+  static GroupCode random(SocketMaps maps, Random random, boolean selects) {
     GroupCode made = new GroupCode(maps, random.nextInt(5) > 0 ? 1 : random.nextInt(3));
-    int count = random.nextInt(4);
+    int count = selects ? random.nextInt(4) : 0;
     for (int i = 0; i < count; i++) {
       boolean fromHash = random.nextInt(3) == 0;
       int first = fromHash ? (random.nextBoolean() ? 6 : 17) : random.nextInt(SocketMaps.SLOTS + 1);

@@ -30,12 +30,19 @@ final class ProgramGenerator {
 
   private final Random random;
   private final Consumer<LookupContext> packets;
+  private final boolean writes;
   private final LookupContext sample = new LookupContext();
 
-  /** A generator whose programs compare with what is in such packets. */
-  ProgramGenerator(Random random, Consumer<LookupContext> packets) {
+  /**
+   * A generator.
+   *
+   * @param packets that programs are to meet: they compare with what is in them
+   * @param writes whether programs change the socket maps
+   */
+  ProgramGenerator(Random random, Consumer<LookupContext> packets, boolean writes) {
     this.random = random;
     this.packets = packets;
+    this.writes = writes;
   }
 
   Step.Source program() {
@@ -53,18 +60,27 @@ final class ProgramGenerator {
   }
 
   private Step step(int depth) {
-    return switch (random.nextInt(depth > 0 ? 20 : 14)) {
+    if (writes && oneIn(6)) {
+      return write();
+    }
+    return switch (random.nextInt(depth > 0 ? 18 : 12)) {
       case 0, 1 -> new Step.Observe(load());
       case 2 -> new Step.Inspect();
-      case 3 -> new Step.PutSlot(index(), pick(), updateFlags());
-      case 4 -> new Step.PutKey(key(), pick(), updateFlags());
-      case 5 -> oneIn(3) ? new Step.DeleteSlot(index()) : new Step.DeleteKey(key());
-      case 6, 7, 8, 9, 10, 11, 12, 13 -> new Step.Assign(pick(), assignFlags());
+      case 3, 4, 5, 6, 7, 8, 9, 10, 11 -> new Step.Assign(pick(), assignFlags());
       default ->
           new Step.When(
               condition(),
               steps(1 + random.nextInt(2), depth - 1),
               steps(random.nextInt(3), depth - 1));
+    };
+  }
+
+  private Step write() {
+    return switch (random.nextInt(6)) {
+      case 0 -> new Step.DeleteSlot(index());
+      case 1 -> new Step.DeleteKey(key());
+      case 2, 3 -> new Step.PutSlot(index(), pick(), updateFlags());
+      default -> new Step.PutKey(key(), pick(), updateFlags());
     };
   }
 

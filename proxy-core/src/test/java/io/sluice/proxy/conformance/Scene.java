@@ -52,6 +52,15 @@ final class Scene implements AutoCloseable {
   final Map<SocketGroup, GroupCode> groups = new HashMap<>();
   final ListenerTable listeners;
   private final Random random;
+
+  /**
+   * Whether programs change the maps; if not, groups' programs look into them. Not both: for UDP,
+   * the kernel asks the group of a socket that is bound to the exact address before it runs the
+   * SK_LOOKUP programs, and forgets the answer if they assign or drop (net/ipv4/udp.c). The engine
+   * asks afterwards, and only if it counts.
+   */
+  final boolean programsWrite;
+
   private final Map<FlowKey, Twin> flows = new HashMap<>();
   private final Map<GroupCode, Integer> groupDigests = new HashMap<>();
   private static int nextClientPort;
@@ -59,6 +68,7 @@ final class Scene implements AutoCloseable {
   Scene(Kernel kernel, Random random) {
     this.kernel = kernel;
     this.random = random;
+    this.programsWrite = random.nextBoolean();
     this.maps = new SocketMaps(kernel, random);
     Map<String, List<Twin>> members = new HashMap<>();
     int wanted = 4 + random.nextInt(16);
@@ -117,12 +127,16 @@ final class Scene implements AutoCloseable {
   private void makeGroup(List<Twin> members) {
     List<Member> list = members.stream().map(twin -> new Member(twin.socket, 1)).toList();
     ReuseportGroup group = ReuseportGroup.of(list, Selection.HASH, _ -> 0);
-    GroupCode code = random.nextBoolean() ? GroupCode.random(maps, random) : GroupCode.none(maps);
-    int digest = kernel.map(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1);
-    // The engine's group always has a program, which tells whether the group was asked; the
-    // kernel's does without if it does nothing.
+    boolean has = random.nextInt(3) > 0;
+    GroupCode code =
+        has ? GroupCode.random(maps, random, !programsWrite) : GroupCode.none(maps);
+    // The engine's group always has a program, which tells whether the group was asked.
     group.attach("tested", code);
     groups.put(group, code);
+    if (!has) {
+      return;
+    }
+    int digest = kernel.map(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1);
     groupDigests.put(code, digest);
     int program =
         kernel.program(
@@ -218,9 +232,17 @@ final class Scene implements AutoCloseable {
     return twin == null || twin.socket.isClosed() ? null : twin.socket;
   }
 
-  /** What the kernel's program of a group saw. */
-  long kernelDigest(GroupCode code) {
-    return digest(kernel, groupDigests.getOrDefault(code, -1));
+  /** Compares the maps' whole content. */
+  void compareMaps() {
+    Map<Socket, Long> cookies = new HashMap<>();
+    twins.forEach(twin -> cookies.put(twin.socket, twin.cookie));
+    maps.compareContent(cookies);
+  }
+
+  /** Whether a group's program that ran saw something else than the kernel's. */
+  boolean sawSomethingElse(GroupCode code) {
+    Integer map = groupDigests.get(code);
+    return code.hasRun() && map != null && digest(kernel, map) != code.digest();
   }
 
   static long digest(Kernel kernel, int map) {

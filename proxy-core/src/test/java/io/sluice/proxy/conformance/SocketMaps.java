@@ -2,11 +2,14 @@ package io.sluice.proxy.conformance;
 
 import io.sluice.proxy.linux.Linux;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Socket;
 import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A sockmap and a sockhash with the same random content in the kernel and in the engine. Whenever
@@ -75,6 +78,38 @@ final class SocketMaps implements AutoCloseable {
     if (kernelSays != engineSays) {
       differences.add(what + ": kernel " + kernelSays + ", engine " + engineSays);
     }
+  }
+
+  /**
+   * Compares what lookups from outside give, for every key.
+   *
+   * @param cookies the kernel's cookie of each socket of the engine
+   */
+  void compareContent(Map<Socket, Long> cookies) {
+    byte[] value = new byte[8];
+    for (int slot = 0; slot <= SLOTS; slot++) {
+      int result = kernel.bpf.lookup(kernelMap, Kernel.word(slot), value);
+      compareEntry("sockmap[" + slot + "]", result, value, sockMap.lookup(slot), cookies);
+    }
+    for (Protocol protocol : Protocol.values()) {
+      for (int second = 0; second < KEYS; second++) {
+        byte[] key = EngineProgram.key(protocol.number(), second);
+        int result = kernel.bpf.lookup(kernelHash, key, value);
+        String what = "sockhash[" + protocol + ", " + second + "]";
+        compareEntry(what, result, value, sockHash.lookup(key), cookies);
+      }
+    }
+  }
+
+  private void compareEntry(
+      String what,
+      int result,
+      byte[] value,
+      @Nullable Socket engine,
+      Map<Socket, Long> cookies) {
+    long cookie = result == 0 ? Kernel.bytes(8).put(value).getLong(0) : result;
+    long wanted = engine == null ? -Linux.ENOENT : cookies.getOrDefault(engine, 0L);
+    compare(what, cookie, wanted);
   }
 
   /** What differed since this was last asked. */

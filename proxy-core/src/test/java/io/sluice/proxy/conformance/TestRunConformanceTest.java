@@ -62,7 +62,7 @@ class TestRunConformanceTest {
 
   private void runProgram(World world, Tally tally) {
     Random random = new Random(tally.random().nextLong());
-    Step.Source source = new ProgramGenerator(random, world::fill).program();
+    Step.Source source = new ProgramGenerator(random, world::fill, true).program();
     int digestMap = kernel.map(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1);
     int program =
         kernel.lookupProgram(KernelCode.of(source, world.maps, digestMap));

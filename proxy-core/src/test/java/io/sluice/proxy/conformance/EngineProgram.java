@@ -23,6 +23,7 @@ final class EngineProgram implements Program {
   private final Step.Source source;
   private final SockMap sockMap;
   private final SockHash sockHash;
+  private final DataMaps data;
   private final Tally tally;
   private LookupContext context = new LookupContext();
   private ByteBuffer struct = Kernel.bytes(ContextStruct.BYTES);
@@ -33,6 +34,7 @@ final class EngineProgram implements Program {
     this.source = source;
     this.sockMap = maps.sockMap;
     this.sockHash = maps.sockHash;
+    this.data = maps.data;
     this.tally = tally;
   }
 
@@ -91,6 +93,8 @@ final class EngineProgram implements Program {
       case Pick.Current _ -> context.socket();
       case Pick.Slot(Index index) -> sockMap.lookup(index(index));
       case Pick.Hashed(HashKey key) -> sockHash.lookup(key(key));
+      case Pick.Via(DataMaps.Kind kind, Load load, int mask) ->
+          sockMap.lookup(data.find(kind, (int) load(load) & mask));
     };
   }
 

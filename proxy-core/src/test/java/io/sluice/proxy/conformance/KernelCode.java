@@ -42,11 +42,13 @@ final class KernelCode {
   private final BpfAssembler code = new BpfAssembler();
   private final int sockMap;
   private final int sockHash;
+  private final DataMaps data;
   private int labels;
 
   private KernelCode(SocketMaps maps) {
     this.sockMap = maps.kernelMap;
     this.sockHash = maps.kernelHash;
+    this.data = maps.data;
   }
 
   /**
@@ -155,6 +157,19 @@ final class KernelCode {
       case Pick.Hashed(HashKey key) -> {
         key(KEY, key);
         map(sockHash, KEY);
+        acquired = true;
+      }
+      case Pick.Via(DataMaps.Kind kind, Load load, int mask) -> {
+        boolean trie = kind == DataMaps.Kind.LPM_TRIE;
+        load(R1, load);
+        code.alu(AND, R1, mask).store(Size.WORD, R10, trie ? KEY + 4 : KEY, R1);
+        if (trie) {
+          code.store(Size.WORD, R10, KEY, 32);
+        }
+        map(data.kernelMap(kind), KEY);
+        code.call(Linux.BPF_FUNC_MAP_LOOKUP_ELEM).jump(EQ, R0, 0, missing);
+        code.load(Size.DOUBLE, R1, R0, 0).store(Size.WORD, R10, KEY, R1);
+        map(sockMap, KEY);
         acquired = true;
       }
     }

@@ -117,12 +117,20 @@ final class ProgramGenerator {
   }
 
   private Pick pick() {
-    return switch (random.nextInt(10)) {
+    return switch (random.nextInt(13)) {
+      case 10, 11, 12 -> via();
       case 0 -> new Pick.Null();
       case 1 -> new Pick.Current();
       case 2, 3, 4 -> new Pick.Hashed(key());
       default -> new Pick.Slot(index());
     };
+  }
+
+  private Pick via() {
+    DataMaps.Kind kind = DataMaps.Kind.values()[random.nextInt(3)];
+    // A trie is asked for whole words too, with the sign bit kept off the mask's extension.
+    int mask = kind == DataMaps.Kind.LPM_TRIE ? Integer.MAX_VALUE : 127;
+    return new Pick.Via(kind, load(), mask);
   }
 
   private Index index() {

@@ -24,6 +24,7 @@ final class SocketMaps implements AutoCloseable {
   final int kernelHash;
   final SockMap sockMap = new SockMap(SLOTS);
   final SockHash sockHash = new SockHash(8, HASH_ENTRIES);
+  final DataMaps data;
   private final Kernel kernel;
   private final Random random;
   private final List<String> differences = new ArrayList<>();
@@ -31,6 +32,7 @@ final class SocketMaps implements AutoCloseable {
   SocketMaps(Kernel kernel, Random random) {
     this.kernel = kernel;
     this.random = random;
+    this.data = new DataMaps(kernel, random);
     this.kernelMap = kernel.map(Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, SLOTS);
     this.kernelHash = kernel.map(Linux.BPF_MAP_TYPE_SOCKHASH, 8, 8, HASH_ENTRIES);
   }
@@ -121,6 +123,7 @@ final class SocketMaps implements AutoCloseable {
 
   @Override
   public void close() {
+    data.close();
     kernel.close(kernelMap);
     kernel.close(kernelHash);
   }

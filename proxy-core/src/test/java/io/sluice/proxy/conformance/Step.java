@@ -59,6 +59,9 @@ sealed interface Step {
     record Slot(Index index) implements Pick {}
 
     record Hashed(HashKey key) implements Pick {}
+
+    /** What a data map has under a field's lowest bits is the index in the sockmap. */
+    record Via(DataMaps.Kind kind, Load load, int mask) implements Pick {}
   }
 
   /** An index of the sockmap: a constant, plus a field's lowest bits. */

@@ -31,7 +31,10 @@ final class EngineMaps {
   }
 
   private record Adapter(
-      Update updates, Function<byte[], Integer> deletes, Function<byte[], Object> lookups, Next next)
+      Update updates,
+      Function<byte[], Integer> deletes,
+      Function<byte[], Object> lookups,
+      Next next)
       implements MapTwin.Engine {
     @Override
     public int update(byte[] key, @Nullable Object value, long flags) {

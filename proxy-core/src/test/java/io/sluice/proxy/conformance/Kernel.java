@@ -8,7 +8,10 @@ import io.sluice.proxy.linux.Bpf.MapSpec;
 import io.sluice.proxy.linux.BpfAssembler;
 import io.sluice.proxy.linux.BpfAssembler.Register;
 import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -30,6 +33,10 @@ final class Kernel {
     int map = kernel.bpf.createMap(MapSpec.of(Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, 1, "probe"));
     assumeTrue(map >= 0, "needs the right to make a SOCKMAP: " + Linux.errnoName(-map));
     kernel.close(map);
+    int fd = check("socket", kernel.syscalls.socket(Family.IPV6.number(), Linux.SOCK_DGRAM));
+    int bound = kernel.syscalls.bind(fd, new Sockaddr().set(IpAddress.parse("::1"), 0));
+    kernel.close(fd);
+    assumeTrue(bound == 0, "needs ::1: " + Linux.errnoName(-bound));
   }
 
   int map(int type, int keyBytes, int valueBytes, int maxEntries) {

@@ -10,6 +10,7 @@ import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
@@ -67,7 +68,8 @@ final class LiveConformance {
       links.add(new ProgramChain.Link("program " + i, attached.engine));
     }
     tally.program();
-    SkLookup engine = new SkLookup(ProgramChain.of(links), lies ? ListenerTable.EMPTY : scene.listeners);
+    SkLookup engine =
+        new SkLookup(ProgramChain.of(links), lies ? ListenerTable.EMPTY : scene.listeners);
     for (int i = 0; i < CASES && !tally.isFull(); i++) {
       if (random.nextInt(4) == 0) {
         scene.stir();
@@ -90,9 +92,7 @@ final class LiveConformance {
     Step.Source source = new ProgramGenerator(random, scene::fill, scene.programsWrite).program();
     int digest = kernel.map(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1);
     int program = kernel.lookupProgram(KernelCode.of(source, scene.maps, digest));
-    int link =
-        Kernel.check(
-            "link", kernel.bpf.createLink(program, namespace, Linux.BPF_SK_LOOKUP));
+    int link = Kernel.check("link", kernel.bpf.createLink(program, namespace, Linux.BPF_SK_LOOKUP));
     kernel.close(program);
     return new Attached(link, digest, new EngineProgram(source, scene.maps, tally), source);
   }
@@ -151,7 +151,7 @@ final class LiveConformance {
     }
     GroupCode code = socket.group() == null ? null : scene.groups.get(socket.group());
     boolean byHash = code != null && code.hasRun() && !code.hasSelected();
-    return twin.socket == socket || byHash && twin.socket.group() == socket.group();
+    return twin.socket == socket || byHash && Objects.equals(twin.socket.group(), socket.group());
   }
 
   private @Nullable String otherDigest(Scene scene, List<Attached> chain) {

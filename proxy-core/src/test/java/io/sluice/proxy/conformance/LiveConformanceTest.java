@@ -23,12 +23,16 @@ class LiveConformanceTest {
   private static final String NAMESPACE =
       """
       ip addr add fd00::1/64 dev lo nodad
-      ip link add d0 index %d type veth peer name d1
+      ip link add d0 index IFINDEX type veth peer name d1
       ip link set d0 up; ip link set d1 up
-      ip addr add %s/24 dev d0; ip addr add %s/64 dev d0 nodad
+      ip addr add IPV4/24 dev d0; ip addr add IPV6/64 dev d0 nodad
       echo 0 > /proc/sys/net/ipv4/icmp_ratemask
       echo 0 > /proc/sys/net/ipv6/icmp/ratelimit
-      """;
+      """
+          .strip()
+          .replace("IFINDEX", String.valueOf(Scene.OTHER_IFINDEX))
+          .replace("IPV4", Scene.OTHER_IPV4)
+          .replace("IPV6", Scene.OTHER_IPV6);
 
   @BeforeAll
   static void kernelTakesPrograms() {
@@ -56,8 +60,7 @@ class LiveConformanceTest {
 
   /** What it says, of which the last line is the summary. */
   private static List<String> run(String... arguments) throws Exception {
-    String shell = NAMESPACE.formatted(Scene.OTHER_IFINDEX, Scene.OTHER_IPV4, Scene.OTHER_IPV6);
-    try (ChildProcess child = ChildProcess.isolated(shell, LiveConformance.class, arguments)) {
+    try (ChildProcess child = ChildProcess.isolated(NAMESPACE, LiveConformance.class, arguments)) {
       await("the end of " + List.of(arguments)).atMost(BOUND).until(() -> !child.isAlive());
       assertThat(child.exitCode()).as("%s", child.lines()).isZero();
       String _ = child.awaitLine("conformance:");

@@ -105,7 +105,11 @@ class MapOperationsConformanceTest {
             ofMaps("hash of maps", BPF_MAP_TYPE_HASH_OF_MAPS, templateFd, inner, template));
     Map<Integer, Object> ids = kernelIds(templateFd, inner);
     // The kernel's ids and ours differ; what was put in under which of the kernel's tells.
-    compare(maps, OPERATIONS_OF_MAPS, (_, value) -> ids.getOrDefault(MapTwin.index(value), "unknown"), tally.random());
+    compare(
+        maps,
+        OPERATIONS_OF_MAPS,
+        (_, value) -> ids.getOrDefault(MapTwin.index(value), "unknown"),
+        tally.random());
     finish("maps of maps");
   }
 
@@ -116,9 +120,9 @@ class MapOperationsConformanceTest {
     int map = Kernel.check("ids", kernel.bpf.createMap(spec));
     byte[] id = new byte[4];
     for (Value value : inner) {
-      if (kernel.bpf.update(map, Kernel.word(0), value.kernel(), 0) == 0
+      if (kernel.bpf.update(map, Kernel.word(0), value.kernel, 0) == 0
           && kernel.bpf.lookup(map, Kernel.word(0), id) == 0
-          && value.engine() instanceof BpfMap engine) {
+          && value.engine instanceof BpfMap engine) {
         ids.put(MapTwin.index(id), engine.id());
       }
     }
@@ -127,10 +131,7 @@ class MapOperationsConformanceTest {
   }
 
   private void compare(
-      List<MapTwin> maps,
-      int operations,
-      BiFunction<MapTwin, byte[], Object> told,
-      Random random) {
+      List<MapTwin> maps, int operations, BiFunction<MapTwin, byte[], Object> told, Random random) {
     for (int i = 0; i < operations && !tally.isFull(); i++) {
       for (MapTwin map : maps) {
         String difference = map.step(random, told, tally);
@@ -172,7 +173,8 @@ class MapOperationsConformanceTest {
       maps.add(sockets("sockhash " + size, world, BPF_MAP_TYPE_SOCKHASH, size, sockHash));
       for (int i = 0; i < 2; i++) {
         MapTwin.Engine array = EngineMaps.of(new ReuseportSockArray(4, size, ENTRIES, 0));
-        maps.add(sockets("sockarray " + size, world, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, size, array));
+        maps.add(
+            sockets("sockarray " + size, world, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, size, array));
       }
     }
     return maps;
@@ -202,8 +204,7 @@ class MapOperationsConformanceTest {
     return new Value(which == 1 ? "-1" : closed ? "closed" : twin.toString(), value, socket);
   }
 
-  private static final Socket CLOSED =
-      Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 1).build();
+  private static final Socket CLOSED = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 1).build();
 
   static {
     CLOSED.close();

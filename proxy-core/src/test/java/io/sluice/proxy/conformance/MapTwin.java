@@ -29,7 +29,17 @@ record MapTwin(
     boolean inOrder,
     Engine engine) {
   /** What an update is given. */
-  record Value(String name, byte[] kernel, @Nullable Object engine) {}
+  static final class Value {
+    final String name;
+    final byte[] kernel;
+    final @Nullable Object engine;
+
+    Value(String name, byte[] kernel, @Nullable Object engine) {
+      this.name = name;
+      this.kernel = kernel;
+      this.engine = engine;
+    }
+  }
 
   /** A map of the engine, behind keys of bytes. */
   interface Engine {
@@ -80,7 +90,8 @@ record MapTwin(
         what += " next key";
         byte @Nullable [] from = random.nextInt(4) == 0 ? null : key;
         kernelSays = inOrder ? next(kernelWalk(), from, key.length) : all(kernelWalk(), key.length);
-        engineSays = inOrder ? next(engine::nextKey, from, key.length) : all(engine::nextKey, key.length);
+        engineSays =
+            inOrder ? next(engine::nextKey, from, key.length) : all(engine::nextKey, key.length);
       }
     }
     tally.add(name);
@@ -164,5 +175,4 @@ record MapTwin(
 
   /** Descriptors nobody has: -1, and one that isn't open. */
   static final int CLOSED_FD = 1 << 20;
-
 }

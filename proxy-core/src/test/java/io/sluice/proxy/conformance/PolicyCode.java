@@ -169,7 +169,9 @@ final class PolicyCode {
     }
   }
 
-  /** Assigns the socket of the label in R7: pass if it is assigned, or something else was before. */
+  /**
+   * Assigns the socket of the label in R7: pass if it is assigned, or something else was before.
+   */
   private void assign(int sockMap, int flags, String unique) {
     String udp = "udp" + unique;
     String tcp = "tcp" + unique;

@@ -34,8 +34,18 @@ final class Scene implements AutoCloseable {
 
   private static final List<String> BOUND =
       List.of(
-          "127.0.0.1", "127.0.0.2", OTHER_IPV4, "0.0.0.0", "0.0.0.0", "::", "::", "::1", "fd00::1",
-          OTHER_IPV6, "::ffff:127.0.0.1", "::ffff:0.0.0.0");
+          "127.0.0.1",
+          "127.0.0.2",
+          OTHER_IPV4,
+          "0.0.0.0",
+          "0.0.0.0",
+          "::",
+          "::",
+          "::1",
+          "fd00::1",
+          OTHER_IPV6,
+          "::ffff:127.0.0.1",
+          "::ffff:0.0.0.0");
   private static final List<String> WANTED =
       List.of("127.0.0.1", "127.0.0.2", OTHER_IPV4, "::1", "fd00::1", OTHER_IPV6);
   private static final List<String> ON_LO = List.of("127.0.0.1", "127.0.0.2", "::1", "fd00::1");
@@ -97,7 +107,8 @@ final class Scene implements AutoCloseable {
     String address = BOUND.get(random.nextInt(BOUND.size()));
     boolean v6Only = address.equals("::") && random.nextInt(3) == 0;
     int port = PORTS[random.nextInt(PORTS.length)];
-    int ifindex = random.nextInt(4) > 0 ? 0 : random.nextBoolean() ? LOOPBACK_IFINDEX : OTHER_IFINDEX;
+    int ifindex =
+        random.nextInt(4) > 0 ? 0 : random.nextBoolean() ? LOOPBACK_IFINDEX : OTHER_IFINDEX;
     Spec.Reuse reuse = random.nextInt(3) > 0 ? Spec.Reuse.PORT : Spec.Reuse.NONE;
     if (protocol == Protocol.UDP && random.nextInt(3) == 0) {
       reuse = Spec.Reuse.ADDRESS;
@@ -128,8 +139,7 @@ final class Scene implements AutoCloseable {
     List<Member> list = members.stream().map(twin -> new Member(twin.socket, 1)).toList();
     ReuseportGroup group = ReuseportGroup.of(list, Selection.HASH, _ -> 0);
     boolean has = random.nextInt(3) > 0;
-    GroupCode code =
-        has ? GroupCode.random(maps, random, !programsWrite) : GroupCode.none(maps);
+    GroupCode code = has ? GroupCode.random(maps, random, !programsWrite) : GroupCode.none(maps);
     // The engine's group always has a program, which tells whether the group was asked.
     group.attach("tested", code);
     groups.put(group, code);
@@ -140,9 +150,7 @@ final class Scene implements AutoCloseable {
     groupDigests.put(code, digest);
     int program =
         kernel.program(
-            Linux.BPF_PROG_TYPE_SK_REUSEPORT,
-            Linux.BPF_SK_REUSEPORT_SELECT,
-            code.assemble(digest));
+            Linux.BPF_PROG_TYPE_SK_REUSEPORT, Linux.BPF_SK_REUSEPORT_SELECT, code.assemble(digest));
     int member = members.get(random.nextInt(members.size())).fd;
     Kernel.check(
         "attach",
@@ -186,8 +194,7 @@ final class Scene implements AutoCloseable {
       if (random.nextInt(4) == 0) {
         local = address(WANTED, flow.client.family());
       }
-      packet.of(
-          Protocol.UDP, flow.client, flow.clientPort, local, flow.localPort, ifindex(local));
+      packet.of(Protocol.UDP, flow.client, flow.clientPort, local, flow.localPort, ifindex(local));
       return;
     }
     IpAddress local = IpAddress.parse(WANTED.get(random.nextInt(WANTED.size())));

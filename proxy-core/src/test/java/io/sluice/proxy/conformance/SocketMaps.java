@@ -104,11 +104,7 @@ final class SocketMaps implements AutoCloseable {
   }
 
   private void compareEntry(
-      String what,
-      int result,
-      byte[] value,
-      @Nullable Socket engine,
-      Map<Socket, Long> cookies) {
+      String what, int result, byte[] value, @Nullable Socket engine, Map<Socket, Long> cookies) {
     long cookie = result == 0 ? Kernel.bytes(8).put(value).getLong(0) : result;
     long wanted = engine == null ? -Linux.ENOENT : cookies.getOrDefault(engine, 0L);
     compare(what, cookie, wanted);

@@ -64,8 +64,7 @@ class TestRunConformanceTest {
     Random random = new Random(tally.random().nextLong());
     Step.Source source = new ProgramGenerator(random, world::fill, true).program();
     int digestMap = kernel.map(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1);
-    int program =
-        kernel.lookupProgram(KernelCode.of(source, world.maps, digestMap));
+    int program = kernel.lookupProgram(KernelCode.of(source, world.maps, digestMap));
     EngineProgram engine = new EngineProgram(source, world.maps, tally);
     TestRun run = new TestRun(world, program, engine);
     tally.program();

@@ -212,6 +212,15 @@ final class Twin {
 
   @Override
   public String toString() {
-    return name + " (" + socket + (socket.isV6Only() ? " v6only" : "") + (socket.group() == null ? "" : " in " + System.identityHashCode(socket.group())) + " dev " + socket.boundIfindex() + ") " + socket.state() + (socket.isClosed() ? " closed" : "");
+    return name
+        + " ("
+        + socket
+        + (socket.isV6Only() ? " v6only" : "")
+        + (socket.group() == null ? "" : " in " + System.identityHashCode(socket.group()))
+        + " dev "
+        + socket.boundIfindex()
+        + ") "
+        + socket.state()
+        + (socket.isClosed() ? " closed" : "");
   }
 }

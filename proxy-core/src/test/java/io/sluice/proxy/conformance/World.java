@@ -121,7 +121,8 @@ final class World implements AutoCloseable {
   void fill(LookupContext context) {
     Protocol protocol = random.nextBoolean() ? TCP : UDP;
     int remotePort = 40_000 + random.nextInt(300) * (random.nextBoolean() ? 1 : 7);
-    int localPort = random.nextInt(4) == 0 ? random.nextInt(65536) : 8000 + random.nextInt(SocketMaps.KEYS);
+    int localPort =
+        random.nextInt(4) == 0 ? random.nextInt(65536) : 8000 + random.nextInt(SocketMaps.KEYS);
     if (random.nextBoolean()) {
       int remote = 0xc000_0200 + random.nextInt(4);
       int local = (random.nextBoolean() ? 0x7f00_0000 : 0xc633_6400) + random.nextInt(4);

@@ -42,9 +42,18 @@ class SockMapTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0x4, true", "0x8, true", "0x10, true", "0x1c, true", // NUMA_NODE, RDONLY, WRONLY
-    "0x1, false", "0x2, false", "0x40, false", "0x80, false", "0x100, false", "0x400, false",
-    "0x1000, false", "0x5, false",
+    "0x4, true",
+    "0x8, true",
+    "0x10, true",
+    "0x1c, true", // NUMA_NODE, RDONLY, WRONLY
+    "0x1, false",
+    "0x2, false",
+    "0x40, false",
+    "0x80, false",
+    "0x100, false",
+    "0x400, false",
+    "0x1000, false",
+    "0x5, false",
   })
   void createTakesFewFlags(String flags, boolean valid) {
     int number = Integer.decode(flags);

@@ -29,7 +29,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -43,6 +43,12 @@ class MapOperationsConformanceTest {
   private static final int SOCKET_OPERATIONS = 800;
   private static final int OPERATIONS_OF_MAPS = 150; // the kernel waits some 10 ms at an update
   private static final int ENTRIES = 8;
+
+  private static final Socket CLOSED = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 1).build();
+
+  static {
+    CLOSED.close();
+  }
 
   private final Kernel kernel = new Kernel();
   private final Tally tally = Tally.seeded();
@@ -60,12 +66,9 @@ class MapOperationsConformanceTest {
         twin("hash", BPF_MAP_TYPE_HASH, 4, 8, EngineMaps.of(new HashTable(4, 8, ENTRIES)));
     MapTwin trie =
         twin("trie", BPF_MAP_TYPE_LPM_TRIE, 8, 8, EngineMaps.of(new LpmTrie(8, 8, ENTRIES)));
-    compare(
-        List.of(array, hash, trie),
-        DATA_OPERATIONS,
-        (_, value) -> EngineMaps.hex(value),
-        tally.random());
-    finish("data maps");
+    List<MapTwin> maps = List.of(array, hash, trie);
+    compare(maps, DATA_OPERATIONS, EngineMaps::hex, tally.random());
+    finish("data maps", maps);
   }
 
   @Test
@@ -79,14 +82,15 @@ class MapOperationsConformanceTest {
           compare(
               maps,
               SOCKET_OPERATIONS / 10,
-              (_, value) -> byCookie.getOrDefault(Kernel.bytes(8).put(value).getLong(0), "unknown"),
+              value -> byCookie.getOrDefault(Kernel.bytes(8).put(value).getLong(0), "unknown"),
               random);
           world.stir();
         }
+        tally.differences(world.maps.takeDifferences());
         maps.forEach(map -> kernel.close(map.fd()));
       }
     }
-    finish("socket maps");
+    finish("socket maps", List.of());
   }
 
   @Test
@@ -104,13 +108,13 @@ class MapOperationsConformanceTest {
             ofMaps("array of maps", BPF_MAP_TYPE_ARRAY_OF_MAPS, templateFd, inner, template),
             ofMaps("hash of maps", BPF_MAP_TYPE_HASH_OF_MAPS, templateFd, inner, template));
     Map<Integer, Object> ids = kernelIds(templateFd, inner);
-    // The kernel's ids and ours differ; what was put in under which of the kernel's tells.
     compare(
         maps,
         OPERATIONS_OF_MAPS,
-        (_, value) -> ids.getOrDefault(MapTwin.index(value), "unknown"),
+        value -> ids.getOrDefault(MapTwin.index(value), "unknown"),
         tally.random());
-    finish("maps of maps");
+    inner.forEach(value -> kernel.close(MapTwin.index(value.kernel)));
+    finish("maps of maps", maps);
   }
 
   /** Our id by the kernel's id, which a map of maps tells. */
@@ -131,7 +135,7 @@ class MapOperationsConformanceTest {
   }
 
   private void compare(
-      List<MapTwin> maps, int operations, BiFunction<MapTwin, byte[], Object> told, Random random) {
+      List<MapTwin> maps, int operations, Function<byte[], Object> told, Random random) {
     for (int i = 0; i < operations && !tally.isFull(); i++) {
       for (MapTwin map : maps) {
         String difference = map.step(random, told, tally);
@@ -142,7 +146,8 @@ class MapOperationsConformanceTest {
     }
   }
 
-  private void finish(String what) {
+  private void finish(String what, List<MapTwin> maps) {
+    maps.forEach(map -> kernel.close(map.fd()));
     tally.print(what);
     assertThat(tally.differences()).isEmpty();
   }
@@ -202,12 +207,6 @@ class MapOperationsConformanceTest {
     @Nullable Socket socket = which == 1 ? null : closed ? CLOSED : twin.socket;
     byte[] value = size == 8 ? Kernel.doubleWord(fd) : Kernel.word(fd);
     return new Value(which == 1 ? "-1" : closed ? "closed" : twin.toString(), value, socket);
-  }
-
-  private static final Socket CLOSED = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 1).build();
-
-  static {
-    CLOSED.close();
   }
 
   private static Value inner(String name, int fd, BpfMap engine) {

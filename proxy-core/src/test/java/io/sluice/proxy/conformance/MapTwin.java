@@ -1,6 +1,6 @@
 package io.sluice.proxy.conformance;
 
-import io.sluice.steering.Errno;
+import io.sluice.proxy.linux.Linux;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HexFormat;
@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.SortedSet;
 import java.util.TreeSet;
-import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -61,7 +60,7 @@ record MapTwin(
    * @param told the kernel's value as it is to be compared with the engine's
    * @return what differed, or null
    */
-  @Nullable String step(Random random, BiFunction<MapTwin, byte[], Object> told, Tally tally) {
+  @Nullable String step(Random random, Function<byte[], Object> told, Tally tally) {
     byte[] key = keys.apply(random);
     String what = name + " key " + HexFormat.of().formatHex(key);
     Object kernelSays;
@@ -83,7 +82,7 @@ record MapTwin(
         what += " lookup";
         byte[] value = new byte[valueBytes];
         int result = kernel.bpf.lookup(fd, key, value);
-        kernelSays = result < 0 ? result : told.apply(this, value);
+        kernelSays = result < 0 ? result : told.apply(value);
         engineSays = engine.lookup(key);
       }
       default -> {
@@ -95,14 +94,14 @@ record MapTwin(
       }
     }
     tally.add(name);
-    tally.answered(engineSays instanceof Integer answer ? answer : 0);
+    tally.answered(engineSays instanceof Integer answer ? Math.min(answer, 0) : 0);
     return kernelSays.equals(engineSays)
         ? null
         : what + ": kernel " + named(kernelSays) + ", engine " + named(engineSays);
   }
 
   private static Object named(Object answer) {
-    return answer instanceof Integer number && number < 0 ? Errno.ofResult(number) : answer;
+    return answer instanceof Integer number && number < 0 ? Linux.errnoName(-number) : answer;
   }
 
   private interface Walk {

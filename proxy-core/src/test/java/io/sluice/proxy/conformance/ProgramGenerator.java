@@ -128,7 +128,7 @@ final class ProgramGenerator {
 
   private Pick via() {
     DataMaps.Kind kind = DataMaps.Kind.values()[random.nextInt(3)];
-    // A trie is asked for whole words too, with the sign bit kept off the mask's extension.
+    // A trie is asked for words, all but the bit that the kernel's code would sign-extend.
     int mask = kind == DataMaps.Kind.LPM_TRIE ? Integer.MAX_VALUE : 127;
     return new Pick.Via(kind, load(), mask);
   }

@@ -45,6 +45,8 @@ final class World implements AutoCloseable {
       bind(Spec.of(protocol + " on lo", protocol, "127.0.0.1").onDevice(LOOPBACK_IFINDEX));
       bind(Spec.of(protocol + " v4 in a group", protocol, "127.0.0.1").inGroup());
       bind(Spec.of(protocol + " dual in a group", protocol, "::").inGroup());
+      bind(Spec.of(protocol + " v4 in a group, to change", protocol, "127.0.0.1").inGroup());
+      bind(Spec.of(protocol + " v6 in a group, to change", protocol, "::1").inGroup());
       bind(Spec.of(protocol + " v4, to change", protocol, "127.0.0.1"));
       bind(Spec.of(protocol + " v6, to change", protocol, "::1"));
     }
@@ -109,7 +111,8 @@ final class World implements AutoCloseable {
         }
       }
       case ESTABLISHED -> {
-        if (!tcp) {
+        // Having left its group, it would still have the option, which is what a test run goes by.
+        if (!tcp && !twin.name.contains("in a group")) {
           twin.disconnect();
         }
       }

@@ -1,11 +1,14 @@
 package io.sluice.proxy.linux;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Linux constants that the system calls take, as in its UAPI headers. They are the same on x86-64
- * and aarch64; a constant that isn't gets a row for each here.
+ * and aarch64; what isn't stands in the table {@link Architecture}.
  */
 public final class Linux {
   // bits/socket.h
+  public static final int AF_UNSPEC = 0;
   public static final int AF_UNIX = 1;
   public static final int AF_INET = 2;
   public static final int SOCK_STREAM = 1;
@@ -17,6 +20,7 @@ public final class Linux {
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_NOSIGNAL = 0x4000;
+  public static final int SHUT_RD = 0;
   public static final int SHUT_WR = 1;
 
   // asm-generic/socket.h
@@ -26,6 +30,10 @@ public final class Linux {
   public static final int SO_RCVBUF = 8;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
+  public static final int SO_ATTACH_REUSEPORT_EBPF = 52;
+  public static final int SO_COOKIE = 57;
+  public static final int SO_BINDTOIFINDEX = 62;
+  public static final int SO_DETACH_REUSEPORT_BPF = 68;
 
   // netinet/in.h, linux/in.h, linux/in6.h
   public static final int IPPROTO_IP = 0;
@@ -45,10 +53,39 @@ public final class Linux {
 
   // fcntl.h, linux/splice.h
   public static final int F_SETPIPE_SZ = 1031;
+  public static final int O_RDONLY = 0;
   public static final int O_NONBLOCK = 0x800;
   public static final int O_CLOEXEC = 0x80000;
   public static final int SPLICE_F_MOVE = 1;
   public static final int SPLICE_F_NONBLOCK = 2;
+
+  // linux/bpf.h
+  public static final int BPF_MAP_TYPE_HASH = 1;
+  public static final int BPF_MAP_TYPE_ARRAY = 2;
+  public static final int BPF_MAP_TYPE_LPM_TRIE = 11;
+  public static final int BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
+  public static final int BPF_MAP_TYPE_HASH_OF_MAPS = 13;
+  public static final int BPF_MAP_TYPE_SOCKMAP = 15;
+  public static final int BPF_MAP_TYPE_SOCKHASH = 18;
+  public static final int BPF_MAP_TYPE_REUSEPORT_SOCKARRAY = 20;
+  public static final int BPF_F_NO_PREALLOC = 1;
+  public static final int BPF_ANY = 0;
+  public static final int BPF_NOEXIST = 1;
+  public static final int BPF_EXIST = 2;
+  public static final int BPF_PROG_TYPE_SK_REUSEPORT = 21;
+  public static final int BPF_PROG_TYPE_SK_LOOKUP = 30;
+  public static final int BPF_SK_LOOKUP = 36;
+  public static final int BPF_SK_REUSEPORT_SELECT = 39;
+  public static final int BPF_F_REPLACE = 4;
+  public static final int BPF_FUNC_MAP_LOOKUP_ELEM = 1;
+  public static final int BPF_FUNC_MAP_UPDATE_ELEM = 2;
+  public static final int BPF_FUNC_MAP_DELETE_ELEM = 3;
+  public static final int BPF_FUNC_SK_SELECT_REUSEPORT = 82;
+  public static final int BPF_FUNC_SK_RELEASE = 86;
+  public static final int BPF_FUNC_SK_ASSIGN = 124;
+
+  // asm/unistd.h
+  static final int NR_BPF = Architecture.HERE.bpf;
 
   // asm-generic/sockios.h: what a socket has not yet had acknowledged, in bytes
   public static final long SIOCOUTQ = 0x5411;
@@ -57,15 +94,23 @@ public final class Linux {
   public static final int RLIMIT_NOFILE = 7;
 
   // asm-generic/errno-base.h, asm-generic/errno.h
+  public static final int EPERM = 1;
+  public static final int ENOENT = 2;
   public static final int EINTR = 4;
+  public static final int E2BIG = 7;
   public static final int EAGAIN = 11;
   public static final int ENOMEM = 12;
   public static final int EACCES = 13;
+  public static final int EBUSY = 16;
+  public static final int EEXIST = 17;
   public static final int EINVAL = 22;
   public static final int ENFILE = 23;
   public static final int EMFILE = 24;
+  public static final int ENOSPC = 28;
   public static final int EPIPE = 32;
+  public static final int ENOSYS = 38;
   public static final int EMSGSIZE = 90;
+  public static final int EOPNOTSUPP = 95;
   public static final int EAFNOSUPPORT = 97;
   public static final int EADDRINUSE = 98;
   public static final int EADDRNOTAVAIL = 99;
@@ -80,6 +125,35 @@ public final class Linux {
 
   private Linux() {}
 
+  /** What differs between the architectures, a row for each. */
+  private enum Architecture {
+    X86_64("amd64", 321),
+    AARCH64("aarch64", 280),
+    /** Calls by number answer ENOSYS. */
+    OTHER("", -1);
+
+    static final Architecture HERE = of(System.getProperty("os.arch"));
+
+    /** As the JDK names it. */
+    private final String osArch;
+
+    private final int bpf;
+
+    Architecture(String osArch, int bpf) {
+      this.osArch = osArch;
+      this.bpf = bpf;
+    }
+
+    private static Architecture of(@Nullable String osArch) {
+      for (Architecture architecture : values()) {
+        if (architecture.osArch.equals(osArch)) {
+          return architecture;
+        }
+      }
+      return OTHER;
+    }
+  }
+
   /**
    * An errno's name, like {@code EADDRINUSE}.
    *
@@ -87,17 +161,23 @@ public final class Linux {
    */
   public static String errnoName(int errno) {
     return switch (errno) {
-      case 1 -> "EPERM";
-      case 2 -> "ENOENT";
+      case EPERM -> "EPERM";
+      case ENOENT -> "ENOENT";
       case EINTR -> "EINTR";
+      case E2BIG -> "E2BIG";
       case EAGAIN -> "EAGAIN";
       case ENOMEM -> "ENOMEM";
       case EACCES -> "EACCES";
+      case EBUSY -> "EBUSY";
+      case EEXIST -> "EEXIST";
       case EINVAL -> "EINVAL";
       case ENFILE -> "ENFILE";
       case EMFILE -> "EMFILE";
+      case ENOSPC -> "ENOSPC";
       case EPIPE -> "EPIPE";
+      case ENOSYS -> "ENOSYS";
       case EMSGSIZE -> "EMSGSIZE";
+      case EOPNOTSUPP -> "EOPNOTSUPP";
       case EAFNOSUPPORT -> "EAFNOSUPPORT";
       case EADDRINUSE -> "EADDRINUSE";
       case EADDRNOTAVAIL -> "EADDRNOTAVAIL";

@@ -71,6 +71,20 @@ public final class Syscalls {
   private static final MethodHandle FCNTL = variadic("fcntl", JAVA_INT, JAVA_INT, JAVA_INT);
   // int ioctl(int fd, unsigned long request, ... void *argument)
   private static final MethodHandle IOCTL = variadic("ioctl", JAVA_INT, JAVA_LONG, JAVA_LONG);
+  // int open(const char *path, int flags, ... mode_t mode)
+  private static final MethodHandle OPEN =
+      handle(
+          "open",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT),
+          ERRNO,
+          Linker.Option.firstVariadicArg(2));
+  // long syscall(long number, ... int command, union bpf_attr *attributes, unsigned size)
+  private static final MethodHandle BPF =
+      handle(
+          "syscall",
+          FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT),
+          ERRNO,
+          Linker.Option.firstVariadicArg(1));
   // int getrlimit(int resource, struct rlimit *limit); setrlimit alike
   private static final MethodHandle GETRLIMIT = call("getrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle SETRLIMIT = call("setrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
@@ -256,6 +270,53 @@ public final class Syscalls {
               && scratch.get(JAVA_INT, 0) >= end
               && scratch.get(JAVA_INT, 8 + 12) == (ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_PKTINFO);
       return isTold ? scratch.get(JAVA_INT, 8 + end - 4) : 0;
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
+  /** The socket's 64-bit cookie (SO_COOKIE), or a negative errno. */
+  public long cookie(int fd) {
+    try {
+      scratch.set(JAVA_INT, 8, 8);
+      int result =
+          (int)
+              GETSOCKOPT.invokeExact(
+                  state,
+                  fd,
+                  Linux.SOL_SOCKET,
+                  Linux.SO_COOKIE,
+                  scratch.address(),
+                  scratch.address() + 8);
+      return result < 0 ? errno() : scratch.get(JAVA_LONG, 0);
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
+  /** Opens a file to read or to name it, like {@code /proc/self/ns/net}; close-on-exec. */
+  public int open(String path) {
+    try (Arena arena = Arena.ofConfined()) {
+      return check(
+          (int)
+              OPEN.invokeExact(
+                  state, arena.allocateFrom(path).address(), Linux.O_RDONLY | Linux.O_CLOEXEC));
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
+  /** bpf(2), by its number: libc has no function for it. */
+  long bpf(int command, MemorySegment attributes) {
+    try {
+      return check(
+          (long)
+              BPF.invokeExact(
+                  state,
+                  (long) Linux.NR_BPF,
+                  command,
+                  attributes.address(),
+                  (int) attributes.byteSize()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }

@@ -82,9 +82,9 @@ public final class ReuseportContext {
     return lookup.protocol().number();
   }
 
-  /** Whether the group is bound to the wildcard address. */
+  /** Whether the group is bound to {@code 0.0.0.0} or {@code ::}; not {@code ::ffff:0.0.0.0}. */
   public boolean bindInany() {
-    return hit.address().isWildcard();
+    return hit.address().isWildcard() && !hit.address().isIpv4Mapped();
   }
 
   /** The hash over the 4-tuple that a pass without selection goes by. */

@@ -32,6 +32,7 @@ public final class Counters implements LookupObserver {
   private final LongAdder acceptPauses = new LongAdder();
   private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
+  private final Map<String, LongAdder> programErrors = new ConcurrentHashMap<>();
   private final RateLimit programLog = new RateLimit(1_000);
 
   /** Whose socket was missing. */
@@ -100,6 +101,11 @@ public final class Counters implements LookupObserver {
     return assignErrors;
   }
 
+  /** How often each program failed, by its name. */
+  public Map<String, LongAdder> programErrors() {
+    return programErrors;
+  }
+
   @Override
   public void missed(String label, LookupContext context) {
     misses
@@ -115,8 +121,16 @@ public final class Counters implements LookupObserver {
 
   @Override
   public void programFailed(String program, Throwable cause) {
-    if (programLog.permits()) {
-      log.warn("program failed name={} suppressed={}", program, programLog.suppressed(), cause);
+    programErrors.computeIfAbsent(program, _ -> new LongAdder()).increment();
+    if (!programLog.permits()) {
+      return;
+    }
+    int suppressed = programLog.suppressed();
+    try {
+      log.warn("program failed name={} suppressed={}", program, suppressed, cause);
+    } catch (Throwable unspeakable) { // its getMessage() is the program's own code
+      String type = cause.getClass().getName();
+      log.warn("program failed name={} suppressed={} with={}", program, suppressed, type);
     }
   }
 }

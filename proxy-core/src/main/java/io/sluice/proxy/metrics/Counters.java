@@ -6,6 +6,7 @@ import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.LookupObserver;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Socket;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -117,6 +118,14 @@ public final class Counters implements LookupObserver {
   @Override
   public void assignFailed(String program, Errno errno) {
     assignErrors.computeIfAbsent(new AssignError(program, errno), _ -> new LongAdder()).increment();
+  }
+
+  /** Logs, at a bounded rate, that a program assigned a socket that it made itself. */
+  public void strangeSocket(Socket socket) {
+    if (programLog.permits()) {
+      int suppressed = programLog.suppressed();
+      log.warn("program assigned no destination's socket={} suppressed={}", socket, suppressed);
+    }
   }
 
   @Override

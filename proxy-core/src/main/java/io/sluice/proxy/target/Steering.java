@@ -49,7 +49,8 @@ public final class Steering {
       refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
       return null;
     }
-    if (!Target.isBehind(socket)) { // a program assigned a socket that it made itself
+    if (!Target.isBehind(socket)) {
+      counters.strangeSocket(socket);
       refuse(DropReason.PROGRAM_ERROR);
       return null;
     }

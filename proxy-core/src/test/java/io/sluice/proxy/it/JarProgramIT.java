@@ -9,10 +9,10 @@ import io.sluice.proxy.jar.TestJar;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.BindException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.StandardSocketOptions;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -24,7 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A program of the user's, compiled here into a jar, in the real daemon: it steers by the parity of
- * the client's port, and throws for ports that end in 7.
+ * the client's port; for ports that end in 7 it throws, for those in 6 it assigns a socket that it
+ * made itself.
  */
 @Timeout(180)
 final class JarProgramIT {
@@ -41,9 +42,11 @@ final class JarProgramIT {
         """
         package com.example;
 
+        import io.sluice.steering.IpAddress;
         import io.sluice.steering.LookupContext;
         import io.sluice.steering.Program;
         import io.sluice.steering.Protocol;
+        import io.sluice.steering.Socket;
         import io.sluice.steering.map.ProgramMaps;
 
         public final class Parity implements Program {
@@ -60,12 +63,34 @@ final class JarProgramIT {
           @Override
           public int run(LookupContext context) {
             int port = context.remotePort();
-            if (port %% 10 == 7) {
-              throw new IllegalStateException("seven");
+            switch (port %% 10) {
+              case 6 -> {
+                Socket own = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV6, 80).build();
+                return context.assign(own, 0) == 0 ? SK_PASS : SK_DROP;
+              }
+              case 7 -> fail(port / 10 %% 4);
+              default -> {}
             }
             return context.assign(maps.lookup(port %% 2 == 0 ? even : odd), 0) == 0
                 ? SK_PASS
                 : SK_DROP;
+          }
+
+          private static void fail(int how) {
+            switch (how) {
+              case 0 -> throw new IllegalStateException("seven");
+              case 1 -> Parity.<RuntimeException>sneak(new java.io.IOException("seven"));
+              case 2 -> throw new OutOfMemoryError("seven");
+              default -> {
+                fail(how); // until the stack overflows
+                fail(how);
+              }
+            }
+          }
+
+          @SuppressWarnings("unchecked")
+          private static <E extends Throwable> void sneak(Throwable failure) throws E {
+            throw (E) failure;
           }
         }
         """
@@ -104,21 +129,25 @@ final class JarProgramIT {
 
   /** What a client whose port ends in this digit is answered. */
   private String ask(int digit) throws IOException {
-    for (int from = 20_000 + digit; from < 30_000; from += 10) {
+    return askFrom(20_000 + digit);
+  }
+
+  /** What a client with this port is answered, or with one that is the same but for thousands. */
+  private String askFrom(int first) throws IOException {
+    for (int from = first; from < 32_000; from += 1000) {
       try (Socket socket = new Socket()) {
         socket.setSoTimeout(10_000);
-        socket.setOption(java.net.StandardSocketOptions.SO_LINGER, 0); // the port is free again
-        socket.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), from));
-        socket.connect(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port), 10_000);
-        byte[] answer = socket.getInputStream().readAllBytes();
-        return new String(answer, StandardCharsets.US_ASCII);
+        socket.setOption(StandardSocketOptions.SO_LINGER, 0); // then the port is free at once
+        socket.bind(new InetSocketAddress(Streams.LOOPBACK, from));
+        socket.connect(new InetSocketAddress(Streams.LOOPBACK, port), 10_000);
+        return new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
       } catch (BindException _) {
         // Taken: the next one.
       } catch (SocketException _) {
         return REFUSED;
       }
     }
-    throw new IOException("no port ends in " + digit);
+    throw new IOException("no port like " + first + " is free");
   }
 
   private static String metrics(SluiceProcess daemon) throws IOException {
@@ -144,11 +173,13 @@ final class JarProgramIT {
         assertThat(List.of(ask(2), ask(3), ask(4), ask(5)))
             .containsExactly("even", "odd", "even", "odd");
 
-        assertThat(ask(7)).isEqualTo(REFUSED);
-        assertThat(ask(9)).as("others go on").isEqualTo("odd");
+        for (int from : new int[] {20_007, 20_017, 20_027, 20_037, 20_006}) {
+          assertThat(askFrom(from)).isEqualTo(REFUSED);
+          assertThat(ask(9)).as("others go on").isEqualTo("odd");
+        }
         assertThat(metrics(daemon))
-            .contains("sluice_drops_total{protocol=\"tcp\",reason=\"program_error\"} 1")
-            .contains("sluice_program_errors_total{program=\"parity\"} 1");
+            .contains("sluice_drops_total{protocol=\"tcp\",reason=\"program_error\"} 5")
+            .contains("sluice_program_errors_total{program=\"parity\"} 4");
         assertThat(daemon.output())
             .contains("program failed name=parity suppressed=0")
             .contains("java.lang.IllegalStateException: seven");
@@ -157,7 +188,7 @@ final class JarProgramIT {
         daemon.signal("HUP");
         awaitOutput(daemon, "reload refused");
         assertThat(daemon.output())
-            .contains(file + ":5:26: programs[0].jar: " + jar + " is no jar: ");
+            .contains(file + ":5:25: programs[0].jar: " + jar + " is no jar: ");
         assertThat(List.of(ask(2), ask(3))).containsExactly("even", "odd");
 
         Path _ = parity("even", "none").write(jar);
@@ -185,13 +216,13 @@ final class JarProgramIT {
     try (SluiceProcess missing = sluice(check)) {
       assertThat(missing.awaitExit()).isEqualTo(1);
       assertThat(missing.output())
-          .isEqualTo(file + ":5:26: programs[0].jar: " + jar + ": no such file\n");
+          .isEqualTo(file + ":5:25: programs[0].jar: " + jar + ": no such file\n");
     }
     Path _ = TestJar.empty().write(jar);
     try (SluiceProcess empty = sluice(check);
         SluiceProcess run = sluice("run", "-f", file.toString())) {
       assertThat(empty.awaitExit()).isEqualTo(1);
-      String line = file + ":5:54: programs[0].class: com.example.Parity is not in the jar\n";
+      String line = file + ":5:53: programs[0].class: com.example.Parity is not in the jar\n";
       assertThat(empty.output()).isEqualTo(line);
       assertThat(run.awaitExit()).isEqualTo(78);
       assertThat(run.output()).isEqualTo(line);

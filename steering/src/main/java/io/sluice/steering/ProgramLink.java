@@ -88,7 +88,6 @@ public final class ProgramLink implements AutoCloseable {
    */
   public int detach() {
     synchronized (AttachPoint.MUTEX) {
-      used = true;
       if (attachPoint != null) {
         attachPoint.remove(this);
         attachPoint = null;

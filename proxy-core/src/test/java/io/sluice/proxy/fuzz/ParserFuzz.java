@@ -24,8 +24,8 @@ final class ParserFuzz {
     return TARGET.seeds().stream();
   }
 
-  @FuzzTest(maxDuration = "10m")
   @MethodSource("seeds")
+  @FuzzTest(maxDuration = "10m") // last: Jazzer asks for that
   void parse(byte[] input) {
     TARGET.run(input);
   }

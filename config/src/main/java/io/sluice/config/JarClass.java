@@ -57,9 +57,7 @@ public record JarClass(Path jar, String className, Place jarAt, Place classAt) {
     }
     if (!valid) {
       throw new IllegalArgumentException(
-          "\""
-              + text
-              + "\" is no class name; write it like com.example.Geo, or com.example.Outer$Geo");
+          "\"" + text + "\" is no class name; write it like com.example.Geo (nested: Outer$$Geo)");
     }
     return text;
   }

@@ -379,7 +379,7 @@ class ConfigReaderTest {
             version: 1
             programs:
               - {name: geo, jar: lib/geo.jar, class: com.example.Geo}
-              - {name: geo2, jar: %s, class: com.example.Geo$Of2}
+              - {name: geo2, jar: %s, class: com.example.Geo$$Of2}
             """
                 .formatted(jar));
 

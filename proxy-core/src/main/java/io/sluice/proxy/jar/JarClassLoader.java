@@ -67,12 +67,13 @@ final class JarClassLoader extends ClassLoader {
     return new JarClassLoader(String.valueOf(jar.getFileName()), entries);
   }
 
-  /** The binary names of the classes with this simple name, to suggest one. */
+  /** The classes with this simple name, as the configuration writes them, to suggest one. */
   List<String> classesNamed(String simpleName) {
     String end = simpleName + ".class";
     return entries.keySet().stream()
-        .filter(it -> it.endsWith("/" + end) || it.equals(end))
+        .filter(it -> it.endsWith("/" + end) || it.endsWith("$" + end) || it.equals(end))
         .map(it -> it.substring(0, it.length() - ".class".length()).replace('/', '.'))
+        .map(it -> it.replace("$", "$$"))
         .sorted()
         .toList();
   }

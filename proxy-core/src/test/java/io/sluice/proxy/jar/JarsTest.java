@@ -210,6 +210,10 @@ final class JarsTest {
             TestJar.of("org.other.P", "package org.other; public class P {}"),
             "is not in the jar; did you mean org.other.P?"),
         new Wrong(
+            "nested in another",
+            TestJar.of("org.other.Q", "package org.other; public class Q { static class P {} }"),
+            "is not in the jar; did you mean org.other.Q$$P?"),
+        new Wrong(
             "no program",
             TestJar.of("com.example.P", "package com.example; public class P {}"),
             "is no io.sluice.steering.Program"),

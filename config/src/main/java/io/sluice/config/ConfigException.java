@@ -10,7 +10,8 @@ public final class ConfigException extends Exception {
 
   private final transient List<Problem> problems;
 
-  ConfigException(List<Problem> problems) {
+  /** One with these problems, at least one of them an error. */
+  public ConfigException(List<Problem> problems) {
     super(problems.stream().map(Problem::toString).collect(Collectors.joining("\n")));
     this.problems = List.copyOf(problems);
   }

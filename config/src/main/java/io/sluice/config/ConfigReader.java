@@ -61,11 +61,11 @@ public final class ConfigReader {
     problems.throwIfErrors();
     String text = decode(bytes, problems);
     problems.throwIfErrors();
-    return load(text, System.getenv(), problems);
+    return load(text, new Value.Surroundings(System.getenv(), file), problems);
   }
 
   /**
-   * Reads a text.
+   * Reads a text. Files that it names by a relative path are looked for in the working directory.
    *
    * @param name what problems call it
    * @param environment what {@code ${VAR}} stands for
@@ -78,13 +78,13 @@ public final class ConfigReader {
       reportTooLarge(problems);
     }
     problems.throwIfErrors();
-    return load(text, environment, problems);
+    return load(text, new Value.Surroundings(environment, Path.of("")), problems);
   }
 
-  private static Loaded load(String text, Map<String, String> environment, Problems problems)
+  private static Loaded load(String text, Value.Surroundings surroundings, Problems problems)
       throws ConfigException {
     Node root = YamlTree.parse(text, problems);
-    Config config = root == null ? null : config(Value.root(root, problems, environment));
+    Config config = root == null ? null : config(Value.root(root, problems, surroundings));
     problems.throwIfErrors();
     if (config == null) {
       throw new IllegalStateException("no configuration, but no error either");

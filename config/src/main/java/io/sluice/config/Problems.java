@@ -20,6 +20,10 @@ final class Problems {
     this.file = oneLine(file);
   }
 
+  String file() {
+    return file;
+  }
+
   void error(int line, int column, String path, String message) {
     errors++;
     add(new Problem(file, line, column, oneLine(path), oneLine(message), Problem.Severity.ERROR));
@@ -71,7 +75,7 @@ final class Problems {
   }
 
   /** Text from the file may hold anything; a message is one line, and not endless. */
-  private static String oneLine(String message) {
+  static String oneLine(String message) {
     StringBuilder line = new StringBuilder(Math.min(message.length(), MAX_MESSAGE_LENGTH));
     for (int i = 0; i < message.length() && line.length() < MAX_MESSAGE_LENGTH; i++) {
       char c = message.charAt(i);

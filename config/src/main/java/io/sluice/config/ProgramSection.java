@@ -19,7 +19,8 @@ final class ProgramSection {
   /** As many as the kernel attaches to one hook. */
   static final int MAX_PROGRAMS = 64;
 
-  private static final List<String> KEYS = List.of("name", "builtin", "rules");
+  private static final List<String> KEYS = List.of("name", "builtin", "rules", "jar", "class");
+  private static final List<String> KINDS = List.of("builtin", "rules", "jar", "class");
   private static final List<String> RULE_KEYS =
       List.of(
           "from",
@@ -64,14 +65,27 @@ final class ProgramSection {
         fields.required("name", "office", value -> CaptureSection.uniqueName(value, names));
     Value builtin = fields.optional("builtin");
     Value rules = fields.optional("rules");
-    if (builtin == null && rules == null) {
-      if (!fields.isExcused("builtin") && !fields.isExcused("rules")) {
-        fields.map().error("the program does nothing; give it builtin: bindings, or rules");
+    List<String> kinds = KINDS.stream().filter(fields::has).toList();
+    if (kinds.isEmpty()) {
+      if (KINDS.stream().noneMatch(fields::isExcused)) {
+        fields
+            .map()
+            .error("the program does nothing; give it builtin: bindings, rules, or jar and class");
       }
       return null;
     }
-    if (builtin != null && rules != null) {
-      rules.error("a program is either builtin or has rules; make it two programs");
+    if (kinds.size() > 1 && !kinds.equals(List.of("jar", "class"))) {
+      fields
+          .map()
+          .error(
+              "a program is builtin, has rules, or is a class in a jar; here are "
+                  + String.join(", ", kinds)
+                  + ": make it several programs");
+    }
+    if (builtin == null && rules == null) {
+      labels.use(null, null, NEITHER); // it may assign any
+      JarClass from = JarClass.read(fields);
+      return name == null || from == null ? null : new ProgramSpec.Jar(name, from);
     }
     String known = builtin == null ? null : builtin.parse(ProgramSection::parseBuiltin);
     List<Rule> parsed = rules == null ? List.of() : rules(rules, labels);

@@ -1,5 +1,7 @@
 package io.sluice.config;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,28 +24,36 @@ final class Value {
   private final @Nullable Value parent;
   private final String step;
   private final Problems problems;
-  private final Map<String, String> environment;
+  private final Surroundings surroundings;
+
+  /**
+   * What values refer to outside of the text.
+   *
+   * @param environment for {@code ${VAR}}
+   * @param file beside which files with a relative path are
+   */
+  record Surroundings(Map<String, String> environment, Path file) {}
 
   private Value(
       Node node,
       @Nullable Value parent,
       String step,
       Problems problems,
-      Map<String, String> environment) {
+      Surroundings surroundings) {
     this.node = node;
     this.parent = parent;
     this.step = step;
     this.problems = problems;
-    this.environment = environment;
+    this.surroundings = surroundings;
   }
 
-  static Value root(Node node, Problems problems, Map<String, String> environment) {
-    return new Value(node, null, "", problems, environment);
+  static Value root(Node node, Problems problems, Surroundings surroundings) {
+    return new Value(node, null, "", problems, surroundings);
   }
 
   /** The value of a key of this map. */
   Value at(String key, Node value) {
-    return new Value(value, this, parent == null ? key : "." + key, problems, environment);
+    return new Value(value, this, parent == null ? key : "." + key, problems, surroundings);
   }
 
   int line() {
@@ -73,6 +83,22 @@ final class Value {
     return problems;
   }
 
+  /** Where it stands, for who finds out later what is wrong with it. */
+  Place place() {
+    return new Place(problems.file(), node.line(), node.column(), path());
+  }
+
+  /** The path of a file; one that is relative starts at the configuration's directory. */
+  @Nullable Path file() {
+    return parse(text -> {
+      try {
+        return surroundings.file.resolveSibling(text);
+      } catch (InvalidPathException wrong) {
+        throw new IllegalArgumentException("the path has a NUL character; write it without", wrong);
+      }
+    });
+  }
+
   boolean isList() {
     return node instanceof Node.Sequence;
   }
@@ -98,7 +124,7 @@ final class Value {
     }
     List<Value> items = new ArrayList<>(sequence.items().size());
     for (Node item : sequence.items()) {
-      items.add(new Value(item, this, "[" + items.size() + "]", problems, environment));
+      items.add(new Value(item, this, "[" + items.size() + "]", problems, surroundings));
     }
     return items;
   }
@@ -126,7 +152,7 @@ final class Value {
       return null;
     }
     try {
-      String expanded = Expansion.expand(scalar.text(), environment);
+      String expanded = Expansion.expand(scalar.text(), surroundings.environment);
       if (expanded.length() > MAX_TEXT_LENGTH) {
         tooLong(expanded);
         return null;

@@ -9,6 +9,7 @@ import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.Rule;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ConfigReaderTest {
   /** The configuration of docs/design, with what isn't available yet replaced. */
@@ -415,6 +417,35 @@ class ConfigReaderTest {
     assertThat(read(programs(64)).programs()).hasSize(64);
     assertThatThrownBy(() -> read(programs(65)))
         .hasMessage("f:3:3: programs: 65 programs; at most 64 can be attached");
+  }
+
+  @Test
+  void aProgramsJarIsFoundBesideTheConfigurationOrByItsAbsolutePath(@TempDir Path directory)
+      throws Exception {
+    Path jar = Files.createFile(Files.createDirectory(directory.resolve("lib")).resolve("geo.jar"));
+    Path file =
+        Files.writeString(
+            directory.resolve("sluice.yaml"),
+            """
+            version: 1
+            programs:
+              - {name: geo, jar: lib/geo.jar, class: com.example.Geo}
+              - {name: geo2, jar: %s, class: com.example.Geo$$Of2}
+            """
+                .formatted(jar));
+
+    Config config = ConfigReader.read(file);
+
+    Place jarAt = new Place(file.toString(), 3, 22, "programs[0].jar");
+    Place classAt = new Place(file.toString(), 3, 42, "programs[0].class");
+    JarClass geo = new JarClass(jar, "com.example.Geo", jarAt, classAt);
+    JarClass other = new JarClass(jar, "com.example.Geo$Of2", jarAt, classAt); // equal elsewhere
+    assertThat(config.programs())
+        .containsExactly(new ProgramSpec.Jar("geo", geo), new ProgramSpec.Jar("geo2", other));
+    assertThat(((ProgramSpec.Jar) config.programs().getFirst()).from().jarAt()).isEqualTo(jarAt);
+    assertThat(((ProgramSpec.Jar) config.programs().getFirst()).from().classAt())
+        .isEqualTo(classAt);
+    assertThat(geo).isNotEqualTo(other);
   }
 
   private static String programs(int count) {

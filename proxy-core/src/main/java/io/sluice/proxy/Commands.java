@@ -169,6 +169,21 @@ public final class Commands {
     }
   }
 
+  /**
+   * Reads the file and makes what the daemon would steer by; prints what is wrong or doubtful.
+   *
+   * @return null if it can't be used
+   */
+  private static @Nullable Snapshot snapshot(Path file, PrintWriter err) {
+    Loaded loaded = load(file, err);
+    try {
+      return loaded == null ? null : Snapshot.of(loaded.config(), null, Resolver.offline());
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+      return null;
+    }
+  }
+
   @Command(
       name = "check",
       description = "Reads a configuration and says all that is wrong with it.",
@@ -180,24 +195,25 @@ public final class Commands {
 
     @Override
     public Integer call() {
-      Loaded loaded = null;
-      List<Problem> problems;
+      Snapshot snapshot = null;
+      List<Problem> problems = new ArrayList<>();
       try {
-        loaded = ConfigReader.load(file.file);
-        problems = loaded.warnings();
+        Loaded loaded = ConfigReader.load(file.file);
+        problems.addAll(loaded.warnings());
+        snapshot = Snapshot.of(loaded.config(), null, Resolver.offline());
       } catch (ConfigException bad) {
-        problems = bad.problems();
+        problems.addAll(bad.problems());
       }
       PrintWriter out = spec.commandLine().getOut();
       if (output.isJson()) {
         Map<String, Object> answer = new LinkedHashMap<>();
-        answer.put("valid", loaded != null);
+        answer.put("valid", snapshot != null);
         answer.put("problems", problems.stream().map(Check::json).toList());
         out.println(Json.of(answer));
       } else {
-        problems.forEach(loaded == null ? spec.commandLine().getErr()::println : out::println);
-        if (loaded != null) {
-          var config = loaded.config();
+        problems.forEach(snapshot == null ? spec.commandLine().getErr()::println : out::println);
+        if (snapshot != null) {
+          var config = snapshot.config();
           out.printf(
               "%s: ok: %s, %s, %s, %s%n",
               file.file,
@@ -207,7 +223,7 @@ public final class Commands {
               count(config.destinations().size(), "destination"));
         }
       }
-      return loaded == null ? FAILED : DONE;
+      return snapshot == null ? FAILED : DONE;
     }
 
     private static Map<String, Object> json(Problem problem) {
@@ -233,12 +249,11 @@ public final class Commands {
 
     @Override
     public Integer call() {
-      Loaded loaded = load(file.file, spec.commandLine().getErr());
-      if (loaded == null) {
+      Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
+      if (snapshot == null) {
         return BAD_CONFIGURATION;
       }
-      Snapshot snapshot = Snapshot.of(loaded.config(), null, Resolver.offline());
-      List<Expectation> expectations = loaded.config().expectations();
+      List<Expectation> expectations = snapshot.config().expectations();
       List<Object> failures = new ArrayList<>();
       PrintWriter out = spec.commandLine().getOut();
       for (Expectation expectation : expectations) {
@@ -316,11 +331,10 @@ public final class Commands {
     public Integer call() throws IOException {
       boolean stream = words.equals(List.of("-"));
       Lookup single = stream ? null : parse(String.join(" ", words));
-      Loaded loaded = load(file.file, spec.commandLine().getErr());
-      if (loaded == null) {
+      Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
+      if (snapshot == null) {
         return BAD_CONFIGURATION;
       }
-      Snapshot snapshot = Snapshot.of(loaded.config(), null, Resolver.offline());
       if (single != null) {
         print(Explanation.of(single, snapshot));
         return DONE;

@@ -4,6 +4,7 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.config.Config;
+import io.sluice.config.ConfigException;
 import io.sluice.config.HostPort;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.AdminServer;
@@ -57,8 +58,12 @@ public final class Daemon {
   /** What runs on one loop. */
   private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp) {}
 
-  /** A daemon that is not yet listening. */
-  public Daemon(Config config) {
+  /**
+   * A daemon that is not yet listening.
+   *
+   * @throws ConfigException if a program can't be loaded from its jar
+   */
+  public Daemon(Config config) throws ConfigException {
     this.snapshot = Snapshot.of(config, null, resolver);
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
@@ -144,8 +149,10 @@ public final class Daemon {
   /**
    * Puts a configuration into force: captures, programs, bindings and destinations change together;
    * connections and flows that exist live on. Loops and the admin address stay as they were.
+   *
+   * @throws ConfigException if a program can't be loaded from its jar: then nothing has changed
    */
-  public void reload(Config config) throws InterruptedException {
+  public void reload(Config config) throws ConfigException, InterruptedException {
     Config before = snapshot.config();
     Snapshot next = Snapshot.of(config, snapshot, resolver);
     resolveNames();

@@ -70,7 +70,7 @@ record Explanation(
                         new Step(
                             link.name(),
                             (passed ? "PASS" : "DROP") + assigned(selected),
-                            link.program().explain(seen))));
+                            considered(link.program(), seen))));
     return switch (verdict) {
       case Verdict.Drop drop ->
           new Explanation(
@@ -89,10 +89,22 @@ record Explanation(
     };
   }
 
+  /** A program from a jar may say it wrong. */
+  private static List<Program.Candidate> considered(Program program, LookupContext context) {
+    try {
+      return List.copyOf(program.explain(context));
+    } catch (Throwable failure) {
+      String type = failure.getClass().getName();
+      return List.of(new Program.Candidate("explain", "nothing", "threw " + type));
+    }
+  }
+
   private static String assigned(@Nullable Socket selected) {
-    return selected == null
-        ? ", assigned nothing"
-        : ", assigned " + Target.of(selected).destination().label();
+    if (selected == null) {
+      return ", assigned nothing";
+    }
+    return ", assigned "
+        + (Target.isBehind(selected) ? Target.of(selected).destination().label() : selected);
   }
 
   private static Explanation found(
@@ -106,6 +118,11 @@ record Explanation(
       String reason = DropReason.NO_LISTENER.word();
       return new Explanation(
           lookup, snapshot.generation(), capture, steps, null, verdict, null, null, reason);
+    }
+    if (!Target.isBehind(socket)) {
+      String reason = DropReason.PROGRAM_ERROR.word();
+      return new Explanation(
+          lookup, snapshot.generation(), capture, steps, null, "drop", null, null, reason);
     }
     Target target = Target.of(socket);
     Destination destination = target.destination();

@@ -60,9 +60,13 @@ final class RunCommand implements Callable<Integer> {
     if (loaded == null) {
       return Commands.BAD_CONFIGURATION;
     }
-    Daemon daemon = new Daemon(loaded.config());
+    Daemon daemon;
     try {
+      daemon = new Daemon(loaded.config());
       daemon.start();
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+      return Commands.BAD_CONFIGURATION;
     } catch (IOException failure) {
       String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
       return Commands.FAILED;

@@ -38,6 +38,25 @@ class ModuleRulesTest {
         .check(ALL);
   }
 
+  /** Signals say why. */
+  @Test
+  void reflectionIsForClassesFromJarsOnly() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("io.sluice.proxy.jar")
+        .and()
+        .doNotHaveFullyQualifiedName("io.sluice.proxy.Signals")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("java.lang.reflect..")
+        .orShould()
+        .dependOnClassesThat()
+        .areAssignableTo(ClassLoader.class)
+        .orShould()
+        .callMethod(Class.class, "forName", String.class)
+        .check(ALL);
+  }
+
   @Test
   void classFilesAreMadeNowhere() {
     noClasses().should().dependOnClassesThat().resideInAPackage("java.lang.classfile..").check(ALL);

@@ -7,6 +7,7 @@ import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Snapshot;
 import io.sluice.steering.DropReason;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /** The real daemon, in this process, for tests: without admin server, and stopped without drain. */
 public final class TestDaemon implements AutoCloseable {
@@ -37,9 +39,13 @@ public final class TestDaemon implements AutoCloseable {
    * @param yaml a configuration; version, admin and limits may be left out
    */
   public static TestDaemon start(String yaml) throws IOException, InterruptedException {
-    Daemon daemon = new Daemon(config(yaml));
-    daemon.start();
-    return new TestDaemon(daemon);
+    try {
+      Daemon daemon = new Daemon(config(yaml));
+      daemon.start();
+      return new TestDaemon(daemon);
+    } catch (ConfigException bad) {
+      throw new IllegalArgumentException(bad);
+    }
   }
 
   /** Starts one with the configuration {@link #web}. */
@@ -78,6 +84,15 @@ public final class TestDaemon implements AutoCloseable {
     }
   }
 
+  /** The snapshot of a configuration of which it is known that it can be used. */
+  public static Snapshot snapshot(Config config, @Nullable Snapshot previous, Resolver resolver) {
+    try {
+      return Snapshot.of(config, previous, resolver);
+    } catch (ConfigException bad) {
+      throw new IllegalArgumentException(bad);
+    }
+  }
+
   /** A port that was free a moment ago on every address, and that no client is given by itself. */
   public static int freePort() {
     while (true) {
@@ -92,7 +107,11 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public void reload(String yaml) throws InterruptedException {
-    daemon.reload(config(yaml));
+    try {
+      daemon.reload(config(yaml));
+    } catch (ConfigException bad) {
+      throw new IllegalArgumentException(bad);
+    }
   }
 
   public Snapshot snapshot() {

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
  * bpf_sk_lookup}, and the helper {@link #assign}.
  *
  * <p>Mutable and reused: an event loop owns one, fills it by {@link #ipv4} or {@link #ipv6} before
- * each lookup, and no other thread touches it.
+ * each lookup, and no other thread touches it. To programs the packet is read-only: filling it
+ * throws while one runs.
  *
  * <p>Addresses are two longs, most significant first; an IPv4 address is the low 32 bits of the low
  * one. Ports are in host order (the kernel's {@code remote_port} is in network order).
@@ -36,6 +37,7 @@ public final class LookupContext {
   private boolean noReuseport;
   private DropReason dropReason = DropReason.PROGRAM;
   private String program = "";
+  private boolean running;
   private final LookupObserver observer;
 
   /** A context that reports failed assigns nowhere. */
@@ -132,6 +134,9 @@ public final class LookupContext {
       long localLow,
       int localPort,
       int ingressIfindex) {
+    if (running) {
+      throw new IllegalStateException("a program can't change the packet");
+    }
     this.family = family;
     this.protocol = protocol;
     this.remoteHigh = remoteHigh;
@@ -319,7 +324,15 @@ public final class LookupContext {
   /** Loads what earlier programs selected, and names the program that runs next. */
   void enter(String program, @Nullable Socket selected, boolean noReuseport) {
     this.program = program;
+    this.running = true;
     this.dropReason = DropReason.PROGRAM;
+    select(selected, noReuseport);
+  }
+
+  /** Loads what was selected in the end. */
+  void leave(@Nullable Socket selected, boolean noReuseport) {
+    this.program = "";
+    this.running = false;
     select(selected, noReuseport);
   }
 

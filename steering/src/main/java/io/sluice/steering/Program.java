@@ -7,6 +7,9 @@ import java.util.List;
  *
  * <p>It sees the context, may {@linkplain LookupContext#assign assign} a socket, and says pass or
  * drop. It runs on an event loop: it must not block, and ought not to allocate.
+ *
+ * <p>In a jar that a configuration names, it is a public class with a public constructor that takes
+ * nothing, or a {@code io.sluice.steering.map.ProgramMaps}: its way to the sockets of labels.
  */
 @FunctionalInterface
 public interface Program {

@@ -63,20 +63,23 @@ public final class ProgramChain {
     Socket selected = null;
     boolean noReuseport = false;
     DropReason dropped = null;
-    for (Link link : run) {
-      context.enter(link.name, selected, noReuseport);
-      DropReason drop = run(link, context);
-      if (trace != null) {
-        trace.ran(link, context, drop == null, context.socket());
+    try {
+      for (Link link : run) {
+        context.enter(link.name, selected, noReuseport);
+        DropReason drop = run(link, context);
+        if (trace != null) {
+          trace.ran(link, context, drop == null, context.socket());
+        }
+        if (drop != null) {
+          dropped = dropped == null ? drop : dropped;
+        } else if (context.socket() != null) {
+          selected = context.socket();
+          noReuseport = context.noReuseport();
+        }
       }
-      if (drop != null) {
-        dropped = dropped == null ? drop : dropped;
-      } else if (context.socket() != null) {
-        selected = context.socket();
-        noReuseport = context.noReuseport();
-      }
+    } finally { // an observer or a trace may throw
+      context.leave(selected, noReuseport);
     }
-    context.enter("", selected, noReuseport);
     return dropped;
   }
 

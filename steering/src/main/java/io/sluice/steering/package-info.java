@@ -6,6 +6,10 @@
  * {@link io.sluice.steering.SkLookup} turns what they chose into a {@link
  * io.sluice.steering.Verdict}.
  *
+ * <p>The programs are a chain that doesn't change, or those that {@linkplain
+ * io.sluice.steering.ProgramLink links} hold at an {@link io.sluice.steering.AttachPoint}, where
+ * they come, go and are exchanged while lookups run.
+ *
  * <p>The rules are the kernel's (Documentation/bpf/prog_sk_lookup.rst, net/core/filter.c), and the
  * words are too: a program <em>assigns</em> a {@link io.sluice.steering.Socket}, and
  * <em>passes</em> or <em>drops</em>.

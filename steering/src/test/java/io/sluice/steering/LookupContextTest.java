@@ -26,6 +26,9 @@ class LookupContextTest {
     Socket mapped = socket(Protocol.TCP, "::ffff:127.0.0.1");
     Socket established = socket(Protocol.TCP, "127.0.0.1", Socket.State.ESTABLISHED);
     Socket shut = socket(Protocol.TCP, "127.0.0.1", Socket.State.CLOSE);
+    Socket closeWait = socket(Protocol.TCP, "127.0.0.1", Socket.State.CLOSE_WAIT);
+    Socket otherDeviceUdp =
+        Socket.bound(Protocol.UDP, IpAddress.ANY_IPV4, 80).boundIfindex(7).build();
     Socket connectedUdp = socket(Protocol.UDP, "127.0.0.1", Socket.State.ESTABLISHED);
     Socket unhashedUdp = Socket.bound(Protocol.UDP, IpAddress.ANY_IPV4, 0).build();
     Socket otherDevice = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 80).boundIfindex(7).build();
@@ -57,11 +60,13 @@ class LookupContextTest {
         Arguments.of("tcp4", established, 0L, Errno.ESOCKTNOSUPPORT),
         Arguments.of("udp6", established, 0L, Errno.ESOCKTNOSUPPORT),
         Arguments.of("tcp4", shut, 0L, Errno.ESOCKTNOSUPPORT),
+        Arguments.of("tcp6", closeWait, 0L, Errno.ESOCKTNOSUPPORT),
         Arguments.of("udp4", UDP4, 0L, 0),
         Arguments.of("udp4", connectedUdp, 0L, Errno.ESOCKTNOSUPPORT),
         Arguments.of("udp4", unhashedUdp, 0L, 0),
         Arguments.of("udp4", closedUdp, 0L, Errno.ESOCKTNOSUPPORT),
-        Arguments.of("tcp4", otherDevice, 0L, 0));
+        Arguments.of("tcp4", otherDevice, 0L, 0),
+        Arguments.of("udp4", otherDeviceUdp, 0L, 0));
   }
 
   @ParameterizedTest(name = "{0} packet, {1}, flags {2}: {3}")

@@ -2,6 +2,7 @@ package io.sluice.steering;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -169,18 +170,53 @@ class ProgramChainTest {
     assertThat(fixture.name(fixture.lookup(fixture.program("PASS+B"), thrower))).isEqualTo("B");
   }
 
-  @Test
-  void anErrorAndACheckedExceptionCountAsThrownToo() {
+  static Stream<Arguments> whatIsThrown() {
+    return Stream.of(
+        Arguments.of("an exception", failing(new IllegalStateException("boom"))),
+        Arguments.of("an endless recursion", (Program) ProgramChainTest::recurse),
+        Arguments.of("an error", failing(new OutOfMemoryError("boom"))),
+        Arguments.of("a linkage error", failing(new NoClassDefFoundError("boom"))),
+        Arguments.of("a checked exception", failing(new IOException("boom"))),
+        Arguments.of("a thread's end", failing(new InterruptedException("boom"))));
+  }
+
+  @SuppressWarnings("InfiniteRecursion")
+  private static int recurse(LookupContext context) {
+    return recurse(context) + 1;
+  }
+
+  private static Program failing(Throwable failure) {
+    return _ -> sneakilyThrow(failure);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("whatIsThrown")
+  void whateverAProgramThrowsCostsThatLookupOnly(String what, Program thrower) {
     Fixture fixture = new Fixture(Protocol.UDP);
 
-    assertThat(
-            fixture.lookup(_ -> {
-              throw new StackOverflowError();
-            }))
-        .isEqualTo(Verdict.Drop.of(DropReason.PROGRAM_ERROR));
-    assertThat(fixture.lookup(_ -> sneakilyThrow(new IOException("checked"))))
-        .isEqualTo(Verdict.Drop.of(DropReason.PROGRAM_ERROR));
-    assertThat(fixture.failures).hasSize(2);
+    assertThat(fixture.lookup(thrower)).isEqualTo(Verdict.Drop.of(DropReason.PROGRAM_ERROR));
+    assertThat(fixture.failures).as(what).hasSize(1);
+    assertThat(fixture.name(fixture.lookup(thrower, fixture.program("PASS+B")))).isEqualTo("B");
+    assertThat(fixture.name(fixture.lookup(fixture.program("PASS")))).isEqualTo("R");
+  }
+
+  @Test
+  void anObserverThatThrowsLeavesTheContextUsable() {
+    Fixture fixture = new Fixture(Protocol.TCP);
+    LookupContext context =
+        new LookupContext(
+            new LookupObserver() {
+              @Override
+              public void programFailed(String program, Throwable cause) {
+                throw new IllegalStateException(program);
+              }
+            });
+    SkLookup engine = fixture.engine(failing(new IOException("boom")));
+    context.ipv4(Protocol.TCP, 1, 1, 0x7f000001, 7007, 1);
+
+    assertThatIllegalStateException().isThrownBy(() -> engine.lookup(context));
+
+    assertThat(context.ipv4(Protocol.TCP, 2, 2, 3, 3, 1)).hasToString("tcp 0.0.0.2:2 → 0.0.0.3:3");
   }
 
   @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})

@@ -118,7 +118,15 @@ public final class Scrape implements AutoCloseable {
         .assignErrors()
         .forEach((error, count) ->
             errors.add(count.sum(), "program", error.program(), "errno", error.errno().name()));
-    all.metricSnapshot(drops.build()).metricSnapshot(misses.build()).metricSnapshot(errors.build());
+    Counter failures =
+        new Counter("sluice_program_errors", "Runs of a program that threw or answered nonsense.");
+    counters
+        .programErrors()
+        .forEach((program, count) -> failures.add(count.sum(), "program", program));
+    all.metricSnapshot(drops.build())
+        .metricSnapshot(misses.build())
+        .metricSnapshot(errors.build())
+        .metricSnapshot(failures.build());
   }
 
   private void collectDestinations(Snapshot snapshot, MetricSnapshots.Builder all) {

@@ -6,6 +6,7 @@ import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.LookupObserver;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Socket;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -32,6 +33,7 @@ public final class Counters implements LookupObserver {
   private final LongAdder acceptPauses = new LongAdder();
   private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
+  private final Map<String, LongAdder> programErrors = new ConcurrentHashMap<>();
   private final RateLimit programLog = new RateLimit(1_000);
 
   /** Whose socket was missing. */
@@ -100,6 +102,11 @@ public final class Counters implements LookupObserver {
     return assignErrors;
   }
 
+  /** How often each program failed, by its name. */
+  public Map<String, LongAdder> programErrors() {
+    return programErrors;
+  }
+
   @Override
   public void missed(String label, LookupContext context) {
     misses
@@ -113,10 +120,26 @@ public final class Counters implements LookupObserver {
     assignErrors.computeIfAbsent(new AssignError(program, errno), _ -> new LongAdder()).increment();
   }
 
+  /** Logs, at a bounded rate, that a program assigned a socket that it made itself. */
+  public void strangeSocket(Socket socket) {
+    if (programLog.permits()) {
+      int suppressed = programLog.suppressed();
+      log.warn("program assigned no destination's socket={} suppressed={}", socket, suppressed);
+    }
+  }
+
   @Override
   public void programFailed(String program, Throwable cause) {
-    if (programLog.permits()) {
-      log.warn("program failed name={} suppressed={}", program, programLog.suppressed(), cause);
+    programErrors.computeIfAbsent(program, _ -> new LongAdder()).increment();
+    if (!programLog.permits()) {
+      return;
+    }
+    int suppressed = programLog.suppressed();
+    try {
+      log.warn("program failed name={} suppressed={}", program, suppressed, cause);
+    } catch (Throwable unspeakable) { // its getMessage() is the program's own code
+      String type = cause.getClass().getName();
+      log.warn("program failed name={} suppressed={} with={}", program, suppressed, type);
     }
   }
 }

@@ -1,11 +1,14 @@
 package io.sluice.proxy.target;
 
 import io.sluice.config.Config;
+import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.ListenerSpec;
+import io.sluice.config.Problem;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
+import io.sluice.proxy.jar.Jars;
 import io.sluice.steering.Errno;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
@@ -17,6 +20,7 @@ import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import io.sluice.steering.binding.BindingsProgram;
 import io.sluice.steering.binding.RulesProgram;
+import io.sluice.steering.map.ProgramMaps;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -52,8 +56,10 @@ public record Snapshot(
    * Makes the next snapshot. The resolver forgets the names that it doesn't have.
    *
    * @param previous the one in force: destinations whose specification is the same live on
+   * @throws ConfigException if programs can't be loaded from their jars; with a problem for each
    */
-  public static Snapshot of(Config config, @Nullable Snapshot previous, Resolver resolver) {
+  public static Snapshot of(Config config, @Nullable Snapshot previous, Resolver resolver)
+      throws ConfigException {
     Map<Key, Destination> known = new LinkedHashMap<>();
     if (previous != null) {
       previous.destinations.forEach(it -> known.put(new Key(it.label(), it.protocol()), it));
@@ -77,16 +83,13 @@ public record Snapshot(
     for (Binding binding : config.bindings()) {
       bindingCounts.merge(new Key(binding.label(), binding.protocol()), 1, Integer::sum);
     }
-    List<ProgramChain.Link> links = new ArrayList<>();
-    for (ProgramSpec spec : config.programs()) {
-      Program program =
-          switch (spec) {
-            case ProgramSpec.Bindings _ ->
-                BindingsProgram.of(bindings, sockets, (l, p) -> slot(slots, l, p));
-            case ProgramSpec.Rules rules ->
-                RulesProgram.of(rules.rules(), sockets, (l, p) -> slot(slots, l, p));
-          };
-      links.add(new ProgramChain.Link(spec.name(), program));
+    ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
+    List<ProgramChain.Link> links;
+    try {
+      links = links(config.programs(), bindings, maps);
+    } catch (ConfigException unusable) {
+      sockets.clear(); // those that live on would keep this map
+      throw unusable;
     }
     List<Socket> listening = new ArrayList<>();
     for (ListenerSpec spec : config.listeners()) {
@@ -110,11 +113,43 @@ public record Snapshot(
         asksForInterface(config));
   }
 
+  private static List<ProgramChain.Link> links(
+      List<ProgramSpec> specs, BindingTable bindings, ProgramMaps maps) throws ConfigException {
+    List<ProgramChain.Link> links = new ArrayList<>();
+    List<Problem> problems = new ArrayList<>();
+    Jars jars = new Jars();
+    for (ProgramSpec spec : specs) {
+      try {
+        Program program =
+            switch (spec) {
+              case ProgramSpec.Bindings _ ->
+                  BindingsProgram.of(bindings, maps.sockets(), maps.slots());
+              case ProgramSpec.Rules rules ->
+                  RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
+              case ProgramSpec.Jar jar ->
+                  jars.load(jar.from(), Program.class, ProgramMaps.class, maps);
+            };
+        links.add(new ProgramChain.Link(spec.name(), program));
+      } catch (ConfigException unusable) {
+        problems.addAll(unusable.problems());
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new ConfigException(problems);
+    }
+    return links;
+  }
+
+  /** A class from a jar may ask for it, so we must know it. */
   private static boolean asksForInterface(Config config) {
     return config.programs().stream()
         .anyMatch(it ->
-            it instanceof ProgramSpec.Rules program
-                && program.rules().stream().anyMatch(rule -> rule.ifindex() != 0));
+            switch (it) {
+              case ProgramSpec.Bindings _ -> false;
+              case ProgramSpec.Rules program ->
+                  program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
+              case ProgramSpec.Jar _ -> true;
+            });
   }
 
   private static Set<String> names(Config config) {

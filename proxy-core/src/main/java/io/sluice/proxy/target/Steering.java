@@ -49,6 +49,11 @@ public final class Steering {
       refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
       return null;
     }
+    if (!Target.isBehind(socket)) {
+      counters.strangeSocket(socket);
+      refuse(DropReason.PROGRAM_ERROR);
+      return null;
+    }
     Target target = Target.of(socket);
     target.destination().traffic().lookups(context.family()).increment();
     return target;

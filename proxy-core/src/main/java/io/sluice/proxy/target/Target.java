@@ -54,6 +54,11 @@ public final class Target {
     return (Target) Objects.requireNonNull(socket.attachment());
   }
 
+  /** Whether a socket is one of a snapshot's. */
+  public static boolean isBehind(Socket socket) {
+    return socket.attachment() instanceof Target;
+  }
+
   public Destination destination() {
     return destination;
   }

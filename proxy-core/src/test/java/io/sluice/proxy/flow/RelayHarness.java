@@ -14,6 +14,7 @@ import io.sluice.config.Limits;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
+import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
@@ -83,7 +84,7 @@ final class RelayHarness implements AutoCloseable {
       int maxConnections,
       DestinationSpec.Affinity affinity) {
     this.affinity = affinity;
-    snapshot = Snapshot.of(config(target, idleTimeout, maxConnections), null, resolver);
+    snapshot = TestDaemon.snapshot(config(target, idleTimeout, maxConnections), null, resolver);
     Steering steering = new Steering(this::lookUp, counters);
     relay = new UdpRelay(loop, steering, limit, ownSources);
   }
@@ -133,7 +134,7 @@ final class RelayHarness implements AutoCloseable {
 
   /** Brings the next snapshot into force, as a reload does. */
   void reload(TargetAddress target) {
-    snapshot = Snapshot.of(config(target, NEVER, 0), snapshot, resolver);
+    snapshot = TestDaemon.snapshot(config(target, NEVER, 0), snapshot, resolver);
   }
 
   /** Opens a front socket on a port that the kernel chooses. */

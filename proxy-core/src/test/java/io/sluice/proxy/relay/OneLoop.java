@@ -4,6 +4,7 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.SingleThreadEventExecutor;
 import io.sluice.config.Config;
+import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captures;
@@ -37,7 +38,7 @@ public final class OneLoop implements AutoCloseable {
 
   public OneLoop(Config config, Resolver resolver) throws InterruptedException {
     this.limit = new SessionLimit(config.limits().connections());
-    this.snapshot = Snapshot.of(config, null, resolver);
+    this.snapshot = TestDaemon.snapshot(config, null, resolver);
     List<String> _ = resolver.awaitFirstAnswers(5_000);
     AcceptGate gate = new AcceptGate(loop, limit, counters);
     Steering steering = new Steering(this::lookUp, counters);

@@ -21,10 +21,11 @@ final class SnapshotTest {
 
   @Test
   void aTargetKeepsItsSessionsWhenItsDestinationChanges() {
-    Snapshot first = Snapshot.of(config("'127.0.0.1:81', '127.0.0.1:82'"), null, resolver);
+    Snapshot first = TestDaemon.snapshot(config("'127.0.0.1:81', '127.0.0.1:82'"), null, resolver);
     assertThat(first.destinations().getFirst().tryOpen()).isTrue();
     target(first, 1).opened();
-    Snapshot second = Snapshot.of(config("'127.0.0.1:82', '127.0.0.1:83'"), first, resolver);
+    Snapshot second =
+        TestDaemon.snapshot(config("'127.0.0.1:82', '127.0.0.1:83'"), first, resolver);
     assertThat(target(second, 0).active()).isEqualTo(1);
     assertThat(target(second, 1).active()).isZero();
     assertThat(second.destinations().getFirst().traffic().active()).isEqualTo(1);
@@ -36,16 +37,16 @@ final class SnapshotTest {
 
   @Test
   void theResolverForgetsNamesThatNoTargetHasAnyMore() throws Exception {
-    Snapshot first = Snapshot.of(config("'a.example:81', 'b.example:81'"), null, resolver);
+    Snapshot first = TestDaemon.snapshot(config("'a.example:81', 'b.example:81'"), null, resolver);
     assertThat(resolver.awaitFirstAnswers(5_000))
         .containsExactlyInAnyOrder("a.example", "b.example");
-    Snapshot _ = Snapshot.of(config("'b.example:81', '127.0.0.1:82'"), first, resolver);
+    Snapshot _ = TestDaemon.snapshot(config("'b.example:81', '127.0.0.1:82'"), first, resolver);
     assertThat(resolver.awaitFirstAnswers(5_000)).containsExactly("b.example");
   }
 
   @Test
   void bindingsAreCountedByDestination() {
-    Snapshot snapshot = Snapshot.of(config("'127.0.0.1:81'"), null, resolver);
+    Snapshot snapshot = TestDaemon.snapshot(config("'127.0.0.1:81'"), null, resolver);
     assertThat(snapshot.bindingsOf(snapshot.destinations().getFirst())).isEqualTo(1);
   }
 }

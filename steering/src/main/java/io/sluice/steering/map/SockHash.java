@@ -28,6 +28,7 @@ public final class SockHash {
   private static final int MAX_KEY_SIZE = 512;
   private static final int MAX_BUCKETS = 1 << 20; // beyond that, chains grow instead
 
+  private final AttachedPrograms programs = new AttachedPrograms();
   private final int keySize;
   private final int valueSize;
   private final int maxEntries;
@@ -98,6 +99,11 @@ public final class SockHash {
     return maxEntries;
   }
 
+  /** The stream programs that sockets inherit when they are put in. */
+  public AttachedPrograms programs() {
+    return programs;
+  }
+
   /** How many entries there are. */
   public synchronized int size() {
     return size;
@@ -136,7 +142,8 @@ public final class SockHash {
    * @param flags one of {@link UpdateFlags}
    * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
    *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
-   *     (flags), EEXIST, ENOENT, E2BIG (a new key, and the map is full)
+   *     (flags), EBUSY or EOPNOTSUPP ({@linkplain AttachedPrograms programs}), EEXIST, ENOENT,
+   *     E2BIG (a new key, and the map is full)
    */
   public int update(byte[] key, @Nullable Socket socket, long flags) {
     checkLength(key);
@@ -147,11 +154,12 @@ public final class SockHash {
     synchronized (this) {
       Entry entry = find(key, 0);
       error = SocketMapRules.checkExistence(entry != null, flags);
+      if (entry == null) {
+        return insert(key.clone(), socket, error);
+      }
+      error = programs.inherit(socket, entry, error);
       if (error != 0) {
         return error;
-      }
-      if (entry == null) {
-        return insert(key.clone(), socket);
       }
       Socket old = entry.socket;
       if (!socket.addCloseListener(entry)) {
@@ -159,16 +167,19 @@ public final class SockHash {
       }
       entry.socket = socket;
       old.removeCloseListener(entry);
+      AttachedPrograms.replaced(old, socket, entry);
       return 0;
     }
   }
 
-  private int insert(byte[] key, Socket socket) {
-    if (size == maxEntries) {
-      return Errno.E2BIG.negative();
-    }
+  private int insert(byte[] key, Socket socket, int existence) {
     int bucket = bucket(key, 0);
     Entry entry = new Entry(this, key, socket, buckets.get(bucket));
+    int room = size == maxEntries ? Errno.E2BIG.negative() : 0;
+    int error = programs.inherit(socket, entry, existence != 0 ? existence : room);
+    if (error != 0) {
+      return error;
+    }
     if (!socket.addCloseListener(entry)) {
       return Errno.EBADF.negative();
     }
@@ -191,6 +202,7 @@ public final class SockHash {
       }
       unlink(entry);
       entry.socket.removeCloseListener(entry);
+      entry.socket.programs().release(entry);
       return 0;
     }
   }
@@ -229,6 +241,7 @@ public final class SockHash {
     for (int bucket = 0; bucket < buckets.length(); bucket++) {
       for (Entry entry = buckets.get(bucket); entry != null; entry = entry.next) {
         entry.socket.removeCloseListener(entry);
+        entry.socket.programs().release(entry);
       }
       buckets.set(bucket, null);
     }

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * assigned. Operations answer 0 or a negative {@link Errno}.
  */
 public final class SockMap {
+  private final AttachedPrograms programs = new AttachedPrograms();
   private final int valueSize;
   private final AtomicReferenceArray<@Nullable Socket> slots; // written under the monitor of this
 
@@ -50,6 +51,11 @@ public final class SockMap {
     return slots.length();
   }
 
+  /** The stream programs that sockets inherit when they are put in. */
+  public AttachedPrograms programs() {
+    return programs;
+  }
+
   /** What a program's lookup gives: the socket, or null for an empty or out-of-range index. */
   public @Nullable Socket lookup(int index) {
     return index >= 0 && index < slots.length() ? slots.get(index) : null;
@@ -75,7 +81,8 @@ public final class SockMap {
    * @param flags one of {@link UpdateFlags}
    * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
    *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
-   *     (flags), E2BIG (index), EEXIST, ENOENT
+   *     (flags), E2BIG (index), EBUSY or EOPNOTSUPP ({@linkplain AttachedPrograms programs}),
+   *     EEXIST, ENOENT
    */
   public int update(int index, @Nullable Socket socket, long flags) {
     int error = SocketMapRules.check(socket, flags);
@@ -87,16 +94,18 @@ public final class SockMap {
     }
     synchronized (this) {
       Socket old = slots.get(index);
-      error = SocketMapRules.checkExistence(old != null, flags);
+      Link link = new Link(this, index);
+      error = programs.inherit(socket, link, SocketMapRules.checkExistence(old != null, flags));
       if (error != 0) {
         return error;
       }
-      if (!socket.addCloseListener(new Link(this, index))) {
+      if (!socket.addCloseListener(link)) {
         return Errno.EBADF.negative();
       }
       slots.set(index, socket);
       if (old != null) {
-        old.removeCloseListener(new Link(this, index));
+        old.removeCloseListener(link);
+        AttachedPrograms.replaced(old, socket, link);
       }
       return 0;
     }
@@ -114,6 +123,7 @@ public final class SockMap {
     }
     slots.set(index, null);
     old.removeCloseListener(new Link(this, index));
+    old.programs().release(new Link(this, index));
     return 0;
   }
 

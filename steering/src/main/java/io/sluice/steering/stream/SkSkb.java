@@ -38,7 +38,7 @@ public final class SkSkb {
     void dropped(MessageDrop why, int lengthBytes);
 
     /** A parser or verdict threw; what that costs has been said by {@link #dropped}. */
-    default void failed(Throwable cause) {}
+    default void programFailed(Throwable cause) {}
   }
 
   private final @Nullable Strparser strparser;
@@ -127,7 +127,7 @@ public final class SkSkb {
       }
     } catch (RuntimeException | Error thrown) {
       why = MessageDrop.VERDICT_ERROR;
-      receiver.failed(thrown);
+      receiver.programFailed(thrown);
     }
     receiver.dropped(why, length);
     return false;
@@ -140,7 +140,7 @@ public final class SkSkb {
     }
     receiver.dropped(why, leftBytes);
     if (strparser.failure() != null) {
-      receiver.failed(strparser.failure());
+      receiver.programFailed(strparser.failure());
     }
   }
 

@@ -7,6 +7,7 @@ import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.metrics.AccessLog;
@@ -252,6 +253,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
         if (count < 0 || client.errored) {
           broke(client);
         } else {
+          skb.end(input.length(), this);
           inputIsOver();
           settle();
         }
@@ -432,7 +434,12 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
     int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
     if (fd < 0) {
-      connectFailed(index, noSocket(-fd));
+      noSocket(-fd, index);
+      return;
+    }
+    if (Descriptors.isReserved(fd)) {
+      int _ = syscalls().close(fd);
+      noSocket(Linux.EMFILE, index);
       return;
     }
     if (!target.isUnix()) {
@@ -448,7 +455,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if (result < 0 && result != -Linux.EINPROGRESS) {
       connectFailed(index, reason(-result, target));
     } else if (!peer.register(loop())) {
-      connectFailed(index, DropReason.NO_DESCRIPTORS);
+      noDescriptors();
     } else if (result == 0) {
       connected(peer);
     } else {
@@ -456,14 +463,21 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
   }
 
-  private DropReason noSocket(int errno) {
-    return switch (errno) {
+  private void noSocket(int errno, int index) {
+    switch (errno) {
       case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS -> {
         relay.gate().pause(Linux.errnoName(errno) + " at socket");
-        yield DropReason.NO_DESCRIPTORS;
+        noDescriptors();
       }
-      default -> DropReason.CONNECT_ERROR; // such as a machine without IPv6
-    };
+      default ->
+          connectFailed(index, DropReason.CONNECT_ERROR); // such as a machine without IPv6
+    }
+  }
+
+  /** It isn't the target's fault, and others would be no better. */
+  private void noDescriptors() {
+    unreachable = DropReason.NO_DESCRIPTORS;
+    giveUp();
   }
 
   private DropReason reason(int errno, Target target) {
@@ -561,12 +575,11 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   // ---- ending
 
-  /** No message follows: what is incomplete is lost. */
+  /** No message follows. */
   private void inputIsOver() {
     if (!isInputOver) {
       isInputOver = true;
       awaited = NOBODY;
-      skb.end(input.length(), this);
       input.discard(loop());
       for (int index = 0; index < upstreams.length; index++) {
         MessagePeer upstream = upstreams[index];
@@ -631,6 +644,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     peer.discard(loop());
     if (peer == client) {
       end(SessionEnd.CLIENT_RESET);
+      skb.end(input.length(), this);
       inputIsOver();
       clientIsGone();
     } else {
@@ -647,6 +661,11 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     activeMillis = Loop.nowMillis();
     client.discard(loop());
     client.close();
+    for (MessagePeer upstream : upstreams) {
+      if (upstream != null && !isClosed) {
+        pumpReplies(upstream); // what nobody reads any more may hide its end
+      }
+    }
   }
 
   /** The client is told by a reset that its messages may not have arrived. */

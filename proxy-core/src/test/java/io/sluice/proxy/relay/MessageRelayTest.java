@@ -76,7 +76,8 @@ final class MessageRelayTest {
 
   private static String targets(List<Integer> ports) {
     return "targets: [%s]"
-        .formatted(String.join(", ", ports.stream().map(it -> "\"127.0.0.1:" + it + "\"").toList()));
+        .formatted(
+            String.join(", ", ports.stream().map(it -> "\"127.0.0.1:" + it + "\"").toList()));
   }
 
   private void start(String... keys) throws Exception {
@@ -174,7 +175,8 @@ final class MessageRelayTest {
       }
       awaitLines(10);
     }
-    assertThat(lines(0)).containsExactly("message 0", "message 2", "message 4", "message 6", "message 8");
+    assertThat(lines(0))
+        .containsExactly("message 0", "message 2", "message 4", "message 6", "message 8");
   }
 
   @Test
@@ -184,7 +186,8 @@ final class MessageRelayTest {
       Streams.send(client, "1\n2\n3\n4\n");
       client.shutdownOutput();
       String answers = Streams.text(client, 1000);
-      assertThat(answers.lines().toList()).containsExactlyInAnyOrder("re 1", "re 2", "re 3", "re 4");
+      assertThat(answers.lines().toList())
+          .containsExactlyInAnyOrder("re 1", "re 2", "re 3", "re 4");
     }
     for (Lines server : servers) {
       assertThat(server.ended.await(10, TimeUnit.SECONDS)).isTrue();
@@ -259,9 +262,7 @@ final class MessageRelayTest {
     start(
         targets(
             List.of(
-                servers.get(0).server.port(),
-                TestDaemon.freePort(),
-                servers.get(1).server.port())),
+                servers.get(0).server.port(), TestDaemon.freePort(), servers.get(1).server.port())),
         LINES,
         "select: round-robin");
     try (Socket client = Streams.connect(port)) {
@@ -317,6 +318,62 @@ final class MessageRelayTest {
   }
 
   @Test
+  void aClientThatBreaksUnderAnswersItDoesNotReadIsForgotten() throws Exception {
+    try (TestServer talking =
+        TestServer.start(connection -> {
+          Streams.sendPattern(connection.getOutputStream(), 50_000_000);
+          assertThat(connection.getInputStream().readAllBytes()).isNotEmpty();
+        })) {
+      start(talking.targets(), LINES);
+      Socket client = Streams.connect(port);
+      Streams.send(client, "a\n");
+      TestDaemon.until(
+          "answers", () -> daemon.destination().traffic().bytesOut.sum() > 1_000_000);
+      Streams.reset(client);
+      daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
+      daemon.awaitSessions(0);
+    }
+  }
+
+  @Test
+  void aTargetThatNeverEndsIsGivenUpAfterTheHalfClosedBound() throws Exception {
+    try (TestServer lasting = TestServer.start(_ -> Thread.sleep(30_000))) {
+      daemon =
+          TestDaemon.start(
+              "limits: {drain: 0s, halfClosed: 300ms}\n"
+                  + TestDaemon.web(1, port, lasting.targets() + ", " + LINES));
+      try (Socket client = Streams.connect(port)) {
+        Streams.send(client, "a\n");
+        client.shutdownOutput();
+        assertThat(client.getInputStream().read()).isEqualTo(-1);
+      }
+      daemon.awaitEnds(SessionEnd.HALF_CLOSED, 1);
+    }
+  }
+
+  @Test
+  void aTargetThatOneSessionPassesOverIsTriedByAnother() throws Exception {
+    int late = TestDaemon.freePort();
+    String up = servers(1, "");
+    assertThat(up).isNotEmpty();
+    start(
+        targets(List.of(late, servers.getFirst().server.port())), LINES, "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\nb\n");
+      awaitLines(2);
+      try (TestServer back = TestServer.start("127.0.0.1", late, TestServer.PROTOCOL);
+          Socket another = Streams.connect(port)) {
+        TestDaemon.until(
+            "a connection of another client",
+            () -> {
+              Streams.send(another, "x\n");
+              return back.accepted() > 0;
+            });
+      }
+    }
+  }
+
+  @Test
   void aSlowTargetHoldsItsClientUpAndNothingIsLost() throws Exception {
     CountDownLatch goOn = new CountDownLatch(1);
     List<Integer> received = new ArrayList<>();
@@ -342,16 +399,17 @@ final class MessageRelayTest {
       int count = 40_000; // 40 MB: more than any buffers on the way
       try (Socket client = Streams.connect(port)) {
         Thread sending =
-            Thread.ofVirtual().start(() -> {
-              try {
-                for (int i = 0; i < count; i++) {
-                  Streams.send(client, i + filler + "\n");
-                }
-                client.shutdownOutput();
-              } catch (IOException _) {
-                // What arrives is then too little.
-              }
-            });
+            Thread.ofVirtual()
+                .start(() -> {
+                  try {
+                    for (int i = 0; i < count; i++) {
+                      Streams.send(client, i + filler + "\n");
+                    }
+                    client.shutdownOutput();
+                  } catch (IOException _) {
+                    // What arrives is then too little.
+                  }
+                });
         long before = -1;
         while (before != daemon.destination().traffic().bytesIn.sum()) {
           before = daemon.destination().traffic().bytesIn.sum();

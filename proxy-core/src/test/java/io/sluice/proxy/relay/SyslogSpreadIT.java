@@ -202,14 +202,7 @@ final class SyslogSpreadIT {
       List<Integer> counts = receivers.stream().map(it -> it.count.get()).toList();
       System.out.printf(
           "%s, %s: %d senders, %d messages, %.1f MB in %.2f s: %.0f messages/s; receivers got %s%n",
-          framing,
-          select,
-          SENDERS,
-          MESSAGES,
-          bytes / 1e6,
-          seconds,
-          MESSAGES / seconds,
-          counts);
+          framing, select, SENDERS, MESSAGES, bytes / 1e6, seconds, MESSAGES / seconds, counts);
       assertThat(wrong).isEmpty();
       for (int number = 0; number < MESSAGES; number++) {
         if (arrivals.get(number) != 1) {
@@ -219,7 +212,9 @@ final class SyslogSpreadIT {
       assertThat(counts).allMatch(it -> it > MESSAGES / RECEIVERS * 0.9);
       assertThat(daemon.destination().traffic().messages.sum()).isEqualTo(MESSAGES);
       for (MessageDrop reason : MessageDrop.values()) {
-        assertThat(daemon.destination().traffic().messageDrops(reason).sum()).as("" + reason).isZero();
+        assertThat(daemon.destination().traffic().messageDrops(reason).sum())
+            .as("" + reason)
+            .isZero();
       }
       daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, SENDERS);
     } finally {

@@ -182,7 +182,8 @@ final class AttachedProgramsTest {
     assertThat(map.update(0, tcp, UpdateFlags.EXIST)).isEqualTo(ENOENT);
     assertThat(tcp.programs().running().verdict()).isNull();
     SockHash full = new SockHash(1, 1);
-    assertThat(full.update(new byte[] {1}, socket(Protocol.TCP, Socket.State.ESTABLISHED))).isZero();
+    assertThat(full.update(new byte[] {1}, socket(Protocol.TCP, Socket.State.ESTABLISHED)))
+        .isZero();
     assertThat(full.programs().attach(Slot.STREAM_VERDICT, VERDICT, 0)).isZero();
     assertThat(full.update(new byte[] {2}, tcp)).isEqualTo(Errno.E2BIG.negative());
     assertThat(tcp.programs().running().verdict()).isNull();

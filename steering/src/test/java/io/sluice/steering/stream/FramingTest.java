@@ -120,7 +120,7 @@ final class FramingTest {
       }
       case LengthFieldParser it -> {
         int header = it.offset() + it.size();
-        long value = length + Math.max(0, it.adjustment()) - it.adjustment();
+        long value = (long) length + Math.max(0, it.adjustment()) - it.adjustment();
         byte[] head = new byte[header];
         random.nextBytes(head);
         for (int i = 0; i < it.size(); i++) {
@@ -181,7 +181,10 @@ final class FramingTest {
     int narrow = random.nextInt(3);
     for (int i = 0; i < bytes.length && narrow > 0; i++) {
       // Digits, spaces and small numbers get further than noise does.
-      bytes[i] = narrow == 1 ? (byte) "0123456789 \n".charAt((bytes[i] & 0xff) % 12) : (byte) (bytes[i] & 3);
+      bytes[i] =
+          narrow == 1
+              ? (byte) "0123456789 \n".charAt((bytes[i] & 0xff) % 12)
+              : (byte) (bytes[i] & 3);
     }
     ByteBuffer buffer = ByteBuffer.wrap(bytes);
     Strparser strparser = new Strparser(parser, LIMIT, 0);

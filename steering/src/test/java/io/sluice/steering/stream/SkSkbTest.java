@@ -71,13 +71,7 @@ final class SkSkbTest {
 
   private static LookupContext connection() {
     return new LookupContext()
-        .of(
-            Protocol.TCP,
-            IpAddress.parse("192.0.2.1"),
-            5000,
-            IpAddress.parse("192.0.2.2"),
-            80,
-            0);
+        .of(Protocol.TCP, IpAddress.parse("192.0.2.1"), 5000, IpAddress.parse("192.0.2.2"), 80, 0);
   }
 
   private StreamVerdict counting(StreamVerdict verdict) {
@@ -88,8 +82,7 @@ final class SkSkbTest {
   }
 
   private SkSkb skb(@Nullable StreamParser parser, @Nullable StreamVerdict verdict) {
-    return new SkSkb(
-        parser == null ? null : new Strparser(parser, 100, 0), verdict, connection());
+    return new SkSkb(parser == null ? null : new Strparser(parser, 100, 0), verdict, connection());
   }
 
   private int receive(SkSkb skb, String text) {

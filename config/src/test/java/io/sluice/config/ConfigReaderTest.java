@@ -243,9 +243,11 @@ class ConfigReaderTest {
                 select: round-robin
             """);
 
-    assertThat(config.destinations().stream().map(DestinationSpec::messages))
-        .containsExactly(
-            new MessageSpec(new MessageSpec.Framing.Line(), 64 << 10, Duration.ofSeconds(30)),
+    assertThat(config.destinations().getFirst().messages())
+        .isEqualTo(
+            new MessageSpec(new MessageSpec.Framing.Line(), 64 << 10, Duration.ofSeconds(30)));
+    assertThat(config.destinations().getLast().messages())
+        .isEqualTo(
             new MessageSpec(
                 new MessageSpec.Framing.LengthField(2, 4, false, -6), 1 << 20, Duration.ZERO));
   }

@@ -469,8 +469,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
         relay.gate().pause(Linux.errnoName(errno) + " at socket");
         noDescriptors();
       }
-      default ->
-          connectFailed(index, DropReason.CONNECT_ERROR); // such as a machine without IPv6
+      default -> connectFailed(index, DropReason.CONNECT_ERROR); // such as a machine without IPv6
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
@@ -13,8 +14,10 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -327,8 +330,7 @@ final class MessageRelayTest {
       start(talking.targets(), LINES);
       Socket client = Streams.connect(port);
       Streams.send(client, "a\n");
-      TestDaemon.until(
-          "answers", () -> daemon.destination().traffic().bytesOut.sum() > 1_000_000);
+      TestDaemon.until("answers", () -> daemon.destination().traffic().bytesOut.sum() > 1_000_000);
       Streams.reset(client);
       daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
       daemon.awaitSessions(0);
@@ -356,8 +358,7 @@ final class MessageRelayTest {
     int late = TestDaemon.freePort();
     String up = servers(1, "");
     assertThat(up).isNotEmpty();
-    start(
-        targets(List.of(late, servers.getFirst().server.port())), LINES, "select: round-robin");
+    start(targets(List.of(late, servers.getFirst().server.port())), LINES, "select: round-robin");
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "a\nb\n");
       awaitLines(2);
@@ -463,6 +464,87 @@ final class MessageRelayTest {
       assertThat(client.getInputStream().read()).isEqualTo(-1);
     }
     daemon.awaitEnds(SessionEnd.IDLE, 1);
+  }
+
+  @Test
+  void theMetricsCountMessagesAndWhatWasThrownAway() throws Exception {
+    start(servers(1, ""), LINES);
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\nb\npart");
+    }
+    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    try (Scrape scrape = new Scrape(daemon::snapshot, daemon.counters(), "test")) {
+      assertThat(scrape.text())
+          .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
+          .contains(
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"} 1.0")
+          .contains(
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"too_large\"} 0.0");
+    }
+  }
+
+  /** Every end there is, in random order: whatever happens, nothing stays behind. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void aStormOfBreakingClientsAndTargetsLeavesNothingBehind(long seed) throws Exception {
+    Random random = new Random(seed);
+    List<TestServer> moody = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      Random mood = new Random(random.nextLong());
+      moody.add(
+          TestServer.start(connection -> {
+            byte[] bytes = new byte[1000];
+            int left;
+            synchronized (mood) {
+              left = mood.nextInt(20_000);
+            }
+            for (int count = 0; count >= 0 && left > 0; left -= count) {
+              count = connection.getInputStream().read(bytes);
+              connection.getOutputStream().write(bytes, 0, Math.max(0, count) / 2);
+            }
+            if (left % 2 == 0) {
+              Streams.reset(connection);
+            }
+          }));
+    }
+    List<Integer> ports = new ArrayList<>(moody.stream().map(TestServer::port).toList());
+    ports.add(TestDaemon.freePort());
+    start(targets(ports), LINES, "select: round-robin, parserTimeout: 500ms, retries: 3");
+    List<Thread> clients = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      Random mood = new Random(random.nextLong());
+      clients.add(Thread.ofVirtual().start(() -> storm(mood)));
+    }
+    for (Thread client : clients) {
+      assertThat(client.join(Duration.ofSeconds(20))).as("seed %d", seed).isTrue();
+    }
+    daemon.awaitSessions(0);
+    assertThat(daemon.ends(SessionEnd.FAILED)).as("seed %d", seed).isZero();
+    assertThat(daemon.destination().targets()).allMatch(it -> it.active() == 0);
+    for (TestServer server : moody) {
+      server.close();
+    }
+  }
+
+  private void storm(Random mood) {
+    try (Socket client = Streams.connect(port)) {
+      for (int i = mood.nextInt(30); i > 0; i--) {
+        Streams.send(client, "z".repeat(mood.nextInt(3000)) + (mood.nextInt(9) == 0 ? "" : "\n"));
+      }
+      switch (mood.nextInt(4)) {
+        case 0 -> Streams.reset(client);
+        case 1 -> client.shutdownOutput();
+        case 2 -> Streams.send(client, "q".repeat(70_000));
+        default -> {
+          return; // it closes
+        }
+      }
+      if (!client.isClosed()) {
+        Streams.Read _ = Streams.readAll(client.getInputStream());
+      }
+    } catch (IOException _) {
+      // That is what a storm is.
+    }
   }
 
   @Test

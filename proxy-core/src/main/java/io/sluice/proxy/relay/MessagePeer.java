@@ -47,6 +47,9 @@ final class MessagePeer implements EpollIoHandle {
   /** epoll said that it broke. */
   boolean errored;
 
+  /** A send failed. */
+  boolean isBroken;
+
   private @Nullable NativeBuffer waiting;
   private int capacity;
   private int from;

@@ -24,7 +24,6 @@ import io.sluice.steering.stream.MessageDrop;
 import io.sluice.steering.stream.SkSkb;
 import io.sluice.steering.stream.Strparser;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,10 +63,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   /** A run of messages this long is sent as it stands, a shorter one is gathered first. */
   private static final int LONG_RUN_BYTES = 16 << 10;
 
-  /** For how long a session passes over a target that it could not reach. */
-  private static final long PASSED_OVER_MILLIS = 30_000;
-
-  private static final int NOBODY = -1;
+  private static final int NOBODY = MessagePeer.CLIENT - 1;
 
   private final TcpRelay relay;
   private final Target home;
@@ -101,13 +97,8 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private int runFrom;
   private int runUntil;
 
-  // What has been tried for the message at hand, and why the last try failed.
-  private final boolean[] tried;
-  private int tries;
-  private int judgements;
-  private DropReason unreachable = DropReason.CONNECT_ERROR;
+  private final MessageTries tries;
   private boolean isUnreachable;
-  private final long[] passedOverUntil;
 
   private long messages;
   private long bytesIn;
@@ -122,8 +113,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     this.client = new MessagePeer(this, fd, MessagePeer.CLIENT);
     int targets = plan.targets().size();
     this.upstreams = new @Nullable MessagePeer[targets];
-    this.tried = new boolean[targets];
-    this.passedOverUntil = new long[targets];
+    this.tries = new MessageTries(plan, home.destination().spec().retries());
     LookupContext _ =
         connection.of(
             Protocol.TCP,
@@ -187,7 +177,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       connecting(peer, events);
       return;
     }
-    if ((events & (WRITABLE | BROKEN)) != 0 && peer.pending() > 0) {
+    if ((events & (WRITABLE | BROKEN)) != 0 && (peer.pending() > 0 || awaited == peer.index)) {
       flush(peer);
     }
     if (!isClosed && (events & (READABLE | ENDING)) != 0) {
@@ -278,6 +268,17 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     pumpClient();
   }
 
+  private void resumeIfFree() {
+    try {
+      MessagePeer busy = awaited == NOBODY ? null : upstreams[awaited];
+      if (busy != null && !busy.isConnecting && busy.pending() == 0) {
+        resume();
+      }
+    } catch (RuntimeException | Error failure) {
+      failed(failure);
+    }
+  }
+
   /** Hands the messages that have been read to their targets. */
   private void steer() {
     boolean wasInMessage = strparser.isInMessage();
@@ -287,25 +288,43 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     endRun(buffer, true);
     input.consume(done);
     destination().traffic().messages.add(messages - before);
-    for (MessagePeer upstream : upstreams) {
-      if (upstream != null && upstream.pending() > 0 && !upstream.isConnecting) {
-        int result = upstream.flush(loop());
-        if (result < 0 && result != -Linux.EAGAIN) {
-          broke(upstream);
-          return;
-        }
-      }
+    if (!sendGathered()) {
+      return;
     }
     if (isUnreachable) {
-      giveUp();
+      giveUp(tries.reason());
     } else if (skb.stopped() != null) {
       dismiss(SessionEnd.STREAM_ERROR);
     } else {
       input.release(loop());
+      MessagePeer busy = awaited == NOBODY ? null : upstreams[awaited];
+      if (busy != null && !busy.isConnecting && busy.pending() == 0) {
+        loop().execute(this::resumeIfFree); // it had room again before we stopped
+      }
       if (!wasInMessage && strparser.isInMessage()) {
         loop().schedule(this); // the parser's deadline may be nearer
       }
     }
+  }
+
+  /** Sends what was gathered, to all targets first; false if one of them has broken. */
+  private boolean sendGathered() {
+    boolean areWhole = true;
+    for (MessagePeer upstream : upstreams) {
+      if (upstream != null && upstream.pending() > 0) {
+        int result = upstream.flush(loop());
+        upstream.isBroken = result < 0 && result != -Linux.EAGAIN;
+        areWhole &= !upstream.isBroken;
+      }
+    }
+    if (!areWhole) {
+      for (MessagePeer upstream : upstreams) {
+        if (upstream != null && upstream.isBroken) {
+          broke(upstream);
+        }
+      }
+    }
+    return areWhole;
   }
 
   @Override
@@ -341,9 +360,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
     runUntil += length;
     messages++;
-    if (judgements > 0) {
-      forgetTries();
-    }
+    tries.next();
     return SkSkb.Delivery.TAKEN;
   }
 
@@ -381,38 +398,19 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   // ---- connecting
 
   private boolean isUsable(int index, boolean evenDown) {
-    if (upstreams[index] != null) {
-      return true;
-    }
-    return evenDown
-        ? !tried[index]
-        : passedOverUntil[index] <= Loop.nowMillis() && plan.targets().get(index).isUp();
-  }
-
-  private void forgetTries() {
-    Arrays.fill(tried, false);
-    tries = 0;
-    judgements = 0;
+    return upstreams[index] != null || tries.isUsable(index, evenDown);
   }
 
   /** A message is for a target without connection: one is made, later. */
   private SkSkb.Delivery noConnection(int index) {
-    judgements++;
-    if (!tried[index]) {
+    if (!tries.wasTried(index)) {
       awaited = index;
       // Later, because epoll may still have an event for a socket whose number this one gets.
       loop().execute(() -> connect(index));
       return SkSkb.Delivery.BUSY;
     }
-    boolean isAnother =
-        tries <= spec().retries()
-            && tries < plan.candidates()
-            && judgements <= 2 * plan.targets().size(); // lest a verdict insists
-    if (isAnother) {
-      return SkSkb.Delivery.ANOTHER;
-    }
-    isUnreachable = true;
-    return SkSkb.Delivery.BUSY;
+    isUnreachable = !tries.mayTryAnother();
+    return isUnreachable ? SkSkb.Delivery.BUSY : SkSkb.Delivery.ANOTHER;
   }
 
   private void connect(int index) {
@@ -475,8 +473,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   /** It isn't the target's fault, and others would be no better. */
   private void noDescriptors() {
-    unreachable = DropReason.NO_DESCRIPTORS;
-    giveUp();
+    giveUp(DropReason.NO_DESCRIPTORS);
   }
 
   private DropReason reason(int errno, Target target) {
@@ -520,22 +517,19 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private void connectFailed(int index, DropReason reason) {
     closeUpstream(index);
     plan.targets().get(index).failed(loop());
-    passedOverUntil[index] = Loop.nowMillis() + PASSED_OVER_MILLIS;
-    tried[index] = true;
-    tries++;
-    unreachable = reason;
+    tries.failed(index, reason);
     resume();
   }
 
   /** Nobody can be reached for a message. */
-  private void giveUp() {
+  private void giveUp(DropReason why) {
     if (messages > 0) {
       dismiss(SessionEnd.NO_TARGET);
       return;
     }
-    relay.counters().drops(unreachable, Protocol.TCP).increment();
+    relay.counters().drops(why, Protocol.TCP).increment();
     int _ = syscalls().setResetOnClose(client.number());
-    close(null, unreachable.word());
+    close(null, why.word());
   }
 
   // ---- to the client

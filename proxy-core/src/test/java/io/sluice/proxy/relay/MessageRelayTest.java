@@ -17,10 +17,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -35,7 +37,7 @@ final class MessageRelayTest {
 
   private final int port = TestDaemon.freePort();
   private final List<Lines> servers = new ArrayList<>();
-  private TestDaemon daemon;
+  private @Nullable TestDaemon running;
 
   /** A server that keeps the lines it gets. */
   private static final class Lines implements AutoCloseable {
@@ -83,14 +85,18 @@ final class MessageRelayTest {
             String.join(", ", ports.stream().map(it -> "\"127.0.0.1:" + it + "\"").toList()));
   }
 
+  private TestDaemon daemon() {
+    return Objects.requireNonNull(running);
+  }
+
   private void start(String... keys) throws Exception {
-    daemon = TestDaemon.start(1, port, String.join(", ", keys));
+    running = TestDaemon.start(1, port, String.join(", ", keys));
   }
 
   @AfterEach
   void stop() throws IOException {
-    if (daemon != null) {
-      daemon.close();
+    if (running != null) {
+      running.close();
     }
     for (Lines server : servers) {
       server.close();
@@ -107,7 +113,7 @@ final class MessageRelayTest {
   }
 
   private long drops(MessageDrop reason) {
-    return daemon.destination().traffic().messageDrops(reason).sum();
+    return daemon().destination().traffic().messageDrops(reason).sum();
   }
 
   @Test
@@ -121,8 +127,8 @@ final class MessageRelayTest {
       assertThat(lines(1)).containsExactly("b0", "b1");
       assertThat(lines(2)).containsExactly("c0", "c1");
     }
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
-    assertThat(daemon.destination().traffic().messages.sum()).isEqualTo(6);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    assertThat(daemon().destination().traffic().messages.sum()).isEqualTo(6);
   }
 
   @Test
@@ -195,8 +201,8 @@ final class MessageRelayTest {
     for (Lines server : servers) {
       assertThat(server.ended.await(10, TimeUnit.SECONDS)).isTrue();
     }
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
-    daemon.awaitSessions(0);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    daemon().awaitSessions(0);
   }
 
   @Test
@@ -209,7 +215,7 @@ final class MessageRelayTest {
     }
     assertThat(lines(0)).containsExactly("whole");
     assertThat(drops(MessageDrop.TRUNCATED)).isEqualTo(1);
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
   }
 
   @Test
@@ -219,7 +225,7 @@ final class MessageRelayTest {
       client.shutdownOutput();
       assertThat(client.getInputStream().read()).isEqualTo(-1);
     }
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
     assertThat(servers.getFirst().server.accepted()).isZero();
   }
 
@@ -239,8 +245,8 @@ final class MessageRelayTest {
     assertThat(servers.getFirst().ended.await(10, TimeUnit.SECONDS)).isTrue();
     assertThat(lines(0)).hasSize(1).allMatch(it -> it.endsWith("good"));
     assertThat(drops(reason)).isEqualTo(1);
-    daemon.awaitEnds(SessionEnd.STREAM_ERROR, 1);
-    daemon.awaitSessions(0);
+    daemon().awaitEnds(SessionEnd.STREAM_ERROR, 1);
+    daemon().awaitSessions(0);
   }
 
   @Test
@@ -252,7 +258,7 @@ final class MessageRelayTest {
       Streams.send(client, "whole\npart");
       assertThat(Streams.isReset(client)).isTrue();
       assertThat(drops(MessageDrop.PARSER_TIMEOUT)).isEqualTo(1);
-      daemon.awaitEnds(SessionEnd.STREAM_ERROR, 1);
+      daemon().awaitEnds(SessionEnd.STREAM_ERROR, 1);
       Streams.send(quiet, "another\n");
       awaitLines(3);
     }
@@ -276,7 +282,7 @@ final class MessageRelayTest {
     }
     assertThat(lines(0)).hasSizeBetween(10, 20);
     assertThat(drops(MessageDrop.VERDICT)).isZero();
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
   }
 
   @Test
@@ -286,8 +292,8 @@ final class MessageRelayTest {
       Streams.send(client, "a\n");
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.CONNECT_REFUSED, 1);
-    daemon.awaitSessions(0);
+    daemon().awaitDrops(DropReason.CONNECT_REFUSED, 1);
+    daemon().awaitSessions(0);
     assertThat(drops(MessageDrop.VERDICT)).isZero();
   }
 
@@ -301,8 +307,8 @@ final class MessageRelayTest {
       assertThat(Streams.isReset(client)).isTrue();
     }
     assertThat(servers.get(1).ended.await(10, TimeUnit.SECONDS)).isTrue();
-    daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
-    daemon.awaitSessions(0);
+    daemon().awaitEnds(SessionEnd.TARGET_RESET, 1);
+    daemon().awaitSessions(0);
   }
 
   @Test
@@ -316,7 +322,7 @@ final class MessageRelayTest {
       assertThat(server.ended.await(10, TimeUnit.SECONDS)).isTrue();
       assertThat(server.lines).hasSize(1);
     }
-    daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
+    daemon().awaitEnds(SessionEnd.CLIENT_RESET, 1);
     assertThat(drops(MessageDrop.TRUNCATED)).isEqualTo(1);
   }
 
@@ -330,17 +336,18 @@ final class MessageRelayTest {
       start(talking.targets(), LINES);
       Socket client = Streams.connect(port);
       Streams.send(client, "a\n");
-      TestDaemon.until("answers", () -> daemon.destination().traffic().bytesOut.sum() > 1_000_000);
+      TestDaemon.until(
+          "answers", () -> daemon().destination().traffic().bytesOut.sum() > 1_000_000);
       Streams.reset(client);
-      daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
-      daemon.awaitSessions(0);
+      daemon().awaitEnds(SessionEnd.CLIENT_RESET, 1);
+      daemon().awaitSessions(0);
     }
   }
 
   @Test
   void aTargetThatNeverEndsIsGivenUpAfterTheHalfClosedBound() throws Exception {
     try (TestServer lasting = TestServer.start(_ -> Thread.sleep(30_000))) {
-      daemon =
+      running =
           TestDaemon.start(
               "limits: {drain: 0s, halfClosed: 300ms}\n"
                   + TestDaemon.web(1, port, lasting.targets() + ", " + LINES));
@@ -349,7 +356,7 @@ final class MessageRelayTest {
         client.shutdownOutput();
         assertThat(client.getInputStream().read()).isEqualTo(-1);
       }
-      daemon.awaitEnds(SessionEnd.HALF_CLOSED, 1);
+      daemon().awaitEnds(SessionEnd.HALF_CLOSED, 1);
     }
   }
 
@@ -412,8 +419,8 @@ final class MessageRelayTest {
                   }
                 });
         long before = -1;
-        while (before != daemon.destination().traffic().bytesIn.sum()) {
-          before = daemon.destination().traffic().bytesIn.sum();
+        while (before != daemon().destination().traffic().bytesIn.sum()) {
+          before = daemon().destination().traffic().bytesIn.sum();
           Thread.sleep(300); // until nothing moves: that is what is asked
         }
         assertThat(before).as("taken from the client").isLessThan(20_000_000);
@@ -424,7 +431,7 @@ final class MessageRelayTest {
       }
       assertThat(received).hasSize(count / 2).isSorted();
       assertThat(servers.getFirst().lines).hasSize(count / 2);
-      daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+      daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
     }
   }
 
@@ -453,7 +460,7 @@ final class MessageRelayTest {
       Streams.send(client, "b\n");
       awaitLines(2);
     }
-    daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
+    daemon().awaitEnds(SessionEnd.TARGET_CLOSED, 1);
   }
 
   @Test
@@ -463,7 +470,7 @@ final class MessageRelayTest {
       Streams.send(client, "a\n");
       assertThat(client.getInputStream().read()).isEqualTo(-1);
     }
-    daemon.awaitEnds(SessionEnd.IDLE, 1);
+    daemon().awaitEnds(SessionEnd.IDLE, 1);
   }
 
   @Test
@@ -472,8 +479,8 @@ final class MessageRelayTest {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "a\nb\npart");
     }
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
-    try (Scrape scrape = new Scrape(daemon::snapshot, daemon.counters(), "test")) {
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    try (Scrape scrape = new Scrape(daemon()::snapshot, daemon().counters(), "test")) {
       assertThat(scrape.text())
           .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
           .contains(
@@ -518,9 +525,9 @@ final class MessageRelayTest {
     for (Thread client : clients) {
       assertThat(client.join(Duration.ofSeconds(20))).as("seed %d", seed).isTrue();
     }
-    daemon.awaitSessions(0);
-    assertThat(daemon.ends(SessionEnd.FAILED)).as("seed %d", seed).isZero();
-    assertThat(daemon.destination().targets()).allMatch(it -> it.active() == 0);
+    daemon().awaitSessions(0);
+    assertThat(daemon().ends(SessionEnd.FAILED)).as("seed %d", seed).isZero();
+    assertThat(daemon().destination().targets()).allMatch(it -> it.active() == 0);
     for (TestServer server : moody) {
       server.close();
     }
@@ -554,11 +561,11 @@ final class MessageRelayTest {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "a\n");
       awaitLines(1);
-      daemon.reload(TestDaemon.web(1, port, targets + ", " + LINES + ", retries: 7"));
+      daemon().reload(TestDaemon.web(1, port, targets + ", " + LINES + ", retries: 7"));
       Streams.send(client, "b\n");
       awaitLines(2);
     }
-    daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
-    assertThat(daemon.destination().traffic().messages.sum()).isEqualTo(2);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    assertThat(daemon().destination().traffic().messages.sum()).isEqualTo(2);
   }
 }

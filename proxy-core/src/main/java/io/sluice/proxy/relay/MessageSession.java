@@ -730,6 +730,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   }
 
   private void timeUp(long now) {
+    if (isClosed) {
+      return;
+    }
     if (isDismissing) {
       dismissWhenDelivered();
       settle();

@@ -6,35 +6,28 @@ package io.sluice.steering.stream;
  */
 public enum MessageDrop {
   /** It is longer than the buffer limit (EMSGSIZE). The stream stops. */
-  TOO_LARGE("too_large", true),
+  TOO_LARGE("too_large"),
   /** The parser answered an error, or a length that contradicts what it said before. It stops. */
-  MALFORMED("malformed", true),
+  MALFORMED("malformed"),
   /** The parser threw. The stream stops. */
-  PARSER_ERROR("parser_error", true),
+  PARSER_ERROR("parser_error"),
   /** The rest of a message didn't come within the parser's time (ETIMEDOUT). The stream stops. */
-  PARSER_TIMEOUT("parser_timeout", true),
+  PARSER_TIMEOUT("parser_timeout"),
   /** The stream ended inside a message. */
-  TRUNCATED("truncated", true),
+  TRUNCATED("truncated"),
   /** The verdict dropped it. The stream goes on. */
-  VERDICT("verdict", false),
+  VERDICT("verdict"),
   /** The verdict threw. The stream goes on. */
-  VERDICT_ERROR("verdict_error", false);
+  VERDICT_ERROR("verdict_error");
 
   private final String word;
-  private final boolean isLast;
 
-  MessageDrop(String word, boolean isLast) {
+  MessageDrop(String word) {
     this.word = word;
-    this.isLast = isLast;
   }
 
   /** The metric label's value. */
   public String word() {
     return word;
-  }
-
-  /** Whether no message follows. */
-  public boolean isLast() {
-    return isLast;
   }
 }

@@ -6,4 +6,5 @@ module io.sluice.steering {
   exports io.sluice.steering.binding;
   exports io.sluice.steering.map;
   exports io.sluice.steering.reuseport;
+  exports io.sluice.steering.stream;
 }

@@ -21,6 +21,9 @@ final class DestinationSection {
           "payload",
           "quic",
           "affinity",
+          "framing",
+          "maxMessage",
+          "parserTimeout",
           "connectTimeout",
           "idleTimeout",
           "retries",
@@ -97,6 +100,8 @@ final class DestinationSection {
             "affinity",
             DestinationSpec.Affinity.of(protocol == null ? Protocol.TCP : protocol),
             value -> affinity(value, protocol));
+    MessageSpec messages =
+        FramingSection.read(fields, affinity == DestinationSpec.Affinity.MESSAGE, select);
     Duration connectTimeout = fields.optional("connectTimeout", CONNECT_TIMEOUT, Value::duration);
     Duration idleTimeout =
         fields.optional(
@@ -120,7 +125,8 @@ final class DestinationSection {
         maxConnections,
         affinity,
         payload,
-        quic);
+        quic,
+        messages);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {
@@ -184,14 +190,18 @@ final class DestinationSection {
     if (affinity == null || protocol == null) {
       return affinity;
     }
-    boolean isOfTcp = affinity == DestinationSpec.Affinity.CONNECTION;
+    boolean isOfTcp =
+        switch (affinity) {
+          case CONNECTION, MESSAGE -> true;
+          case FLOW, DATAGRAM -> false;
+        };
     if (isOfTcp != (protocol == Protocol.TCP)) {
       value.error(
           "affinity "
               + affinity.word()
               + " is not for "
               + protocol.word()
-              + (isOfTcp ? "; use flow or datagram" : "; use connection"));
+              + (isOfTcp ? "; use flow or datagram" : "; use connection or message"));
       return null;
     }
     return affinity;
@@ -204,7 +214,9 @@ final class DestinationSection {
       }
     }
     throw new IllegalArgumentException(
-        "\"" + text + "\" is no affinity; connection is for tcp, flow and datagram are for udp");
+        "\""
+            + text
+            + "\" is no affinity; connection and message are for tcp, flow and datagram for udp");
   }
 
   private static @Nullable List<TargetSpec> targets(

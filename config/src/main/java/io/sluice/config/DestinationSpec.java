@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param affinity what goes to one target as a whole
  * @param payload what {@link Select#PAYLOAD} looks at; null for the others
  * @param quic what {@link Select#QUIC} goes by; null for the others
+ * @param messages what {@link Affinity#MESSAGE} needs to know; null for the others
  */
 public record DestinationSpec(
     String label,
@@ -25,7 +26,36 @@ public record DestinationSpec(
     int maxConnections,
     Affinity affinity,
     @Nullable PayloadBytes payload,
-    @Nullable Quic quic) {
+    @Nullable Quic quic,
+    @Nullable MessageSpec messages) {
+  /** One that isn't steered by message. */
+  public DestinationSpec(
+      String label,
+      Protocol protocol,
+      List<TargetSpec> targets,
+      Select select,
+      Duration connectTimeout,
+      Duration idleTimeout,
+      int retries,
+      int maxConnections,
+      Affinity affinity,
+      @Nullable PayloadBytes payload,
+      @Nullable Quic quic) {
+    this(
+        label,
+        protocol,
+        targets,
+        select,
+        connectTimeout,
+        idleTimeout,
+        retries,
+        maxConnections,
+        affinity,
+        payload,
+        quic,
+        null);
+  }
+
   /** Bytes of the payload. */
   public record PayloadBytes(int offset, int length) {}
 
@@ -43,6 +73,8 @@ public record DestinationSpec(
   public enum Affinity {
     /** A TCP connection. */
     CONNECTION,
+    /** Each message of a TCP connection. */
+    MESSAGE,
     /** A client's datagrams to one address and port, until it is idle. */
     FLOW,
     /** Each datagram by itself. */
@@ -52,6 +84,7 @@ public record DestinationSpec(
     public String word() {
       return switch (this) {
         case CONNECTION -> "connection";
+        case MESSAGE -> "message";
         case FLOW -> "flow";
         case DATAGRAM -> "datagram";
       };

@@ -248,6 +248,32 @@ class ConfigReaderTest {
   }
 
   @Test
+  void aDestinationByMessageSaysWhereMessagesEnd() throws Exception {
+    Config config =
+        read(
+            """
+            destinations:
+              - {label: a, protocol: tcp, targets: "127.0.0.1:1", affinity: message, framing: {type: line}}
+              - label: b
+                protocol: tcp
+                targets: "127.0.0.1:1"
+                affinity: message
+                framing: {type: length-field, offset: 2, size: 4, endianness: little, adjustment: -6}
+                maxMessage: 1MiB
+                parserTimeout: 0s
+                select: round-robin
+            """);
+
+    assertThat(config.destinations().getFirst().messages())
+        .isEqualTo(
+            new MessageSpec(new MessageSpec.Framing.Line(), 64 << 10, Duration.ofSeconds(30)));
+    assertThat(config.destinations().getLast().messages())
+        .isEqualTo(
+            new MessageSpec(
+                new MessageSpec.Framing.LengthField(2, 4, false, -6), 1 << 20, Duration.ZERO));
+  }
+
+  @Test
   void aUdpDestinationIsIdleAfterAMinute() throws Exception {
     Config config = read("destinations: [{label: dns, protocol: udp, targets: ['127.0.0.1:53']}]");
 

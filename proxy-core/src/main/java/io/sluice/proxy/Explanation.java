@@ -145,6 +145,9 @@ record Explanation(
   }
 
   private static String unsettled(Destination destination) {
+    if (destination.messages() != null) {
+      return ": by message";
+    }
     return switch (destination.spec().select()) {
       case PAYLOAD, QUIC -> ": by the payload, known when it comes";
       case HASH, SOURCE, ROUND_ROBIN, LEAST_CONNECTIONS -> ": known when it comes";
@@ -154,11 +157,12 @@ record Explanation(
   /** Whether the selection follows from the lookup alone. */
   private static boolean isSettled(Destination destination) {
     return destination.targets().size() == 1
-        || switch (destination.spec().select()) {
-          case HASH, SOURCE -> true;
-          case ROUND_ROBIN, LEAST_CONNECTIONS -> false;
-          case PAYLOAD, QUIC -> false; // nobody has said what the packet holds
-        };
+        || destination.messages() == null
+            && switch (destination.spec().select()) {
+              case HASH, SOURCE -> true;
+              case ROUND_ROBIN, LEAST_CONNECTIONS -> false;
+              case PAYLOAD, QUIC -> false; // nobody has said what the packet holds
+            };
   }
 
   /** For people. */

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Lookup;
 import io.sluice.proxy.target.Resolver;
-import io.sluice.proxy.target.Snapshot;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -51,7 +50,7 @@ class ExplanationTest {
     try (Resolver resolver = Resolver.offline()) {
       return Explanation.of(
           Lookup.parse("udp 127.0.0.1:5000 127.0.3.1:53"),
-          Snapshot.of(TestDaemon.config(yaml), null, resolver));
+          TestDaemon.snapshot(TestDaemon.config(yaml), null, resolver));
     }
   }
 }

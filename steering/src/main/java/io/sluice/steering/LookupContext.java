@@ -134,9 +134,7 @@ public final class LookupContext {
       long localLow,
       int localPort,
       int ingressIfindex) {
-    if (running) {
-      throw new IllegalStateException("a program can't change the packet");
-    }
+    checkNotRunning();
     this.family = family;
     this.protocol = protocol;
     this.remoteHigh = remoteHigh;
@@ -158,6 +156,7 @@ public final class LookupContext {
    * @param payload valid until the lookup is over; read only by those who want it
    */
   public LookupContext payload(Payload payload) {
+    checkNotRunning();
     this.payload = payload;
     return this;
   }
@@ -167,6 +166,7 @@ public final class LookupContext {
    * groups' programs don't run, and their groups go by the hash. Until the next description.
    */
   public LookupContext withoutPacket() {
+    checkNotRunning();
     this.payload = Payload.EMPTY;
     this.hasPacket = false;
     return this;
@@ -327,6 +327,12 @@ public final class LookupContext {
     this.running = true;
     this.dropReason = DropReason.PROGRAM;
     select(selected, noReuseport);
+  }
+
+  private void checkNotRunning() {
+    if (running) {
+      throw new IllegalStateException("a program can't change the packet");
+    }
   }
 
   /** Loads what was selected in the end. */

@@ -58,6 +58,7 @@ public final class Socket {
   private final Verdict.Assign assign = new Verdict.Assign(this);
   private final Verdict.Pass pass = new Verdict.Pass(this);
   private final AtomicLong cookie = new AtomicLong();
+  private final SocketPrograms programs = new SocketPrograms();
   private volatile State state;
   private volatile @Nullable SocketGroup group;
   private volatile boolean closed;
@@ -305,6 +306,11 @@ public final class Socket {
   public void group(@Nullable SocketGroup group) {
     this.group = group;
     leaveArrayUnlessSelectable();
+  }
+
+  /** The SK_SKB programs that maps have given it. */
+  public SocketPrograms programs() {
+    return programs;
   }
 
   /** What this socket stands for, as given to the builder. */

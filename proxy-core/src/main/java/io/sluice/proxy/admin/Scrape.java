@@ -22,6 +22,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.stream.MessageDrop;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 
@@ -134,6 +135,9 @@ public final class Scrape implements AutoCloseable {
     Counter sessions = new Counter("sluice_sessions", "Sessions and flows that ended, by how.");
     Counter bytes = new Counter("sluice_bytes", "Payload that was moved.");
     Counter datagrams = new Counter("sluice_datagrams", "Datagrams that were moved.");
+    Counter messages = new Counter("sluice_messages", "Messages that were steered to a target.");
+    Counter messageDrops =
+        new Counter("sluice_messages_dropped", "Messages that were thrown away, by reason.");
     Gauge active = new Gauge("sluice_sessions_active", "Sessions and flows that there are now.");
     Gauge bindings = new Gauge("sluice_bindings", "Bindings in force.");
     Gauge up = new Gauge("sluice_target_up", "0 while a target is passed over.");
@@ -154,6 +158,13 @@ public final class Scrape implements AutoCloseable {
       if (it.protocol() == Protocol.UDP) {
         inAndOut(datagrams, label, protocol, traffic.datagramsIn, traffic.datagramsOut);
       }
+      if (it.messages() != null) {
+        messages.add(traffic.messages.sum(), "label", label, "protocol", protocol);
+        for (MessageDrop reason : MessageDrop.values()) {
+          long count = traffic.messageDrops(reason).sum();
+          messageDrops.add(count, "label", label, "protocol", protocol, "reason", reason.word());
+        }
+      }
       for (Target target : it.targets()) {
         up.add(target.isUp() ? 1 : 0, "label", label, "target", protocol + ":" + target);
       }
@@ -163,6 +174,8 @@ public final class Scrape implements AutoCloseable {
         .metricSnapshot(sessions.build())
         .metricSnapshot(bytes.build())
         .metricSnapshot(datagrams.build())
+        .metricSnapshot(messages.build())
+        .metricSnapshot(messageDrops.build())
         .metricSnapshot(active.build())
         .metricSnapshot(bindings.build())
         .metricSnapshot(up.build());

@@ -3,12 +3,15 @@ package io.sluice.proxy.linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /** A piece of off-heap memory for system calls to read into; belongs to one thread. */
 public final class NativeBuffer {
   private static final long PAGE_BYTES = 4096;
 
   private final MemorySegment memory;
+  private @Nullable ByteBuffer view;
 
   /** Page-aligned memory that lives as long as the instance. */
   public NativeBuffer(long capacityBytes) {
@@ -22,6 +25,19 @@ public final class NativeBuffer {
   /** One byte, 0–255. */
   public int at(long index) {
     return memory.get(ValueLayout.JAVA_BYTE, index) & 0xff;
+  }
+
+  /** The whole of it, big endian; for those who read it. */
+  public ByteBuffer bytes() {
+    if (view == null) {
+      view = memory.asByteBuffer().asReadOnlyBuffer();
+    }
+    return view;
+  }
+
+  /** Copies a part of another buffer, or of this one, to a place in this one. */
+  public void copyFrom(NativeBuffer source, long offset, long to, long lengthBytes) {
+    MemorySegment.copy(source.memory, offset, memory, to, lengthBytes);
   }
 
   /** Copies a part of another buffer to the start of this one. */

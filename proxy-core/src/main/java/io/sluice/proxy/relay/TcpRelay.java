@@ -9,6 +9,7 @@ import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
@@ -106,6 +107,11 @@ public final class TcpRelay implements ConnectionHandler {
     if (!target.destination().tryOpen()) {
       steering.refuse(DropReason.DESTINATION_LIMIT);
       reset(fd, target);
+      return;
+    }
+    MessagePlan messages = target.destination().messages();
+    if (messages != null) {
+      new MessageSession(this, context, fd, target, messages).begin();
       return;
     }
     TcpSession session = new TcpSession(this, context, fd, target);
@@ -216,6 +222,8 @@ public final class TcpRelay implements ConnectionHandler {
   public void shutdown() {
     loop.forEachTimed(entry -> {
       if (entry instanceof TcpSession session) {
+        session.shutdown();
+      } else if (entry instanceof MessageSession session) {
         session.shutdown();
       }
     });

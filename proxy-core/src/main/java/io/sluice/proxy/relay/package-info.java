@@ -4,7 +4,9 @@
  * <p>{@link io.sluice.proxy.relay.TcpRelay} steers and connects; a {@link
  * io.sluice.proxy.relay.TcpSession} then moves bytes between its two {@link
  * io.sluice.proxy.relay.Side}s, by copying through the loop's buffer, or by splice(2) once a read
- * fills it.
+ * fills it. With {@code affinity: message}, a {@link io.sluice.proxy.relay.MessageSession} does
+ * instead: from its {@link io.sluice.proxy.relay.MessageInput} to one {@link
+ * io.sluice.proxy.relay.MessagePeer} for each target.
  */
 @NullMarked
 package io.sluice.proxy.relay;

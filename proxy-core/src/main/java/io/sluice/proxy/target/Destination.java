@@ -14,6 +14,7 @@ import io.sluice.steering.reuseport.ConnectionIds;
 import io.sluice.steering.reuseport.PayloadProgram;
 import io.sluice.steering.reuseport.QuicProgram;
 import io.sluice.steering.reuseport.ReuseportGroup;
+import io.sluice.steering.stream.MessageDrop;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -48,12 +49,14 @@ public final class Destination {
   private final Traffic traffic;
   private final @Nullable ConnectionIds connectionIds;
   private final @Nullable QuicProgram quic;
+  private final @Nullable MessagePlan messages;
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
     private final AtomicInteger active = new AtomicInteger();
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
+    private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
     private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
 
     /** Bytes, or payload of datagrams, from clients to targets. */
@@ -62,11 +65,19 @@ public final class Destination {
     /** Bytes, or payload of datagrams, from targets to clients. */
     public final LongAdder bytesOut = new LongAdder();
 
+    /** Messages from clients to targets. */
+    public final LongAdder messages = new LongAdder();
+
     /** Datagrams from clients to targets. */
     public final LongAdder datagramsIn = new LongAdder();
 
     /** Datagrams from targets to clients. */
     public final LongAdder datagramsOut = new LongAdder();
+
+    /** Messages, and ends of streams inside one, that were thrown away. */
+    public LongAdder messageDrops(MessageDrop reason) {
+      return messageDrops[reason.ordinal()];
+    }
 
     public LongAdder lookups(Family family) {
       return lookups[family.ordinal()];
@@ -110,7 +121,9 @@ public final class Destination {
               case PAYLOAD, QUIC -> ReuseportGroup.Selection.HASH; // after their programs
             },
             socket -> Target.of(socket).active());
-    if (spec.payload() != null) {
+    this.messages =
+        spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets);
+    if (spec.payload() != null && messages == null) {
       PayloadBytes bytes = spec.payload();
       group.attach("payload", new PayloadProgram(bytes.offset(), bytes.length()));
     }
@@ -169,6 +182,11 @@ public final class Destination {
 
   public Traffic traffic() {
     return traffic;
+  }
+
+  /** How its streams are steered by message; null if they are not. */
+  public @Nullable MessagePlan messages() {
+    return messages;
   }
 
   /** Whether its targets' QUIC connections are followed. */

@@ -17,6 +17,10 @@ public enum SessionEnd {
   IDLE("idle"),
   /** One side had sent FIN, and the other moved nothing for {@code limits.halfClosed}. */
   HALF_CLOSED("half_closed"),
+  /** Its stream of messages stopped: a parser's error, or a message too large or late. */
+  STREAM_ERROR("stream_error"),
+  /** After messages had been relayed, no target could be reached for one. */
+  NO_TARGET("no_target"),
   /** A flow that no target had answered made room for a new one. */
   EVICTED("evicted"),
   /** The target's host answered "port unreachable". */

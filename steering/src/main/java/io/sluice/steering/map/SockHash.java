@@ -30,6 +30,7 @@ public final class SockHash extends BpfMap {
 
   private static final int FLAGS = CreateFlags.NUMA_NODE | CreateFlags.RDONLY | CreateFlags.WRONLY;
 
+  private final AttachedPrograms programs = new AttachedPrograms();
   private final int keySize; // at hand for the hot path
   private final AtomicReferenceArray<@Nullable Entry> buckets;
   private int size; // guarded by this
@@ -91,6 +92,11 @@ public final class SockHash extends BpfMap {
     this.buckets = new AtomicReferenceArray<>(Math.min(powerOfTwo, MAX_BUCKETS));
   }
 
+  /** The stream programs that sockets inherit when they are put in. */
+  public AttachedPrograms programs() {
+    return programs;
+  }
+
   /** How many entries there are. */
   public synchronized int size() {
     return size;
@@ -129,7 +135,8 @@ public final class SockHash extends BpfMap {
    * @param flags one of {@link UpdateFlags}
    * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
    *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
-   *     (flags), EBUSY (a sockarray has it), EEXIST, ENOENT, E2BIG (a new key, and the map is full)
+   *     (flags), EBUSY (a sockarray has it), EBUSY or EOPNOTSUPP ({@linkplain AttachedPrograms
+   *     programs}), EEXIST, ENOENT, E2BIG (a new key, and the map is full)
    */
   public int update(byte[] key, @Nullable Socket socket, long flags) {
     checkKey(key);
@@ -143,29 +150,35 @@ public final class SockHash extends BpfMap {
     synchronized (this) {
       Entry entry = find(key, 0);
       error = SocketMapRules.checkExistence(entry != null, flags);
+      if (entry == null) {
+        return insert(key.clone(), socket, error);
+      }
+      error = programs.inherit(socket, entry, error);
       if (error != 0) {
         return error;
       }
-      if (entry == null) {
-        return insert(key.clone(), socket);
-      }
       Socket old = entry.socket;
       if (!socket.addCloseListener(entry)) {
+        socket.programs().release(entry);
         return SocketMapRules.refusal(socket);
       }
       entry.socket = socket;
       old.removeCloseListener(entry);
+      AttachedPrograms.replaced(old, socket, entry);
       return 0;
     }
   }
 
-  private int insert(byte[] key, Socket socket) {
-    if (size == maxEntries()) {
-      return Errno.E2BIG.negative();
-    }
+  private int insert(byte[] key, Socket socket, int existence) {
     int bucket = bucket(key, 0);
     Entry entry = new Entry(this, key, socket, buckets.get(bucket));
+    int room = size == maxEntries() ? Errno.E2BIG.negative() : 0;
+    int error = programs.inherit(socket, entry, existence != 0 ? existence : room);
+    if (error != 0) {
+      return error;
+    }
     if (!socket.addCloseListener(entry)) {
+      socket.programs().release(entry);
       return SocketMapRules.refusal(socket);
     }
     buckets.set(bucket, entry);
@@ -187,6 +200,7 @@ public final class SockHash extends BpfMap {
       }
       unlink(entry);
       entry.socket.removeCloseListener(entry);
+      entry.socket.programs().release(entry);
       return 0;
     }
   }
@@ -225,6 +239,7 @@ public final class SockHash extends BpfMap {
     for (int bucket = 0; bucket < buckets.length(); bucket++) {
       for (Entry entry = buckets.get(bucket); entry != null; entry = entry.next) {
         entry.socket.removeCloseListener(entry);
+        entry.socket.programs().release(entry);
       }
       buckets.set(bucket, null);
     }

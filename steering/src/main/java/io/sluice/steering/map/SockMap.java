@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class SockMap extends BpfMap {
   private static final int FLAGS = CreateFlags.NUMA_NODE | CreateFlags.RDONLY | CreateFlags.WRONLY;
 
+  private final AttachedPrograms programs = new AttachedPrograms();
   private final AtomicReferenceArray<@Nullable Socket> slots; // written under the monitor of this
 
   /** A map whose values are 8 bytes, so that {@link #lookupCookie} works. */
@@ -49,6 +50,11 @@ public final class SockMap extends BpfMap {
     this.slots = new AtomicReferenceArray<>(maxEntries);
   }
 
+  /** The stream programs that sockets inherit when they are put in. */
+  public AttachedPrograms programs() {
+    return programs;
+  }
+
   /** What a program's lookup gives: the socket, or null for an empty or out-of-range index. */
   public @Nullable Socket lookup(int index) {
     return index >= 0 && index < slots.length() ? slots.get(index) : null;
@@ -74,7 +80,8 @@ public final class SockMap extends BpfMap {
    * @param flags one of {@link UpdateFlags}
    * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
    *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
-   *     (flags), E2BIG (index), EBUSY (a sockarray has it), EEXIST, ENOENT
+   *     (flags), E2BIG (index), EBUSY (a sockarray has it), EBUSY or EOPNOTSUPP ({@linkplain
+   *     AttachedPrograms programs}), EEXIST, ENOENT
    */
   public int update(int index, @Nullable Socket socket, long flags) {
     int error = SocketMapRules.check(socket, flags);
@@ -89,16 +96,19 @@ public final class SockMap extends BpfMap {
     }
     synchronized (this) {
       Socket old = slots.get(index);
-      error = SocketMapRules.checkExistence(old != null, flags);
+      Link link = new Link(this, index);
+      error = programs.inherit(socket, link, SocketMapRules.checkExistence(old != null, flags));
       if (error != 0) {
         return error;
       }
-      if (!socket.addCloseListener(new Link(this, index))) {
+      if (!socket.addCloseListener(link)) {
+        socket.programs().release(link);
         return SocketMapRules.refusal(socket);
       }
       slots.set(index, socket);
       if (old != null) {
-        old.removeCloseListener(new Link(this, index));
+        old.removeCloseListener(link);
+        AttachedPrograms.replaced(old, socket, link);
       }
       return 0;
     }
@@ -116,6 +126,7 @@ public final class SockMap extends BpfMap {
     }
     slots.set(index, null);
     old.removeCloseListener(new Link(this, index));
+    old.programs().release(new Link(this, index));
     return 0;
   }
 

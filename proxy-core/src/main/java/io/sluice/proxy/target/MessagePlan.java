@@ -1,0 +1,102 @@
+package io.sluice.proxy.target;
+
+import io.sluice.config.DestinationSpec;
+import io.sluice.config.DestinationSpec.PayloadBytes;
+import io.sluice.config.MessageSpec;
+import io.sluice.config.MessageSpec.Framing;
+import io.sluice.steering.Errno;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.Socket;
+import io.sluice.steering.map.SockMap;
+import io.sluice.steering.stream.LengthFieldParser;
+import io.sluice.steering.stream.LineParser;
+import io.sluice.steering.stream.OctetCountedParser;
+import io.sluice.steering.stream.SkSkb;
+import io.sluice.steering.stream.SpreadVerdict;
+import io.sluice.steering.stream.StreamParser;
+import io.sluice.steering.stream.Strparser;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * How a destination steers messages: its parser, what its verdict goes by, and a socket map with
+ * one connected socket for each target, by its index, that verdicts redirect to. A session has a
+ * connection of its own behind each of these.
+ *
+ * <p>Shared by all event loops; immutable but for the map, which is not changed.
+ */
+public final class MessagePlan {
+  private final MessageSpec spec;
+  private final List<Target> targets;
+  private final StreamParser parser;
+  private final SpreadVerdict.By by;
+  private final SockMap sockets;
+  private final int[] weights;
+  private final AtomicInteger streams = new AtomicInteger();
+
+  MessagePlan(DestinationSpec destination, MessageSpec spec, List<Target> targets) {
+    this.spec = spec;
+    this.targets = targets;
+    this.parser =
+        switch (spec.framing()) {
+          case Framing.Line _ -> new LineParser();
+          case Framing.OctetCounted _ -> new OctetCountedParser();
+          case Framing.LengthField it ->
+              new LengthFieldParser(it.offset(), it.size(), it.bigEndian(), it.adjustment());
+        };
+    PayloadBytes bytes = destination.payload();
+    this.by =
+        bytes != null
+            ? new SpreadVerdict.By.Hash(bytes.offset(), bytes.length())
+            : destination.select() == DestinationSpec.Select.ROUND_ROBIN
+                ? new SpreadVerdict.By.Turn()
+                : new SpreadVerdict.By.Hash(0, 0);
+    this.weights = targets.stream().mapToInt(it -> it.spec().weight()).toArray();
+    this.sockets = new SockMap(targets.size());
+    for (int i = 0; i < targets.size(); i++) {
+      Socket socket =
+          Socket.bound(Protocol.TCP, IpAddress.ANY_IPV6, 1)
+              .state(Socket.State.ESTABLISHED)
+              .attachment(i)
+              .build();
+      int result = sockets.update(i, socket);
+      if (result < 0) {
+        throw new IllegalStateException(targets.get(i) + ": " + Errno.ofResult(result));
+      }
+    }
+  }
+
+  public MessageSpec spec() {
+    return spec;
+  }
+
+  /** In the order of the map. */
+  public List<Target> targets() {
+    return targets;
+  }
+
+  /** How many targets may be chosen at all. */
+  public int candidates() {
+    int count = 0;
+    for (int weight : weights) {
+      count += weight > 0 ? 1 : 0;
+    }
+    return count;
+  }
+
+  /** Which target a verdict meant that redirected to this socket. */
+  public int index(Socket socket) {
+    return (Integer) Objects.requireNonNull(socket.attachment());
+  }
+
+  /** The path of a new stream. */
+  public SkSkb open(LookupContext connection, SpreadVerdict.Availability availability) {
+    return new SkSkb(
+        new Strparser(parser, spec.maxMessageBytes(), spec.parserTimeout().toMillis()),
+        new SpreadVerdict(sockets, weights, by, streams.getAndIncrement(), availability),
+        connection);
+  }
+}

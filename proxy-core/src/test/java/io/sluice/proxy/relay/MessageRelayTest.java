@@ -1,0 +1,571 @@
+package io.sluice.proxy.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sluice.proxy.Streams;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.TestServer;
+import io.sluice.proxy.admin.Scrape;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.stream.MessageDrop;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code affinity: message} on real connections. */
+@Timeout(60)
+final class MessageRelayTest {
+  private static final String LINES = "affinity: message, framing: {type: line}";
+
+  private final int port = TestDaemon.freePort();
+  private final List<Lines> servers = new ArrayList<>();
+  private @Nullable TestDaemon running;
+
+  /** A server that keeps the lines it gets. */
+  private static final class Lines implements AutoCloseable {
+    final ConcurrentLinkedQueue<String> lines = new ConcurrentLinkedQueue<>();
+    final ConcurrentLinkedQueue<Socket> connections = new ConcurrentLinkedQueue<>();
+    final CountDownLatch ended = new CountDownLatch(1);
+    final TestServer server;
+
+    Lines(String answer) throws IOException {
+      server =
+          TestServer.start(connection -> {
+            connections.add(connection);
+            BufferedReader in =
+                new BufferedReader(
+                    new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8));
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+              lines.add(line);
+              if (!answer.isEmpty()) {
+                Streams.send(connection, answer + line + "\n");
+              }
+            }
+            ended.countDown();
+          });
+    }
+
+    @Override
+    public void close() throws IOException {
+      server.close();
+    }
+  }
+
+  private String servers(int count, String answer) throws IOException {
+    List<Integer> ports = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      Lines server = new Lines(answer);
+      servers.add(server);
+      ports.add(server.server.port());
+    }
+    return targets(ports);
+  }
+
+  private static String targets(List<Integer> ports) {
+    return "targets: [%s]"
+        .formatted(
+            String.join(", ", ports.stream().map(it -> "\"127.0.0.1:" + it + "\"").toList()));
+  }
+
+  private TestDaemon daemon() {
+    return Objects.requireNonNull(running);
+  }
+
+  private void start(String... keys) throws Exception {
+    running = TestDaemon.start(1, port, String.join(", ", keys));
+  }
+
+  @AfterEach
+  void stop() throws IOException {
+    if (running != null) {
+      running.close();
+    }
+    for (Lines server : servers) {
+      server.close();
+    }
+  }
+
+  private List<String> lines(int server) {
+    return List.copyOf(servers.get(server).lines);
+  }
+
+  private void awaitLines(int count) {
+    TestDaemon.until(
+        count + " lines", () -> servers.stream().mapToInt(it -> it.lines.size()).sum() == count);
+  }
+
+  private long drops(MessageDrop reason) {
+    return daemon().destination().traffic().messageDrops(reason).sum();
+  }
+
+  @Test
+  void messagesGoToTheTargetsInTurn() throws Exception {
+    start(servers(3, ""), LINES, "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a0\nb0\nc0\na1\nb1\n");
+      Streams.send(client, "c1\n");
+      awaitLines(6);
+      assertThat(lines(0)).containsExactly("a0", "a1");
+      assertThat(lines(1)).containsExactly("b0", "b1");
+      assertThat(lines(2)).containsExactly("c0", "c1");
+    }
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    assertThat(daemon().destination().traffic().messages.sum()).isEqualTo(6);
+  }
+
+  @Test
+  void weightsAreKept() throws Exception {
+    String ports = servers(2, "");
+    start(
+        "targets: [{address: \"127.0.0.1:%d\", weight: 3}, \"127.0.0.1:%d\"]"
+            .formatted(servers.get(0).server.port(), servers.get(1).server.port()),
+        LINES,
+        "select: round-robin");
+    assertThat(ports).isNotEmpty();
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "x\n".repeat(400));
+      awaitLines(400);
+    }
+    assertThat(lines(0)).hasSize(300);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"select: hash", "select: payload, payload: {offset: 0, length: 2}"})
+  void equalBytesGoToTheSameTarget(String select) throws Exception {
+    start(servers(4, ""), LINES, select);
+    boolean isPart = select.contains("payload");
+    try (Socket client = Streams.connect(port)) {
+      for (int round = 0; round < 5; round++) {
+        for (int key = 10; key < 60; key++) {
+          Streams.send(client, key + (isPart ? " round " + round : "") + "\n");
+        }
+      }
+      awaitLines(250);
+    }
+    for (int key = 10; key < 60; key++) {
+      String prefix = String.valueOf(key);
+      assertThat(
+              servers.stream()
+                  .filter(it -> it.lines.stream().anyMatch(line -> line.startsWith(prefix)))
+                  .count())
+          .as("targets of " + key)
+          .isEqualTo(1);
+    }
+    assertThat(servers).allMatch(it -> !it.lines.isEmpty());
+  }
+
+  @Test
+  void aMessageInManyPiecesArrivesWhole() throws Exception {
+    start(servers(2, ""), LINES, "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      for (int i = 0; i < 10; i++) {
+        for (char c : ("message " + i).toCharArray()) {
+          Streams.send(client, String.valueOf(c));
+        }
+        Streams.send(client, "\r\n");
+      }
+      awaitLines(10);
+    }
+    assertThat(lines(0))
+        .containsExactly("message 0", "message 2", "message 4", "message 6", "message 8");
+  }
+
+  @Test
+  void repliesOfAllTargetsComeBackAndTheFinOfTheClientReachesThem() throws Exception {
+    start(servers(3, "re "), LINES, "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "1\n2\n3\n4\n");
+      client.shutdownOutput();
+      String answers = Streams.text(client, 1000);
+      assertThat(answers.lines().toList())
+          .containsExactlyInAnyOrder("re 1", "re 2", "re 3", "re 4");
+    }
+    for (Lines server : servers) {
+      assertThat(server.ended.await(10, TimeUnit.SECONDS)).isTrue();
+    }
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    daemon().awaitSessions(0);
+  }
+
+  @Test
+  void anEndInsideAMessageIsCountedAndTheMessagesBeforeArrive() throws Exception {
+    start(servers(1, ""), LINES);
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "whole\npart");
+      client.shutdownOutput();
+      assertThat(client.getInputStream().read()).isEqualTo(-1);
+    }
+    assertThat(lines(0)).containsExactly("whole");
+    assertThat(drops(MessageDrop.TRUNCATED)).isEqualTo(1);
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+  }
+
+  @Test
+  void aClientWithoutMessagesEndsWithoutATarget() throws Exception {
+    start(servers(1, ""), LINES);
+    try (Socket client = Streams.connect(port)) {
+      client.shutdownOutput();
+      assertThat(client.getInputStream().read()).isEqualTo(-1);
+    }
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    assertThat(servers.getFirst().server.accepted()).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "line, 'good\\n', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', TOO_LARGE",
+    "octet-counted, '5 good\\n', '65 ', TOO_LARGE",
+    "octet-counted, '5 good\\n', '<134>1 - ', MALFORMED",
+  })
+  void aStreamThatCannotGoOnIsResetAfterItsGoodMessages(
+      String framing, String good, String bad, MessageDrop reason) throws Exception {
+    start(servers(1, ""), "affinity: message, maxMessage: 64B, framing: {type: " + framing + "}");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, (good + bad).replace("\\n", "\n"));
+      assertThat(Streams.isReset(client)).isTrue();
+    }
+    assertThat(servers.getFirst().ended.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(lines(0)).hasSize(1).allMatch(it -> it.endsWith("good"));
+    assertThat(drops(reason)).isEqualTo(1);
+    daemon().awaitEnds(SessionEnd.STREAM_ERROR, 1);
+    daemon().awaitSessions(0);
+  }
+
+  @Test
+  void theRestOfAMessageMustComeInTime() throws Exception {
+    start(servers(1, ""), LINES, "parserTimeout: 300ms");
+    try (Socket client = Streams.connect(port);
+        Socket quiet = Streams.connect(port)) {
+      Streams.send(quiet, "whole\n");
+      Streams.send(client, "whole\npart");
+      assertThat(Streams.isReset(client)).isTrue();
+      assertThat(drops(MessageDrop.PARSER_TIMEOUT)).isEqualTo(1);
+      daemon().awaitEnds(SessionEnd.STREAM_ERROR, 1);
+      Streams.send(quiet, "another\n");
+      awaitLines(3);
+    }
+  }
+
+  @Test
+  void aTargetThatCannotBeReachedIsPassedOver() throws Exception {
+    String up = servers(2, "");
+    assertThat(up).isNotEmpty();
+    start(
+        targets(
+            List.of(
+                servers.get(0).server.port(), TestDaemon.freePort(), servers.get(1).server.port())),
+        LINES,
+        "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      for (int i = 0; i < 30; i++) {
+        Streams.send(client, i + "\n");
+      }
+      awaitLines(30);
+    }
+    assertThat(lines(0)).hasSizeBetween(10, 20);
+    assertThat(drops(MessageDrop.VERDICT)).isZero();
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+  }
+
+  @Test
+  void aClientIsResetWhenNobodyCanBeReached() throws Exception {
+    start(targets(List.of(TestDaemon.freePort(), TestDaemon.freePort())), LINES);
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\n");
+      assertThat(Streams.isReset(client)).isTrue();
+    }
+    daemon().awaitDrops(DropReason.CONNECT_REFUSED, 1);
+    daemon().awaitSessions(0);
+    assertThat(drops(MessageDrop.VERDICT)).isZero();
+  }
+
+  @Test
+  void aTargetThatBreaksResetsTheClientAndTheOthersKeepWholeMessages() throws Exception {
+    start(servers(2, ""), LINES, "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\nb\n");
+      awaitLines(2);
+      Streams.reset(servers.getFirst().connections.element());
+      assertThat(Streams.isReset(client)).isTrue();
+    }
+    assertThat(servers.get(1).ended.await(10, TimeUnit.SECONDS)).isTrue();
+    daemon().awaitEnds(SessionEnd.TARGET_RESET, 1);
+    daemon().awaitSessions(0);
+  }
+
+  @Test
+  void aClientThatBreaksLeavesWholeMessagesToItsTargets() throws Exception {
+    start(servers(2, ""), LINES, "select: round-robin");
+    Socket client = Streams.connect(port);
+    Streams.send(client, "a\nb\npart");
+    awaitLines(2);
+    Streams.resetAfterData(client);
+    for (Lines server : servers) {
+      assertThat(server.ended.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(server.lines).hasSize(1);
+    }
+    daemon().awaitEnds(SessionEnd.CLIENT_RESET, 1);
+    assertThat(drops(MessageDrop.TRUNCATED)).isEqualTo(1);
+  }
+
+  @Test
+  void aClientThatBreaksUnderAnswersItDoesNotReadIsForgotten() throws Exception {
+    try (TestServer talking =
+        TestServer.start(connection -> {
+          Streams.sendPattern(connection.getOutputStream(), 50_000_000);
+          assertThat(connection.getInputStream().readAllBytes()).isNotEmpty();
+        })) {
+      start(talking.targets(), LINES);
+      Socket client = Streams.connect(port);
+      Streams.send(client, "a\n");
+      TestDaemon.until(
+          "answers", () -> daemon().destination().traffic().bytesOut.sum() > 1_000_000);
+      Streams.reset(client);
+      daemon().awaitEnds(SessionEnd.CLIENT_RESET, 1);
+      daemon().awaitSessions(0);
+    }
+  }
+
+  @Test
+  void aTargetThatNeverEndsIsGivenUpAfterTheHalfClosedBound() throws Exception {
+    try (TestServer lasting = TestServer.start(_ -> Thread.sleep(30_000))) {
+      running =
+          TestDaemon.start(
+              "limits: {drain: 0s, halfClosed: 300ms}\n"
+                  + TestDaemon.web(1, port, lasting.targets() + ", " + LINES));
+      try (Socket client = Streams.connect(port)) {
+        Streams.send(client, "a\n");
+        client.shutdownOutput();
+        assertThat(client.getInputStream().read()).isEqualTo(-1);
+      }
+      daemon().awaitEnds(SessionEnd.HALF_CLOSED, 1);
+    }
+  }
+
+  @Test
+  void aTargetThatOneSessionPassesOverIsTriedByAnother() throws Exception {
+    int late = TestDaemon.freePort();
+    String up = servers(1, "");
+    assertThat(up).isNotEmpty();
+    start(targets(List.of(late, servers.getFirst().server.port())), LINES, "select: round-robin");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\nb\n");
+      awaitLines(2);
+      try (TestServer back = TestServer.start("127.0.0.1", late, TestServer.PROTOCOL);
+          Socket another = Streams.connect(port)) {
+        TestDaemon.until(
+            "a connection of another client",
+            () -> {
+              Streams.send(another, "x\n");
+              return back.accepted() > 0;
+            });
+      }
+    }
+  }
+
+  @Test
+  void aSlowTargetHoldsItsClientUpAndNothingIsLost() throws Exception {
+    CountDownLatch goOn = new CountDownLatch(1);
+    List<Integer> received = new ArrayList<>();
+    CountDownLatch done = new CountDownLatch(1);
+    try (TestServer slow =
+        TestServer.start(connection -> {
+          goOn.await();
+          BufferedReader in =
+              new BufferedReader(
+                  new InputStreamReader(connection.getInputStream(), StandardCharsets.US_ASCII));
+          for (String line = in.readLine(); line != null; line = in.readLine()) {
+            received.add(Integer.parseInt(line.strip().split(" ", -1)[0]));
+          }
+          done.countDown();
+        })) {
+      String other = servers(1, "");
+      assertThat(other).isNotEmpty();
+      start(
+          targets(List.of(slow.port(), servers.getFirst().server.port())),
+          LINES,
+          "select: round-robin");
+      String filler = " " + "x".repeat(990);
+      int count = 40_000; // 40 MB: more than any buffers on the way
+      try (Socket client = Streams.connect(port)) {
+        Thread sending =
+            Thread.ofVirtual()
+                .start(() -> {
+                  try {
+                    for (int i = 0; i < count; i++) {
+                      Streams.send(client, i + filler + "\n");
+                    }
+                    client.shutdownOutput();
+                  } catch (IOException _) {
+                    // What arrives is then too little.
+                  }
+                });
+        long before = -1;
+        while (before != daemon().destination().traffic().bytesIn.sum()) {
+          before = daemon().destination().traffic().bytesIn.sum();
+          Thread.sleep(300); // until nothing moves: that is what is asked
+        }
+        assertThat(before).as("taken from the client").isLessThan(20_000_000);
+        assertThat(sending.isAlive()).isTrue();
+        goOn.countDown();
+        assertThat(done.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(Streams.readAll(client.getInputStream()).reset()).isFalse();
+      }
+      assertThat(received).hasSize(count / 2).isSorted();
+      assertThat(servers.getFirst().lines).hasSize(count / 2);
+      daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {100, 60_000, 65_000, 300_000, 1_000_000})
+  void messagesUpToTheLimitPass(int length) throws Exception {
+    start(servers(2, ""), LINES, "select: round-robin, maxMessage: 1MiB");
+    String body = "y".repeat(length - 2);
+    try (Socket client = Streams.connect(port)) {
+      for (int i = 0; i < 8; i++) {
+        Streams.send(client, i + body + "\n");
+      }
+      awaitLines(8);
+    }
+    assertThat(lines(0)).containsExactly("0" + body, "2" + body, "4" + body, "6" + body);
+  }
+
+  @Test
+  void aTargetsFinEndsItsAnswersOnly() throws Exception {
+    start(servers(1, ""), LINES);
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\n");
+      awaitLines(1);
+      servers.getFirst().connections.element().shutdownOutput();
+      assertThat(client.getInputStream().read()).isEqualTo(-1);
+      Streams.send(client, "b\n");
+      awaitLines(2);
+    }
+    daemon().awaitEnds(SessionEnd.TARGET_CLOSED, 1);
+  }
+
+  @Test
+  void anIdleSessionEnds() throws Exception {
+    start(servers(1, ""), LINES, "idleTimeout: 300ms");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\n");
+      assertThat(client.getInputStream().read()).isEqualTo(-1);
+    }
+    daemon().awaitEnds(SessionEnd.IDLE, 1);
+  }
+
+  @Test
+  void theMetricsCountMessagesAndWhatWasThrownAway() throws Exception {
+    start(servers(1, ""), LINES);
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\nb\npart");
+    }
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    try (Scrape scrape = new Scrape(daemon()::snapshot, daemon().counters(), "test")) {
+      assertThat(scrape.text())
+          .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
+          .contains(
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"} 1.0")
+          .contains(
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"too_large\"} 0.0");
+    }
+  }
+
+  /** Every end there is, in random order: whatever happens, nothing stays behind. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void aStormOfBreakingClientsAndTargetsLeavesNothingBehind(long seed) throws Exception {
+    Random random = new Random(seed);
+    List<TestServer> moody = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      Random mood = new Random(random.nextLong());
+      moody.add(
+          TestServer.start(connection -> {
+            byte[] bytes = new byte[1000];
+            int left;
+            synchronized (mood) {
+              left = mood.nextInt(20_000);
+            }
+            for (int count = 0; count >= 0 && left > 0; left -= count) {
+              count = connection.getInputStream().read(bytes);
+              connection.getOutputStream().write(bytes, 0, Math.max(0, count) / 2);
+            }
+            if (left % 2 == 0) {
+              Streams.reset(connection);
+            }
+          }));
+    }
+    List<Integer> ports = new ArrayList<>(moody.stream().map(TestServer::port).toList());
+    ports.add(TestDaemon.freePort());
+    start(targets(ports), LINES, "select: round-robin, parserTimeout: 500ms, retries: 3");
+    List<Thread> clients = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      Random mood = new Random(random.nextLong());
+      clients.add(Thread.ofVirtual().start(() -> storm(mood)));
+    }
+    for (Thread client : clients) {
+      assertThat(client.join(Duration.ofSeconds(20))).as("seed %d", seed).isTrue();
+    }
+    daemon().awaitSessions(0);
+    assertThat(daemon().ends(SessionEnd.FAILED)).as("seed %d", seed).isZero();
+    assertThat(daemon().destination().targets()).allMatch(it -> it.active() == 0);
+    for (TestServer server : moody) {
+      server.close();
+    }
+  }
+
+  private void storm(Random mood) {
+    try (Socket client = Streams.connect(port)) {
+      for (int i = mood.nextInt(30); i > 0; i--) {
+        Streams.send(client, "z".repeat(mood.nextInt(3000)) + (mood.nextInt(9) == 0 ? "" : "\n"));
+      }
+      switch (mood.nextInt(4)) {
+        case 0 -> Streams.reset(client);
+        case 1 -> client.shutdownOutput();
+        case 2 -> Streams.send(client, "q".repeat(70_000));
+        default -> {
+          return; // it closes
+        }
+      }
+      if (!client.isClosed()) {
+        Streams.Read _ = Streams.readAll(client.getInputStream());
+      }
+    } catch (IOException _) {
+      // That is what a storm is.
+    }
+  }
+
+  @Test
+  void aSessionOutlivesAReload() throws Exception {
+    String targets = servers(1, "");
+    start(targets, LINES);
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a\n");
+      awaitLines(1);
+      daemon().reload(TestDaemon.web(1, port, targets + ", " + LINES + ", retries: 7"));
+      Streams.send(client, "b\n");
+      awaitLines(2);
+    }
+    daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
+    assertThat(daemon().destination().traffic().messages.sum()).isEqualTo(2);
+  }
+}

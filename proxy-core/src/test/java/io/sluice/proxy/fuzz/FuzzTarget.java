@@ -8,11 +8,23 @@ import io.sluice.config.TargetAddress;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
+import io.sluice.steering.Payload;
 import io.sluice.steering.PortRange;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.Socket;
+import io.sluice.steering.reuseport.ConnectionIds;
+import io.sluice.steering.reuseport.QuicProgram;
+import io.sluice.steering.reuseport.ReuseportGroup;
+import io.sluice.steering.stream.LengthFieldParser;
+import io.sluice.steering.stream.LineParser;
+import io.sluice.steering.stream.OctetCountedParser;
+import io.sluice.steering.stream.StreamParser;
+import io.sluice.steering.stream.Strparser;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -113,7 +125,61 @@ enum FuzzTarget {
       check(written.port() == read.port(), "another port");
       check(written.high() == read.high() && written.low() == read.low(), "another address");
     }
+  },
+  LINES("one\n", "one\r\ntwo\n\nthree") {
+    @Override
+    void run(byte[] input) {
+      staysWithinTheStream(new LineParser(), input);
+    }
+  },
+  OCTET_COUNTED("5 hello", "11 <134>1 text3 abc", "300 x") {
+    @Override
+    void run(byte[] input) {
+      staysWithinTheStream(new OctetCountedParser(), input);
+    }
+  },
+  LENGTH_FIELD("\0\5hello", "\0\0\0\0\377\377\377\377") {
+    @Override
+    void run(byte[] input) {
+      staysWithinTheStream(new LengthFieldParser(0, 2, true, 0), input);
+      staysWithinTheStream(new LengthFieldParser(1, 8, false, -3), input);
+    }
+  },
+  QUIC(
+      "\300\0\0\0\1\10abcdefgh\4wxyz",
+      "\100abcdefgh0123",
+      "\300\0\0\0\1\24aaaaaaaaaabbbbbbbbbb\24") {
+    @Override
+    void run(byte[] input) {
+      ConnectionIds ids = new ConnectionIds(64, 1_000, () -> 0);
+      Socket server =
+          Socket.bound(Protocol.UDP, IpAddress.ANY_IPV6, 443).attachment("server").build();
+      QuicProgram program = new QuicProgram(ids, 8, List.of(new ReuseportGroup.Member(server, 1)));
+      Payload datagram = Payload.of(input);
+      var _ = program.connection(datagram);
+      var _ = program.learn(datagram, server);
+      var _ = program.connection(datagram);
+    }
   };
+
+  /**
+   * Cuts a stream, a third of it at first and then all, into messages: each within what is there,
+   * and no more of them than bytes.
+   */
+  private static void staysWithinTheStream(StreamParser parser, byte[] input) {
+    Strparser stream = new Strparser(parser, 64, 0);
+    ByteBuffer bytes = ByteBuffer.wrap(input);
+    int from = 0;
+    for (int until : new int[] {input.length / 3, input.length}) {
+      int length = stream.next(bytes, from, until, 0);
+      while (length > 0) {
+        check(length <= until - from && length <= 64, "a message of " + length + " bytes");
+        from += length;
+        length = stream.next(bytes, from, until, 0);
+      }
+    }
+    check(stream.failure() == null, "threw " + stream.failure());
+  }
 
   @SuppressWarnings("ImmutableEnumChecker") // nobody writes into them
   private final List<byte[]> seeds;

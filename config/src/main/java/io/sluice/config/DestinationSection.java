@@ -20,6 +20,7 @@ final class DestinationSection {
           "select",
           "payload",
           "quic",
+          "program",
           "affinity",
           "framing",
           "maxMessage",
@@ -30,9 +31,10 @@ final class DestinationSection {
           "maxConnections");
   private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
   private static final String SELECTS =
-      "hash, source, round-robin, least-connections, payload or quic";
+      "hash, source, round-robin, least-connections, payload, quic or program";
   private static final List<String> PAYLOAD_KEYS = List.of("offset", "length");
   private static final List<String> QUIC_KEYS = List.of("connectionIdLength", "serverId");
+  private static final List<String> PROGRAM_KEYS = List.of("jar", "class");
   private static final List<String> SERVER_ID_KEYS = List.of("offset", "length");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -88,6 +90,13 @@ final class DestinationSection {
             DestinationSpec.Select.QUIC,
             "{connectionIdLength: 8}",
             DestinationSection::quic);
+    JarClass program =
+        parameter(
+            fields,
+            select,
+            DestinationSpec.Select.PROGRAM,
+            "{jar: programs/geo.jar, class: com.example.Geo}",
+            DestinationSection::program);
     DestinationSpec.ServerId serverId = quic == null ? null : quic.serverId();
     List<TargetSpec> targets =
         fields.required(
@@ -126,7 +135,8 @@ final class DestinationSection {
         affinity,
         payload,
         quic,
-        messages);
+        messages,
+        program);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {
@@ -151,6 +161,11 @@ final class DestinationSection {
       return null;
     }
     return new DestinationSpec.Quic(length, serverId == null ? null : serverId(serverId, length));
+  }
+
+  private static @Nullable JarClass program(Value value) {
+    Fields fields = Fields.of(value, PROGRAM_KEYS);
+    return fields == null ? null : JarClass.read(fields);
   }
 
   private static DestinationSpec.@Nullable ServerId serverId(Value value, int idLength) {
@@ -307,9 +322,6 @@ final class DestinationSection {
         return select;
       }
     }
-    throw new IllegalArgumentException(
-        text.equals("program")
-            ? "select " + text + " is not available in this version; use " + SELECTS
-            : "\"" + text + "\" is no way to select; use " + SELECTS);
+    throw new IllegalArgumentException("\"" + text + "\" is no way to select; use " + SELECTS);
   }
 }

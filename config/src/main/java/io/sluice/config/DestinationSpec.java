@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param payload what {@link Select#PAYLOAD} looks at; null for the others
  * @param quic what {@link Select#QUIC} goes by; null for the others
  * @param messages what {@link Affinity#MESSAGE} needs to know; null for the others
+ * @param program what {@link Select#PROGRAM} asks; null for the others
  */
 public record DestinationSpec(
     String label,
@@ -27,8 +28,9 @@ public record DestinationSpec(
     Affinity affinity,
     @Nullable PayloadBytes payload,
     @Nullable Quic quic,
-    @Nullable MessageSpec messages) {
-  /** One that isn't steered by message. */
+    @Nullable MessageSpec messages,
+    @Nullable JarClass program) {
+  /** One that isn't steered by message, nor by a program of its own. */
   public DestinationSpec(
       String label,
       Protocol protocol,
@@ -53,6 +55,7 @@ public record DestinationSpec(
         affinity,
         payload,
         quic,
+        null,
         null);
   }
 
@@ -103,7 +106,8 @@ public record DestinationSpec(
     ROUND_ROBIN,
     LEAST_CONNECTIONS,
     PAYLOAD,
-    QUIC;
+    QUIC,
+    PROGRAM;
 
     /** As the file writes it: {@code round-robin}. */
     public String word() {
@@ -114,6 +118,7 @@ public record DestinationSpec(
         case LEAST_CONNECTIONS -> "least-connections";
         case PAYLOAD -> "payload";
         case QUIC -> "quic";
+        case PROGRAM -> "program";
       };
     }
   }

@@ -43,8 +43,8 @@ final class FramingSection {
       selectValue.error(
           "select "
               + select.word()
-              + " can't choose by message; use hash, round-robin or payload, or affinity:"
-              + " connection");
+              + " can't choose by message; use hash, round-robin, payload or program, or"
+              + " affinity: connection");
     }
     Framing framing = fields.required("framing", "{type: line}", FramingSection::framing);
     int maxMessage = fields.optional("maxMessage", MAX_MESSAGE, FramingSection::size);
@@ -71,7 +71,7 @@ final class FramingSection {
 
   private static boolean isOfMessages(DestinationSpec.Select select) {
     return switch (select) {
-      case HASH, ROUND_ROBIN, PAYLOAD -> true;
+      case HASH, ROUND_ROBIN, PAYLOAD, PROGRAM -> true;
       case SOURCE, LEAST_CONNECTIONS, QUIC -> false;
     };
   }

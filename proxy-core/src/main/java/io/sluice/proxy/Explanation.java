@@ -1,5 +1,6 @@
 package io.sluice.proxy;
 
+import io.sluice.config.JarClass;
 import io.sluice.config.Lookup;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.target.Destination;
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param label the destination's; null if there is none
  * @param target null if it is refused, or if it doesn't follow from the lookup alone: only the
  *     running daemon knows (round-robin, least-connections), or only the payload says (payload,
- *     quic)
+ *     quic), or a program
  * @param reason why it is refused; null if it isn't
  */
 record Explanation(
@@ -145,22 +146,29 @@ record Explanation(
   }
 
   private static String unsettled(Destination destination) {
+    JarClass program = destination.spec().program();
     if (destination.messages() != null) {
-      return ": by message";
+      return ": by message" + (program == null ? "" : ", by program " + program.className());
+    }
+    if (program != null) {
+      return ": by program " + program.className() + ", known when it comes";
     }
     return switch (destination.spec().select()) {
       case PAYLOAD, QUIC -> ": by the payload, known when it comes";
-      case HASH, SOURCE, ROUND_ROBIN, LEAST_CONNECTIONS -> ": known when it comes";
+      case HASH, SOURCE, ROUND_ROBIN, LEAST_CONNECTIONS, PROGRAM -> ": known when it comes";
     };
   }
 
   /** Whether the selection follows from the lookup alone. */
   private static boolean isSettled(Destination destination) {
+    if (destination.spec().program() != null) {
+      return false; // even with one target: it may drop
+    }
     return destination.targets().size() == 1
         || destination.messages() == null
             && switch (destination.spec().select()) {
               case HASH, SOURCE -> true;
-              case ROUND_ROBIN, LEAST_CONNECTIONS -> false;
+              case ROUND_ROBIN, LEAST_CONNECTIONS, PROGRAM -> false;
               case PAYLOAD, QUIC -> false; // nobody has said what the packet holds
             };
   }

@@ -51,6 +51,9 @@ public final class Jars {
     this.maxBytes = maxBytes;
   }
 
+  /** What a constructor may ask for. */
+  private record Argument(Class<?> type, Object value) {}
+
   /** What is wrong with a class, for the user. */
   private static final class Unusable extends Exception {
     private static final long serialVersionUID = 1;
@@ -76,11 +79,25 @@ public final class Jars {
    */
   public <T, A> T load(JarClass from, Class<T> type, Class<A> argumentType, A argument)
       throws ConfigException {
+    return load(from, type, new Argument(argumentType, argument));
+  }
+
+  /**
+   * Loads a class and makes an object of it, by its public constructor that takes nothing.
+   *
+   * @throws ConfigException as {@link #load(JarClass, Class, Class, Object)}
+   */
+  public <T> T load(JarClass from, Class<T> type) throws ConfigException {
+    return load(from, type, null);
+  }
+
+  private <T> T load(JarClass from, Class<T> type, @Nullable Argument argument)
+      throws ConfigException {
     JarClassLoader known = loaders.get(from.jar());
     JarClassLoader loader = known == null ? read(from) : known;
     loaders.put(from.jar(), loader);
     String name = from.className();
-    FutureTask<T> task = new FutureTask<>(() -> make(loader, name, type, argumentType, argument));
+    FutureTask<T> task = new FutureTask<>(() -> make(loader, name, type, argument));
     // Whatever code of the jar runs, runs there, also that of its exceptions' messages.
     Thread thread = Thread.ofPlatform().daemon().name("sluice-jar " + name).unstarted(task);
     thread.setContextClassLoader(loader);
@@ -119,8 +136,8 @@ public final class Jars {
     return new ConfigException(List.of(place.error(message)));
   }
 
-  private static <T, A> T make(
-      JarClassLoader loader, String name, Class<T> type, Class<A> argumentType, A argument)
+  private static <T> T make(
+      JarClassLoader loader, String name, Class<T> type, @Nullable Argument argument)
       throws Unusable {
     try {
       Class<?> found = Class.forName(name, false, loader);
@@ -133,7 +150,7 @@ public final class Jars {
       if (!Modifier.isPublic(found.getModifiers())) {
         throw new Unusable("is not public; make it so");
       }
-      return type.cast(construct(found, argumentType, argument));
+      return type.cast(construct(found, argument));
     } catch (ClassNotFoundException _) {
       List<String> others = loader.classesNamed(name.substring(name.lastIndexOf('.') + 1));
       throw new Unusable(
@@ -150,12 +167,13 @@ public final class Jars {
     }
   }
 
-  private static Object construct(Class<?> found, Class<?> argumentType, Object argument)
+  private static Object construct(Class<?> found, @Nullable Argument argument)
       throws ReflectiveOperationException, Unusable {
     List<Constructor<?>> constructors = List.of(found.getConstructors());
     for (Constructor<?> constructor : constructors) {
-      if (List.of(constructor.getParameterTypes()).equals(List.of(argumentType))) {
-        return constructor.newInstance(argument);
+      if (argument != null
+          && List.of(constructor.getParameterTypes()).equals(List.of(argument.type))) {
+        return constructor.newInstance(argument.value);
       }
     }
     for (Constructor<?> constructor : constructors) {
@@ -164,7 +182,8 @@ public final class Jars {
       }
     }
     throw new Unusable(
-        "has no public constructor that takes nothing, or one " + argumentType.getName());
+        "has no public constructor that takes nothing"
+            + (argument == null ? "" : ", or one " + argument.type.getName()));
   }
 
   /** The exception and its first line of code; both may be the jar's own. */

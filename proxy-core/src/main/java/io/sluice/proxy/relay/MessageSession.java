@@ -11,7 +11,6 @@ import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.metrics.AccessLog;
-import io.sluice.proxy.metrics.RateLimit;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.SessionEnd;
@@ -49,7 +48,6 @@ import org.slf4j.LoggerFactory;
  */
 final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private static final Logger log = LoggerFactory.getLogger(MessageSession.class);
-  private static final RateLimit programLog = new RateLimit(1_000);
   private static final int READABLE = EpollIoOps.EPOLLIN.value();
   private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
   private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
@@ -335,6 +333,11 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       return SkSkb.Delivery.TAKEN;
     }
     int index = target == null ? plan.targets().indexOf(home) : plan.index(target);
+    if (index < 0) {
+      relay.counters().strangeSocket(target == null ? home.socket() : target);
+      dropped(MessageDrop.VERDICT_ERROR, length);
+      return SkSkb.Delivery.TAKEN;
+    }
     MessagePeer to = upstreams[index];
     if (to == null) {
       return noConnection(index);
@@ -386,13 +389,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   @Override
   public void programFailed(Throwable cause) {
-    if (programLog.permits()) {
-      log.warn(
-          "stream program failed label={} suppressed={}",
-          destination().label(),
-          programLog.suppressed(),
-          cause);
-    }
+    relay.counters().programFailed(plan.verdictName(), cause);
   }
 
   // ---- connecting

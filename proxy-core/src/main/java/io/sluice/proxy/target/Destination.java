@@ -1,8 +1,10 @@
 package io.sluice.proxy.target;
 
+import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.DestinationSpec.PayloadBytes;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.jar.Jars;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.metrics.RateLimit;
@@ -14,6 +16,7 @@ import io.sluice.steering.reuseport.ConnectionIds;
 import io.sluice.steering.reuseport.PayloadProgram;
 import io.sluice.steering.reuseport.QuicProgram;
 import io.sluice.steering.reuseport.ReuseportGroup;
+import io.sluice.steering.reuseport.ReuseportProgram;
 import io.sluice.steering.stream.MessageDrop;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -94,8 +97,10 @@ public final class Destination {
 
   /**
    * @param previous what the label stood for until now: its sessions still count
+   * @throws ConfigException if its program can't be loaded
    */
-  Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver) {
+  Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver, Jars jars)
+      throws ConfigException {
     this.spec = spec;
     this.traffic = previous == null ? new Traffic() : previous.traffic;
     Map<TargetAddress, Target> known = new HashMap<>();
@@ -118,14 +123,17 @@ public final class Destination {
               case SOURCE -> ReuseportGroup.Selection.SOURCE;
               case ROUND_ROBIN -> ReuseportGroup.Selection.ROUND_ROBIN;
               case LEAST_CONNECTIONS -> ReuseportGroup.Selection.LEAST_CONNECTIONS;
-              case PAYLOAD, QUIC -> ReuseportGroup.Selection.HASH; // after their programs
+              case PAYLOAD, QUIC, PROGRAM -> ReuseportGroup.Selection.HASH; // after their programs
             },
             socket -> Target.of(socket).active());
     this.messages =
-        spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets);
+        spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets, jars);
     if (spec.payload() != null && messages == null) {
       PayloadBytes bytes = spec.payload();
       group.attach("payload", new PayloadProgram(bytes.offset(), bytes.length()));
+    }
+    if (spec.program() != null && messages == null) {
+      group.attach(spec.program().className(), jars.load(spec.program(), ReuseportProgram.class));
     }
     if (spec.quic() == null) {
       this.connectionIds = null;

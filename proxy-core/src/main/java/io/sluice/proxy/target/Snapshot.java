@@ -53,9 +53,11 @@ public record Snapshot(
   public record Key(String label, Protocol protocol) {}
 
   /**
-   * Makes the next snapshot. The resolver forgets the names that it doesn't have.
+   * Makes the next snapshot. The resolver forgets the names that it doesn't have; jars are read
+   * anew.
    *
-   * @param previous the one in force: destinations whose specification is the same live on
+   * @param previous the one in force: destinations whose specification is the same live on, but for
+   *     those with a program, whose jar may be another
    * @throws ConfigException if programs can't be loaded from their jars; with a problem for each
    */
   public static Snapshot of(Config config, @Nullable Snapshot previous, Resolver resolver)
@@ -66,11 +68,18 @@ public record Snapshot(
     }
     Map<Key, Integer> slots = new LinkedHashMap<>();
     List<Destination> destinations = new ArrayList<>();
+    List<Problem> problems = new ArrayList<>();
+    Jars jars = new Jars();
     for (DestinationSpec spec : config.destinations()) {
       Key key = new Key(spec.label(), spec.protocol());
       slots.put(key, destinations.size());
-      destinations.add(carriedOver(known.get(key), spec, resolver));
+      try {
+        destinations.add(carriedOver(known.get(key), spec, resolver, jars));
+      } catch (ConfigException unusable) {
+        problems.addAll(unusable.problems());
+      }
     }
+    refuseIfAny(problems);
     SockMap sockets = new SockMap(Math.max(1, destinations.size()));
     for (int slot = 0; slot < destinations.size(); slot++) {
       int result = sockets.update(slot, destinations.get(slot).representative());
@@ -86,7 +95,7 @@ public record Snapshot(
     ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
     List<ProgramChain.Link> links;
     try {
-      links = links(config.programs(), bindings, maps);
+      links = links(config.programs(), bindings, maps, jars);
     } catch (ConfigException unusable) {
       sockets.clear(); // those that live on would keep this map
       throw unusable;
@@ -114,10 +123,10 @@ public record Snapshot(
   }
 
   private static List<ProgramChain.Link> links(
-      List<ProgramSpec> specs, BindingTable bindings, ProgramMaps maps) throws ConfigException {
+      List<ProgramSpec> specs, BindingTable bindings, ProgramMaps maps, Jars jars)
+      throws ConfigException {
     List<ProgramChain.Link> links = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
-    Jars jars = new Jars();
     for (ProgramSpec spec : specs) {
       try {
         Program program =
@@ -134,10 +143,14 @@ public record Snapshot(
         problems.addAll(unusable.problems());
       }
     }
+    refuseIfAny(problems);
+    return links;
+  }
+
+  private static void refuseIfAny(List<Problem> problems) throws ConfigException {
     if (!problems.isEmpty()) {
       throw new ConfigException(problems);
     }
-    return links;
   }
 
   /** A class from a jar may ask for it, so we must know it. */
@@ -175,7 +188,10 @@ public record Snapshot(
   }
 
   private static Destination carriedOver(
-      @Nullable Destination old, DestinationSpec spec, Resolver resolver) {
-    return old != null && old.spec().equals(spec) ? old : new Destination(spec, old, resolver);
+      @Nullable Destination old, DestinationSpec spec, Resolver resolver, Jars jars)
+      throws ConfigException {
+    return old != null && old.spec().equals(spec) && spec.program() == null
+        ? old
+        : new Destination(spec, old, resolver, jars);
   }
 }

@@ -4,8 +4,9 @@ package io.sluice.steering.reuseport;
  * Code that selects a member of a reuseport group: the kernel's SK_REUSEPORT program.
  *
  * <p>It runs once per lookup that hits its group, on the thread of the lookup: it must not block,
- * and ought not to allocate. An assign with NO_REUSEPORT doesn't run it, nor does a lookup
- * {@linkplain io.sluice.steering.LookupContext#withoutPacket without a packet}.
+ * and ought not to allocate; several threads run it at once. An assign with NO_REUSEPORT doesn't
+ * run it, nor does a lookup {@linkplain io.sluice.steering.LookupContext#withoutPacket without a
+ * packet}.
  */
 @FunctionalInterface
 public interface ReuseportProgram {

@@ -125,7 +125,7 @@ public final class SkSkb {
       if (verdict.run(context) == StreamVerdict.SK_PASS) {
         return true;
       }
-    } catch (RuntimeException | Error thrown) {
+    } catch (Throwable thrown) { // checked ones too: other JVM languages throw them undeclared
       why = MessageDrop.VERDICT_ERROR;
       receiver.programFailed(thrown);
     }

@@ -5,6 +5,9 @@ import io.sluice.steering.SkSkbProgram;
 /**
  * Judges a message (BPF_SK_SKB_STREAM_VERDICT), or what one receive brought if there is no parser
  * (BPF_SK_SKB_VERDICT). Runs on an event loop: it must not block, and ought not to allocate.
+ *
+ * <p>One object may judge the messages of many sockets, on several event loops at once; a
+ * destination's program does.
  */
 @FunctionalInterface
 public interface StreamVerdict extends SkSkbProgram {

@@ -15,6 +15,7 @@ import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -35,6 +36,7 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -57,6 +59,7 @@ final class RelayHarness implements AutoCloseable {
 
   private final Resolver resolver = new Resolver();
   private final Syscalls syscalls = new Syscalls(); // for the test's thread
+  private final List<Captured> opened = new CopyOnWriteArrayList<>();
   private volatile Snapshot snapshot;
 
   /** Whether lookups throw, as they never should. */
@@ -75,7 +78,23 @@ final class RelayHarness implements AutoCloseable {
   RelayHarness(TargetAddress target, Duration idleTimeout, int maxConnections) {
     snapshot = Snapshot.of(config(target, idleTimeout, maxConnections), null, resolver);
     Steering steering = new Steering(this::lookUp, counters);
-    relay = new UdpRelay(loop, steering, limit, ownSources);
+    relay = new UdpRelay(loop, steering, limit, ownSources, this::isCaptured);
+  }
+
+  private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
+    return opened.stream().anyMatch(it -> it.contains(protocol, family, high, low, port));
+  }
+
+  /** Prefixes on one port. */
+  private record Prefixes(int port, List<IpPrefix> prefixes) implements Captured {
+    Prefixes(int port, String... prefixes) {
+      this(port, Stream.of(prefixes).map(IpPrefix::parse).toList());
+    }
+
+    @Override
+    public boolean contains(Protocol protocol, Family family, long high, long low, int port) {
+      return port == this.port && prefixes.stream().anyMatch(it -> it.contains(family, high, low));
+    }
   }
 
   private Snapshot lookUp() {
@@ -150,12 +169,9 @@ final class RelayHarness implements AutoCloseable {
     Sockaddr sockaddr = new Sockaddr();
     assertThat(syscalls.bind(fd, sockaddr.set(bound, port))).isZero();
     assertThat(syscalls.localAddress(fd, sockaddr)).isZero();
-    return new CaptureSocket(
-        fd,
-        Protocol.UDP,
-        bound,
-        sockaddr.port(),
-        new CaptureSocket.Prefixes(Stream.of(prefixes).map(IpPrefix::parse).toList()));
+    Captured captured = new Prefixes(sockaddr.port(), prefixes);
+    opened.add(captured);
+    return CaptureSocket.bound(fd, Protocol.UDP, bound, sockaddr.port(), captured);
   }
 
   private void option(int fd, int level, int name) {

@@ -1,0 +1,56 @@
+package io.sluice.proxy.capture;
+
+import io.sluice.config.CaptureSpec;
+import io.sluice.steering.PortRange;
+import io.sluice.steering.Protocol;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a capture leaves out. */
+final class Exceptions {
+  private static final Logger log = LoggerFactory.getLogger(Exceptions.class);
+  private static final Path LOCAL_PORTS = Path.of("/proc/sys/net/ipv4/ip_local_port_range");
+
+  private Exceptions() {}
+
+  /**
+   * The ports that a capture takes, its exceptions left out. Of UDP, {@code sk_lookup} with port
+   * {@code any} leaves out the machine's own ephemeral ports unless the file says something else:
+   * the program outranks sockets that aren't connected, so that the answers to clients on this
+   * machine would be captured.
+   */
+  static PortSet ports(CaptureSpec capture, Protocol protocol) {
+    if (!capture.protocols().contains(protocol)) {
+      return PortSet.NONE;
+    }
+    return PortSet.of(capture.ports()).minus(PortSet.of(excepted(capture, protocol)));
+  }
+
+  /** The ports of this protocol that stay out. */
+  static List<PortRange> excepted(CaptureSpec capture, Protocol protocol) {
+    List<PortRange> given = capture.options().exceptPorts();
+    if (given != null) {
+      return given;
+    }
+    boolean outranksClients =
+        capture.method() == CaptureSpec.Method.SK_LOOKUP
+            && protocol == Protocol.UDP
+            && capture.ports().contains(PortRange.ANY);
+    return outranksClients ? localPorts() : List.of();
+  }
+
+  /** The ports that the machine's own sockets get when they don't ask for one. */
+  private static List<PortRange> localPorts() {
+    try {
+      String[] bounds = Files.readString(LOCAL_PORTS).strip().split("\\s+", -1);
+      return List.of(new PortRange(Integer.parseInt(bounds[0]), Integer.parseInt(bounds[1])));
+    } catch (IOException | IllegalArgumentException | ArrayIndexOutOfBoundsException unreadable) {
+      log.warn("not read file={} why=\"{}\"", LOCAL_PORTS, unreadable.toString());
+      return List.of(new PortRange(32768, 60999)); // the kernel's default
+    }
+  }
+}

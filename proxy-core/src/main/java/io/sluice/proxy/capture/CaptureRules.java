@@ -25,8 +25,12 @@ public final class CaptureRules {
   static final String TABLE = "inet sluice";
 
   private static final int MARK = 0x534c; // SL
-  private static final int ROUTES = MARK; // the number of the routing table
+  private static final int ROUTES = MARK; // the number of the routing table, and the rule's
   private static final String MARK_WORD = "0x" + Integer.toHexString(MARK);
+
+  /** With a number of its own, it can't be there twice. */
+  private static final String RULE =
+      "pref " + ROUTES + " fwmark " + MARK_WORD + " lookup " + ROUTES;
 
   /** Makes the table if need be, so that it can be deleted. */
   private static final String CLEAR = "table " + TABLE + "\ndelete table " + TABLE + "\n";
@@ -133,7 +137,7 @@ public final class CaptureRules {
     for (Family family : routedFamilies()) {
       String ip = family == Family.IPV4 ? "ip -4" : "ip -6";
       String all = family == Family.IPV4 ? "0.0.0.0/0" : "::/0";
-      commands.add(words(ip + " rule add fwmark " + MARK_WORD + " lookup " + ROUTES));
+      commands.add(words(ip + " rule add " + RULE));
       commands.add(words(ip + " route replace local " + all + " dev lo table " + ROUTES));
     }
     return commands;
@@ -172,7 +176,7 @@ public final class CaptureRules {
   static List<List<String>> routeRemoval() {
     List<List<String>> commands = new ArrayList<>();
     for (String ip : List.of("ip -4", "ip -6")) {
-      commands.add(words(ip + " rule del fwmark " + MARK_WORD + " lookup " + ROUTES));
+      commands.add(words(ip + " rule del " + RULE));
       commands.add(words(ip + " route flush table " + ROUTES));
     }
     return commands;

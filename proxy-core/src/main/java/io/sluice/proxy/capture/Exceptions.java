@@ -3,18 +3,10 @@ package io.sluice.proxy.capture;
 import io.sluice.config.CaptureSpec;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** What a capture leaves out. */
 final class Exceptions {
-  private static final Logger log = LoggerFactory.getLogger(Exceptions.class);
-  private static final Path LOCAL_PORTS = Path.of("/proc/sys/net/ipv4/ip_local_port_range");
-
   private Exceptions() {}
 
   /**
@@ -45,12 +37,7 @@ final class Exceptions {
 
   /** The ports that the machine's own sockets get when they don't ask for one. */
   private static List<PortRange> localPorts() {
-    try {
-      String[] bounds = Files.readString(LOCAL_PORTS).strip().split("\\s+", -1);
-      return List.of(new PortRange(Integer.parseInt(bounds[0]), Integer.parseInt(bounds[1])));
-    } catch (IOException | IllegalArgumentException | ArrayIndexOutOfBoundsException unreadable) {
-      log.warn("not read file={} why=\"{}\"", LOCAL_PORTS, unreadable.toString());
-      return List.of(new PortRange(32768, 60999)); // the kernel's default
-    }
+    String[] bounds = Sysctl.read("net/ipv4/ip_local_port_range", "32768 60999").split("\\s+", -1);
+    return List.of(new PortRange(Integer.parseInt(bounds[0]), Integer.parseInt(bounds[1])));
   }
 }

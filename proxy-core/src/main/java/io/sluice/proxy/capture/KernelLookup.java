@@ -81,10 +81,41 @@ final class KernelLookup {
    * @return null, or what went wrong: then all is as it was
    */
   @Nullable String capture(CapturedRanges ranges) {
+    Loading loading = load(ranges);
+    if (loading.program < 0) {
+      return loading.wrong;
+    }
+    try {
+      return attach(loading.program);
+    } finally {
+      int _ = syscalls.close(loading.program); // the link holds it
+    }
+  }
+
+  /**
+   * A program over maps of its own.
+   *
+   * @param program its descriptor; negative if it couldn't be loaded: then {@code wrong} says why
+   */
+  record Loading(int program, String wrong) {}
+
+  Loading load(CapturedRanges ranges) {
     int[] maps = {NONE, NONE, NONE};
     try {
       String wrong = makeMaps(ranges, maps);
-      return wrong != null ? wrong : install(maps);
+      if (wrong != null) {
+        return new Loading(NONE, wrong);
+      }
+      Bpf.LoadedProgram program =
+          bpf.load(
+              Linux.BPF_PROG_TYPE_SK_LOOKUP,
+              Linux.BPF_SK_LOOKUP,
+              LookupProgram.code(maps[0], maps[1], maps[2], sockets),
+              "sluice_capture");
+      return program.isLoaded()
+          ? new Loading(program.fd(), "")
+          : new Loading(
+              NONE, said("can't load the program", program.fd()) + "\n" + program.log());
     } finally {
       for (int map : maps) {
         if (map >= 0) {
@@ -159,35 +190,22 @@ final class KernelLookup {
     return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private @Nullable String install(int[] maps) {
-    Bpf.LoadedProgram program =
-        bpf.load(
-            Linux.BPF_PROG_TYPE_SK_LOOKUP,
-            Linux.BPF_SK_LOOKUP,
-            LookupProgram.code(maps[0], maps[1], maps[2], sockets),
-            "sluice_capture");
-    if (!program.isLoaded()) {
-      return said("can't load the program", program.fd()) + "\n" + program.log();
+  private @Nullable String attach(int program) {
+    if (link != NONE) {
+      int result = bpf.updateLink(link, program);
+      return result < 0 ? said("can't replace the program", result) : null;
     }
-    try {
-      if (link != NONE) {
-        int result = bpf.updateLink(link, program.fd());
-        return result < 0 ? said("can't replace the program", result) : null;
-      }
-      int namespace = syscalls.open(NAMESPACE);
-      if (namespace < 0) {
-        return said("can't open " + NAMESPACE, namespace);
-      }
-      int made = bpf.createLink(program.fd(), namespace, Linux.BPF_SK_LOOKUP);
-      int _ = syscalls.close(namespace);
-      if (made < 0) {
-        return said("can't attach the program", made);
-      }
-      link = made;
-      return null;
-    } finally {
-      int _ = syscalls.close(program.fd()); // the link holds it
+    int namespace = syscalls.open(NAMESPACE);
+    if (namespace < 0) {
+      return said("can't open " + NAMESPACE, namespace);
     }
+    int made = bpf.createLink(program, namespace, Linux.BPF_SK_LOOKUP);
+    int _ = syscalls.close(namespace);
+    if (made < 0) {
+      return said("can't attach the program", made);
+    }
+    link = made;
+    return null;
   }
 
   private static String said(String what, int result) {

@@ -3,9 +3,6 @@ package io.sluice.proxy.capture;
 import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.capture.Rights.Capability;
 import io.sluice.steering.Protocol;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -14,9 +11,6 @@ import java.util.List;
  * that {@code bind} can't have is no such thing: the others may serve.)
  */
 public final class Requirements {
-  private static final Path FIRST_FREE_PORT =
-      Path.of("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-
   private final Rights rights;
   private final int firstFreePort;
   private final List<Requirement> found = new ArrayList<>();
@@ -117,10 +111,6 @@ public final class Requirements {
   }
 
   private static int firstFreePort() {
-    try {
-      return Integer.parseInt(Files.readString(FIRST_FREE_PORT).strip());
-    } catch (IOException | NumberFormatException _) {
-      return 1024;
-    }
+    return Integer.parseInt(Sysctl.read("net/ipv4/ip_unprivileged_port_start", "1024"));
   }
 }

@@ -114,8 +114,7 @@ final class KernelLookup {
               "sluice_capture");
       return program.isLoaded()
           ? new Loading(program.fd(), "")
-          : new Loading(
-              NONE, said("can't load the program", program.fd()) + "\n" + program.log());
+          : new Loading(NONE, said("can't load the program", program.fd()) + "\n" + program.log());
     } finally {
       for (int map : maps) {
         if (map >= 0) {

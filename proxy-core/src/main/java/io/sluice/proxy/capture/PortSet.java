@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Some of the ports 1–65535. Immutable. */
 final class PortSet {
@@ -90,7 +91,7 @@ final class PortSet {
   }
 
   @Override
-  public boolean equals(Object other) {
+  public boolean equals(@Nullable Object other) {
     return other instanceof PortSet ports && Arrays.equals(bounds, ports.bounds);
   }
 

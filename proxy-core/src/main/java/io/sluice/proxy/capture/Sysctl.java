@@ -21,9 +21,7 @@ final class Sysctl {
     try (InputStream in = Files.newInputStream(SETTINGS.resolve(name))) {
       byte[] text = new byte[MOST_BYTES];
       int length = in.read(text);
-      return length <= 0
-          ? missing
-          : new String(text, 0, length, StandardCharsets.US_ASCII).strip();
+      return length <= 0 ? missing : new String(text, 0, length, StandardCharsets.US_ASCII).strip();
     } catch (IOException _) {
       return missing;
     }

@@ -37,10 +37,10 @@ final class Replies {
   private boolean isDrained;
   private boolean isRefused;
 
-  Replies(Loop loop, Counters counters) {
+  Replies(Loop loop, Counters counters, int mostSockets) {
     this.loop = loop;
     this.counters = counters;
-    this.sockets = new ReplySockets(loop.syscalls(), flushing, ReplySockets.MOST);
+    this.sockets = new ReplySockets(loop.syscalls(), flushing, mostSockets);
   }
 
   /** A flow has ended, and what it gathered is sent. */

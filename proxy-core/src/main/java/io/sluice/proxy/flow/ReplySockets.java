@@ -34,16 +34,12 @@ final class ReplySockets {
 
   /**
    * @param flush sends what is to leave through sockets that are about to be closed
+   * @param most how many there may be at once
    */
   ReplySockets(Syscalls syscalls, Runnable flush, int most) {
     this.syscalls = syscalls;
     this.flush = flush;
     this.most = most;
-  }
-
-  /** How many there are. */
-  int size() {
-    return table.size();
   }
 
   /** The socket for a flow's replies; null if there can be none. Until {@link #release}. */

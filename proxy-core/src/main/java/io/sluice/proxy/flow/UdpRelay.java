@@ -61,10 +61,21 @@ public final class UdpRelay implements DatagramHandler {
    */
   public UdpRelay(
       Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources, Captured captured) {
+    this(loop, steering, limit, ownSources, captured, ReplySockets.MOST);
+  }
+
+  /** With another bound of {@link ReplySockets}. */
+  UdpRelay(
+      Loop loop,
+      Steering steering,
+      SessionLimit limit,
+      OwnSources ownSources,
+      Captured captured,
+      int mostReplySockets) {
     this.loop = loop;
     this.syscalls = loop.syscalls();
     this.counters = steering.counters();
-    Replies replies = new Replies(loop, counters);
+    Replies replies = new Replies(loop, counters, mostReplySockets);
     this.flows = new Flows(loop, steering, limit, ownSources, captured, replies);
   }
 

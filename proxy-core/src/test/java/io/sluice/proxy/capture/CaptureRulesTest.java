@@ -44,7 +44,7 @@ final class CaptureRulesTest {
                 meta l4proto tcp socket transparent 1 meta mark set 0x534c accept
                 ip daddr { 192.0.2.0/24, 198.51.100.1/32 } ip daddr != { 192.0.2.7/32 } \
             udp dport { 443, 8000, 8099 } tproxy ip to 127.0.0.1:4000 meta mark set 0x534c accept
-                ip6 daddr { 2001:db8:0:0:0:0:0:0/64 } \
+                ip6 daddr { 2001:db8::/64 } \
             udp dport { 443, 8000, 8099 } tproxy ip6 to [::1]:4000 meta mark set 0x534c accept
               }
               chain to_redirect {

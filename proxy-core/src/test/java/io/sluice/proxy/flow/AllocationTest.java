@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
@@ -17,8 +19,18 @@ class AllocationTest {
    */
   @Test
   void aDatagramOfAnExistingFlowAllocatesNothing() throws Exception {
-    Process probe =
-        new ProcessBuilder(
+    assertAllocatesNothing(List.of());
+  }
+
+  @Test
+  void aReplyThroughASocketOfItsAddressAndPortAllocatesNothing() throws Exception {
+    assertAllocatesNothing(List.of("steered"));
+  }
+
+  private static void assertAllocatesNothing(List<String> arguments) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 Path.of(property("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "--enable-native-access=ALL-UNNAMED",
@@ -26,9 +38,9 @@ class AllocationTest {
                 "-XX:CompileCommand=dontinline,io.sluice.proxy.linux.Syscalls::*",
                 "-cp",
                 property("java.class.path"),
-                AllocationProbe.class.getName())
-            .redirectError(Redirect.INHERIT)
-            .start();
+                AllocationProbe.class.getName()));
+    command.addAll(arguments);
+    Process probe = new ProcessBuilder(command).redirectError(Redirect.INHERIT).start();
     String output = new String(probe.getInputStream().readAllBytes(), UTF_8);
     assertThat(probe.waitFor()).isZero();
     // A few bytes in all may be the timer's.

@@ -76,10 +76,9 @@ final class CaptureNets implements AutoCloseable {
 
   /** Sluice on the gateway, once it serves. */
   SluiceProcess run(Path configuration) throws IOException {
-    return add(
-            SluiceProcess.start(
-                directory,
-                SluiceProcess.sluice(gateway.prefix(), "run", "-f", configuration.toString())))
+    return add(SluiceProcess.start(
+            directory,
+            SluiceProcess.sluice(gateway.prefix(), "run", "-f", configuration.toString())))
         .awaitLine("ready");
   }
 
@@ -98,7 +97,8 @@ final class CaptureNets implements AutoCloseable {
         .isEqualTo("asked " + pairs + " tcp " + tcp + " udp " + udp + " wrong 0 seed " + seed);
   }
 
-  static String[] question(int pairs, long seed, String protocols, String ports, String... prefixes) {
+  static String[] question(
+      int pairs, long seed, String protocols, String ports, String... prefixes) {
     List<String> command = new ArrayList<>(SluiceProcess.java(PairAsker.class.getName()));
     command.addAll(List.of(String.valueOf(pairs), String.valueOf(seed), protocols, ports));
     command.addAll(List.of(prefixes));

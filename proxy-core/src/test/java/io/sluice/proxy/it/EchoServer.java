@@ -13,8 +13,7 @@ final class EchoServer {
 
   /** Arguments: the address and the port. */
   public static void main(String[] arguments) throws Exception {
-    InetSocketAddress address =
-        new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
+    InetSocketAddress address = new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
     try (ServerSocket server = new ServerSocket();
         DatagramSocket datagrams = new DatagramSocket(address)) {
       server.bind(address, 1024);

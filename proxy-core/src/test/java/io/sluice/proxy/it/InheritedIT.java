@@ -74,8 +74,7 @@ final class InheritedIT {
   @Test
   void aNameThatNoSocketHasIsOneClearLine() throws Exception {
     SluiceProcess sluice =
-        activate(
-            configuration("{name: web, method: inherited}"), "--listen=8080", "--fdname=http");
+        activate(configuration("{name: web, method: inherited}"), "--listen=8080", "--fdname=http");
     assertThat(nets.client.run(CaptureNets.question(1, 1, "tcp", "8080-8080", "192.0.2.1/32")))
         .contains("wrong 1");
     assertThat(sluice.awaitExit()).isEqualTo(1);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,13 +20,12 @@ import org.junit.jupiter.api.io.TempDir;
 final class KernelCaptureIT {
   private static final int PAIRS = 2_000;
   private static final String MORE = "198.51.100.0/24";
-  private static final String CAPTURE =
-      "{name: edge, addresses: [\"%s\", \"%s\"], ports: any, method: sk_lookup,"
-          + " except: {ports: none}}";
-  private static final String BOTH = CAPTURE.formatted(CaptureNets.IPV4, CaptureNets.IPV6);
+  private static final String BOTH =
+      "{name: edge, addresses: [\"192.0.2.0/24\", \"2001:db8:1::/64\"], ports: any,"
+          + " method: sk_lookup, except: {ports: none}}";
   private static final String ANOTHER =
-      "\n{name: more, addresses: [\"%s\"], ports: any, method: sk_lookup, except: {ports: none}}"
-          .formatted(MORE);
+      "\n{name: more, addresses: [\"198.51.100.0/24\"], ports: any, method: sk_lookup,"
+          + " except: {ports: none}}";
 
   private CaptureNets nets;
   private long seed;
@@ -90,8 +90,9 @@ final class KernelCaptureIT {
             CaptureNets.IPV4));
     nets.assertAnswers(200, seed, "tcp,udp", "23-4999", "192.0.2.0/25");
     for (String[] outside :
-        new String[][] {{"22-22", "192.0.2.0/25"}, {"5000-65535", "192.0.2.0/25"},
-          {"80-80", "192.0.2.128/25"}}) {
+        new String[][] {
+          {"22-22", "192.0.2.0/25"}, {"5000-65535", "192.0.2.0/25"}, {"80-80", "192.0.2.128/25"}
+        }) {
       assertThat(nets.client.run(CaptureNets.question(10, seed, "tcp", outside[0], outside[1])))
           .contains("tcp 0 udp 0 wrong 10", "Connection refused");
     }
@@ -129,8 +130,7 @@ final class KernelCaptureIT {
     Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
     nets.add(
             SluiceProcess.start(
-                nets.directory,
-                asNobody("+bpf,+net_admin,+net_bind_service", configuration)))
+                nets.directory, asNobody("+bpf,+net_admin,+net_bind_service", configuration)))
         .awaitLine("ready");
     nets.assertAnswers(200, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
     nets.assertAnswers(100, seed, "tcp,udp", "1-1023", CaptureNets.IPV4, CaptureNets.IPV6);
@@ -152,8 +152,7 @@ final class KernelCaptureIT {
   void autoIsKernelCaptureWithTheRightsAndBindWithout() throws Exception {
     Path configuration =
         nets.configuration(
-            "{name: edge, addresses: [192.0.2.0/24], ports: 8080, method: auto}",
-            CaptureNets.IPV4);
+            "{name: edge, addresses: [192.0.2.0/24], ports: 8080, method: auto}", CaptureNets.IPV4);
     SluiceProcess privileged = nets.run(configuration);
     assertThat(privileged.output()).contains("captured name=edge method=sk_lookup");
     nets.assertAnswers(20, seed, "tcp,udp", "8080-8080", CaptureNets.IPV4);
@@ -164,6 +163,37 @@ final class KernelCaptureIT {
             .awaitLine("ready");
     assertThat(ordinary.output()).contains("captured name=edge method=bind");
     nets.assertAnswers(20, seed, "tcp,udp", "8080-8080", CaptureNets.IPV4);
+  }
+
+  @Test
+  void whatWouldComeBackToUsIsRefusedAsALoopOnWhicheverLoopItComes() throws Exception {
+    Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
+    Files.writeString(
+        configuration,
+        Files.readString(configuration)
+            .replace(CaptureNets.ECHO, "original")
+            .replace("http: none", "http: \"127.0.0.1:9901\""));
+    SluiceProcess sluice = nets.run(configuration);
+    int pairs = 20;
+    String[] question =
+        CaptureNets.question(pairs, seed, "tcp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+    assertThat(nets.client.run(question)).contains("wrong " + pairs);
+    for (int i = 0; i < pairs; i++) {
+      nets.client.run("bash", "-c", "echo x > /dev/udp/192.0.2." + i + "/" + (1000 + i));
+    }
+    for (String protocol : List.of("tcp", "udp")) {
+      await()
+          .atMost(Duration.ofSeconds(10))
+          .untilAsserted(() ->
+              assertThat(nets.gateway.run("curl", "-sS", "http://127.0.0.1:9901/metrics"))
+                  .contains(
+                      "sluice_drops_total{protocol=\""
+                          + protocol
+                          + "\",reason=\"loop\"} "
+                          + pairs
+                          + ".0"));
+    }
+    assertThat(sluice.output()).contains("end=loop");
   }
 
   /** Sluice as a user who has nothing but these capabilities, and can't read where we build. */

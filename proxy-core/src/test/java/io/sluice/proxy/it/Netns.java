@@ -40,12 +40,14 @@ final class Netns implements AutoCloseable {
     return false;
   }
 
-  /** Joins two by a pair of interfaces: 10.9.N.1 and fd09:N::1 here, 10.9.N.2 and fd09:N::2 there. */
-  static void join(Netns first, Netns second, int network) throws IOException, InterruptedException {
+  /**
+   * Joins two by a pair of interfaces: 10.9.N.1 and fd09:N::1 here, 10.9.N.2 and fd09:N::2 there.
+   */
+  static void join(Netns first, Netns second, int network)
+      throws IOException, InterruptedException {
     String near = "near" + network;
     String far = "far" + network;
-    first.run(
-        "ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", second.name);
+    first.run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", second.name);
     first.address(near, "10.9." + network + ".1/24", "fd09:" + network + "::1/64");
     second.address(far, "10.9." + network + ".2/24", "fd09:" + network + "::2/64");
   }

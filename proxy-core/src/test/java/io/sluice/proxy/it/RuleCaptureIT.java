@@ -73,8 +73,7 @@ final class RuleCaptureIT {
   @Test
   void aConnectionThatWasNotRedirectedIsRefused() throws Exception {
     SluiceProcess sluice = nets.run(configuration(REDIRECT));
-    assertThat(
-            nets.client.run(CaptureNets.question(2, seed, "tcp", "15002-15002", "10.9.1.2/32")))
+    assertThat(nets.client.run(CaptureNets.question(2, seed, "tcp", "15002-15002", "10.9.1.2/32")))
         .contains("tcp 0 udp 0 wrong 2");
     sluice.awaitLine("", "end=not_captured");
   }
@@ -91,7 +90,9 @@ final class RuleCaptureIT {
     assertThat(rules()).containsOnlyOnce("chain to_tproxy");
     next.signal("KILL");
     int _ = next.awaitExit();
-    String _ = nets.gateway.run(SluiceProcess.sluice(List.of(), "capture", "remove").toArray(String[]::new));
+    String _ =
+        nets.gateway.run(
+            SluiceProcess.sluice(List.of(), "capture", "remove").toArray(String[]::new));
     assertThat(rules()).doesNotContain("sluice", "fwmark");
   }
 

@@ -69,7 +69,9 @@ final class SluiceProcess implements AutoCloseable {
           if (!process.isAlive()) {
             throw new IllegalStateException("it ended:\n" + output());
           }
-          return output().lines().anyMatch(line -> line.startsWith(beginning) && line.contains(part));
+          return output()
+              .lines()
+              .anyMatch(line -> line.startsWith(beginning) && line.contains(part));
         });
     return this;
   }

@@ -111,8 +111,8 @@ final class CapturePlan {
   /** How a capture's traffic comes in: by which of our sockets, or by which range. */
   static String way(CaptureSpec capture, IpPrefix prefix, int port) {
     return switch (capture.method()) {
-      case AUTO, BIND -> IpAddress.withPort(bound(prefix), port);
-      case SK_LOOKUP -> prefix.toString();
+      case BIND -> IpAddress.withPort(bound(prefix), port);
+      case AUTO, SK_LOOKUP -> prefix.toString(); // of auto, only the running daemon knows more
       case TPROXY, REDIRECT -> {
         IpAddress through = bound(prefix.family(), arrival(capture.method()));
         yield prefix + " through " + IpAddress.withPort(through, capture.options().socketPort());

@@ -200,6 +200,9 @@ final class KernelLookup {
     }
     int made = bpf.createLink(program, namespace, Linux.BPF_SK_LOOKUP);
     int _ = syscalls.close(namespace);
+    if (made == -Linux.E2BIG) {
+      return "sk_lookup: a network namespace takes 64 programs, and has them; see bpftool link";
+    }
     if (made < 0) {
       return said("can't attach the program", made);
     }
@@ -210,8 +213,8 @@ final class KernelLookup {
   private static String said(String what, int result) {
     String why =
         switch (-result) {
-          case Linux.EPERM -> "; it takes CAP_BPF and CAP_NET_ADMIN";
-          case Linux.E2BIG -> "; a network namespace takes 64 programs";
+          case Linux.EPERM ->
+              "; it takes CAP_BPF and CAP_NET_ADMIN, and bpf in systemd's SystemCallFilter=";
           case Linux.EINVAL, Linux.ENOSYS ->
               "; it takes Linux 5.9 or later, with CONFIG_BPF_SYSCALL";
           default -> "";

@@ -5,8 +5,12 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
+import io.sluice.proxy.metrics.RateLimit;
 import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The sockets of one loop that replies leave through where one front socket takes every port: a
@@ -22,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 final class ReplySockets {
   /** How many there may be at once. */
   static final int MOST = 4096;
+
+  private static final Logger log = LoggerFactory.getLogger(ReplySockets.class);
+  private static final RateLimit logLimit = new RateLimit(1_000);
 
   private final Syscalls syscalls;
   private final Runnable flush;
@@ -74,6 +81,13 @@ final class ReplySockets {
       fd = open(arrival);
     }
     if (fd < 0) {
+      if (logLimit.permits()) {
+        log.warn(
+            "no socket for replies from local=\"{}\" errno={} suppressed={}",
+            IpAddress.withPort(wanted.local(), wanted.localPort()),
+            Linux.errnoName(-fd),
+            logLimit.suppressed());
+      }
       return null;
     }
     ReplySocket made = new ReplySocket(wanted.copy(), fd);

@@ -14,9 +14,9 @@ import java.time.Duration;
 import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The commands as a person runs them: another process, its output and its exit code. */
 final class CommandsIT {
@@ -203,7 +203,8 @@ final class CommandsIT {
   @Test
   void versionAndHelpAnswer() throws Exception {
     assertThat(sluice("version").out).startsWith("sluice 0.1.0");
-    for (String command : List.of("run", "check", "test", "explain", "capture", "demo", "version")) {
+    for (String command :
+        List.of("run", "check", "test", "explain", "capture", "demo", "version")) {
       Result help = sluice(command, "--help");
       assertThat(help.exitCode).isZero();
       assertThat(help.out).startsWith("Usage: sluice " + command);

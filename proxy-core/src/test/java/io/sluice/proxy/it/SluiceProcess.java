@@ -66,12 +66,13 @@ final class SluiceProcess implements AutoCloseable {
         .atMost(BOUND)
         .pollInterval(Duration.ofMillis(20))
         .until(() -> {
-          if (!process.isAlive()) {
+          boolean isAlive = process.isAlive(); // before its last words are read
+          boolean isThere =
+              output().lines().anyMatch(line -> line.startsWith(beginning) && line.contains(part));
+          if (!isThere && !isAlive) {
             throw new IllegalStateException("it ended:\n" + output());
           }
-          return output()
-              .lines()
-              .anyMatch(line -> line.startsWith(beginning) && line.contains(part));
+          return isThere;
         });
     return this;
   }

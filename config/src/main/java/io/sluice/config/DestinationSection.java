@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** {@code destinations}: what the labels stand for. */
@@ -16,12 +17,18 @@ final class DestinationSection {
           "protocol",
           "targets",
           "select",
+          "payload",
+          "quic",
+          "affinity",
           "connectTimeout",
           "idleTimeout",
           "retries",
           "maxConnections");
   private static final List<String> TARGET_KEYS = List.of("address", "weight");
-  private static final String SELECTS = "hash, source, round-robin or least-connections";
+  private static final String SELECTS =
+      "hash, source, round-robin, least-connections, payload or quic";
+  private static final List<String> PAYLOAD_KEYS = List.of("offset", "length");
+  private static final List<String> QUIC_KEYS = List.of("connectionIdLength");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);
@@ -30,6 +37,9 @@ final class DestinationSection {
   private static final int MAX_RETRIES = 100;
   private static final int MAX_WEIGHT = 1000;
   private static final int MAX_CONNECTIONS = 10_000_000;
+  private static final int MAX_OFFSET = 65_526; // a datagram's last byte, on IPv6
+  private static final int MAX_PAYLOAD_LENGTH = 256;
+  private static final int MAX_CONNECTION_ID_LENGTH = 20; // RFC 9000 §17.2
 
   private DestinationSection() {}
 
@@ -55,11 +65,33 @@ final class DestinationSection {
     labels.declare(label, protocol, fields.map());
     List<TargetSpec> targets =
         fields.required("targets", "[\"127.0.0.1:8081\"]", value -> targets(value, protocol));
+    Value selectValue = fields.optional("select");
     DestinationSpec.Select select =
+        selectValue == null
+            ? DestinationSpec.Select.HASH
+            : selectValue.parse(DestinationSection::parseSelect);
+    DestinationSpec.PayloadBytes payload =
+        parameter(
+            fields,
+            select,
+            DestinationSpec.Select.PAYLOAD,
+            "{offset: 0, length: 4}",
+            DestinationSection::payload);
+    DestinationSpec.Quic quic =
+        parameter(
+            fields,
+            select,
+            DestinationSpec.Select.QUIC,
+            "{connectionIdLength: 8}",
+            DestinationSection::quic);
+    if (selectValue != null && select == DestinationSpec.Select.QUIC && protocol == Protocol.TCP) {
+      selectValue.error("select quic is for udp; use hash");
+    }
+    DestinationSpec.Affinity affinity =
         fields.optional(
-            "select",
-            DestinationSpec.Select.HASH,
-            value -> value.parse(DestinationSection::parseSelect));
+            "affinity",
+            DestinationSpec.Affinity.of(protocol == null ? Protocol.TCP : protocol),
+            value -> affinity(value, protocol));
     Duration connectTimeout = fields.optional("connectTimeout", CONNECT_TIMEOUT, Value::duration);
     Duration idleTimeout =
         fields.optional(
@@ -69,11 +101,87 @@ final class DestinationSection {
     int retries = fields.optional("retries", RETRIES, value -> value.integer(0, MAX_RETRIES));
     int maxConnections =
         fields.optional("maxConnections", 0, value -> value.integer(0, MAX_CONNECTIONS));
-    if (label == null || protocol == null || targets == null) {
+    if (label == null || protocol == null || targets == null || select == null) {
       return null;
     }
     return new DestinationSpec(
-        label, protocol, targets, select, connectTimeout, idleTimeout, retries, maxConnections);
+        label,
+        protocol,
+        targets,
+        select,
+        connectTimeout,
+        idleTimeout,
+        retries,
+        maxConnections,
+        affinity,
+        payload,
+        quic);
+  }
+
+  private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {
+    Fields fields = Fields.of(value, PAYLOAD_KEYS);
+    if (fields == null) {
+      return null;
+    }
+    int offset = fields.optional("offset", 0, it -> it.integer(0, MAX_OFFSET));
+    Integer length = fields.required("length", "4", it -> it.integer(1, MAX_PAYLOAD_LENGTH));
+    return length == null ? null : new DestinationSpec.PayloadBytes(offset, length);
+  }
+
+  private static DestinationSpec.@Nullable Quic quic(Value value) {
+    Fields fields = Fields.of(value, QUIC_KEYS);
+    if (fields == null) {
+      return null;
+    }
+    Integer length =
+        fields.required("connectionIdLength", "8", it -> it.integer(1, MAX_CONNECTION_ID_LENGTH));
+    return length == null ? null : new DestinationSpec.Quic(length);
+  }
+
+  /** What stands under the key that has a selection's name; nothing looks at it otherwise. */
+  private static <T> @Nullable T parameter(
+      Fields fields,
+      DestinationSpec.@Nullable Select select,
+      DestinationSpec.Select its,
+      String example,
+      Function<Value, @Nullable T> read) {
+    if (select == its) {
+      return fields.required(its.word(), example, read);
+    }
+    Value value = fields.optional(its.word());
+    if (value != null && select != null) {
+      value.error("nothing looks at it without select: " + its.word());
+    }
+    return null;
+  }
+
+  private static DestinationSpec.@Nullable Affinity affinity(
+      Value value, @Nullable Protocol protocol) {
+    DestinationSpec.Affinity affinity = value.parse(DestinationSection::parseAffinity);
+    if (affinity == null || protocol == null) {
+      return affinity;
+    }
+    boolean isOfTcp = affinity == DestinationSpec.Affinity.CONNECTION;
+    if (isOfTcp != (protocol == Protocol.TCP)) {
+      value.error(
+          "affinity "
+              + affinity.word()
+              + " is not for "
+              + protocol.word()
+              + (isOfTcp ? "; use flow or datagram" : "; use connection"));
+      return null;
+    }
+    return affinity;
+  }
+
+  private static DestinationSpec.Affinity parseAffinity(String text) {
+    for (DestinationSpec.Affinity affinity : DestinationSpec.Affinity.values()) {
+      if (affinity.word().equals(text)) {
+        return affinity;
+      }
+    }
+    throw new IllegalArgumentException(
+        "\"" + text + "\" is no affinity; connection is for tcp, flow and datagram are for udp");
   }
 
   private static @Nullable List<TargetSpec> targets(Value list, @Nullable Protocol protocol) {
@@ -132,7 +240,7 @@ final class DestinationSection {
       }
     }
     throw new IllegalArgumentException(
-        text.equals("payload") || text.equals("program")
+        text.equals("program")
             ? "select " + text + " is not available in this version; use " + SELECTS
             : "\"" + text + "\" is no way to select; use " + SELECTS);
   }

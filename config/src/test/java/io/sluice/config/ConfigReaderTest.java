@@ -142,7 +142,10 @@ class ConfigReaderTest {
         Duration.ofSeconds(5),
         Duration.parse("PT" + idleTimeout),
         2,
-        0);
+        0,
+        DestinationSpec.Affinity.of(protocol),
+        null,
+        null);
   }
 
   @Test
@@ -191,7 +194,36 @@ class ConfigReaderTest {
                 Duration.ofMillis(250),
                 Duration.ofDays(1),
                 0,
-                10));
+                10,
+                DestinationSpec.Affinity.CONNECTION,
+                null,
+                null));
+  }
+
+  @Test
+  void selectionsByPayloadHaveParameters() throws Exception {
+    Config config =
+        read(
+            """
+            destinations:
+              - {label: a, protocol: udp, targets: "127.0.0.1:1", select: payload, payload: {length: 4}, affinity: datagram}
+              - {label: b, protocol: tcp, targets: "127.0.0.1:1", select: payload, payload: {offset: 65526, length: 256}}
+              - {label: c, protocol: udp, targets: "127.0.0.1:1", select: quic, quic: {connectionIdLength: 20}}
+            """);
+
+    DestinationSpec a = config.destinations().get(0);
+    DestinationSpec b = config.destinations().get(1);
+    DestinationSpec c = config.destinations().get(2);
+    assertThat(a.select()).isEqualTo(DestinationSpec.Select.PAYLOAD);
+    assertThat(a.payload()).isEqualTo(new DestinationSpec.PayloadBytes(0, 4));
+    assertThat(a.quic()).isNull();
+    assertThat(a.affinity()).isEqualTo(DestinationSpec.Affinity.DATAGRAM);
+    assertThat(b.payload()).isEqualTo(new DestinationSpec.PayloadBytes(65_526, 256));
+    assertThat(b.affinity()).isEqualTo(DestinationSpec.Affinity.CONNECTION);
+    assertThat(c.select()).isEqualTo(DestinationSpec.Select.QUIC);
+    assertThat(c.quic()).isEqualTo(new DestinationSpec.Quic(20));
+    assertThat(c.payload()).isNull();
+    assertThat(c.affinity()).isEqualTo(DestinationSpec.Affinity.FLOW);
   }
 
   @Test

@@ -10,7 +10,6 @@ import io.sluice.steering.LookupContext;
 import io.sluice.steering.Program;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
-import io.sluice.steering.reuseport.ReuseportGroup;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * @param capture the name of the capture that takes it in, and its socket; null if none does
  * @param verdict {@code assign}, {@code pass} or {@code drop}
  * @param label the destination's; null if there is none
- * @param target null if it is refused, or if only the running daemon knows (round-robin,
- *     least-connections)
+ * @param target null if it is refused, or if it doesn't follow from the lookup alone: only the
+ *     running daemon knows (round-robin, least-connections), or only the payload says (payload,
+ *     quic)
  * @param reason why it is refused; null if it isn't
  */
 record Explanation(
@@ -59,7 +59,7 @@ record Explanation(
           null,
           DropReason.NOT_CAPTURED.word());
     }
-    LookupContext context = lookup.toContext(new LookupContext());
+    LookupContext context = lookup.toContext(new LookupContext()).withoutPacket();
     Verdict verdict =
         snapshot
             .engine()
@@ -113,8 +113,8 @@ record Explanation(
     int count = destination.targets().size();
     String group =
         count
-            + (count == 1 ? " target" : " targets, " + destination.group().selection().word())
-            + (targetText == null ? ": known when it comes" : " → " + targetText);
+            + (count == 1 ? " target" : " targets, " + destination.spec().select().word())
+            + (targetText == null ? unsettled(destination) : " → " + targetText);
     return new Explanation(
         lookup,
         snapshot.generation(),
@@ -127,12 +127,21 @@ record Explanation(
         null);
   }
 
+  private static String unsettled(Destination destination) {
+    return switch (destination.spec().select()) {
+      case PAYLOAD, QUIC -> ": by the payload, known when it comes";
+      case HASH, SOURCE, ROUND_ROBIN, LEAST_CONNECTIONS -> ": known when it comes";
+    };
+  }
+
   /** Whether the selection follows from the lookup alone. */
   private static boolean isSettled(Destination destination) {
-    ReuseportGroup.Selection selection = destination.group().selection();
     return destination.targets().size() == 1
-        || selection == ReuseportGroup.Selection.HASH
-        || selection == ReuseportGroup.Selection.SOURCE;
+        || switch (destination.spec().select()) {
+          case HASH, SOURCE -> true;
+          case ROUND_ROBIN, LEAST_CONNECTIONS -> false;
+          case PAYLOAD, QUIC -> false; // nobody has said what the packet holds
+        };
   }
 
   /** For people. */

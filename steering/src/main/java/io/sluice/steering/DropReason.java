@@ -7,7 +7,10 @@ package io.sluice.steering;
 public enum DropReason {
   /** A program said drop, and none assigned a socket. */
   PROGRAM("program"),
-  /** A program threw, or answered something else than pass or drop. */
+  /**
+   * A program threw, or answered something else than pass or drop; or the selected reuseport
+   * group's program threw.
+   */
   PROGRAM_ERROR("program_error"),
   /** A binding or an assigning rule matched, but the socket map holds no socket for its label. */
   MISS("miss"),

@@ -28,6 +28,9 @@ public final class LookupContext {
   private int remotePort;
   private int localPort;
   private int ingressIfindex;
+  private Payload payload = Payload.EMPTY;
+  private boolean hasPacket = true;
+  private @Nullable Object groupState;
 
   private @Nullable Socket socket;
   private boolean noReuseport;
@@ -138,7 +141,29 @@ public final class LookupContext {
     this.localLow = localLow;
     this.localPort = localPort;
     this.ingressIfindex = ingressIfindex;
+    this.payload = Payload.EMPTY;
+    this.hasPacket = true;
     select(null, false);
+    return this;
+  }
+
+  /**
+   * Adds what came with the packet; until the next description. Without it there is no payload.
+   *
+   * @param payload valid until the lookup is over; read only by those who want it
+   */
+  public LookupContext payload(Payload payload) {
+    this.payload = payload;
+    return this;
+  }
+
+  /**
+   * Says that there is no packet, just its addresses, as when somebody asks where one would go:
+   * groups' programs don't run, and their groups go by the hash. Until the next description.
+   */
+  public LookupContext withoutPacket() {
+    this.payload = Payload.EMPTY;
+    this.hasPacket = false;
     return this;
   }
 
@@ -194,6 +219,26 @@ public final class LookupContext {
   /** The interface that the packet came in on; 0 where the capture can't tell. */
   public int ingressIfindex() {
     return ingressIfindex;
+  }
+
+  /** What came with the packet; programs of reuseport groups look at it. */
+  public Payload payload() {
+    return payload;
+  }
+
+  /** False after {@link #withoutPacket}. */
+  public boolean hasPacket() {
+    return hasPacket;
+  }
+
+  /** What {@link #groupState(Object)} keeps; null at first. */
+  public @Nullable Object groupState() {
+    return groupState;
+  }
+
+  /** Keeps what reuseport groups reuse from lookup to lookup on this thread; theirs alone. */
+  public void groupState(Object state) {
+    groupState = state;
   }
 
   /** The client's address as an object; allocates. */

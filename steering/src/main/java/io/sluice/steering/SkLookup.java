@@ -36,7 +36,7 @@ public final class SkLookup {
     Socket selected = context.socket();
     if (selected != null) {
       Socket member = context.noReuseport() ? selected : throughGroup(context, selected);
-      return member == null ? Verdict.Drop.of(DropReason.GROUP) : member.assign();
+      return member == null ? Verdict.Drop.of(context.dropReason()) : member.assign();
     }
     return dropped != null ? Verdict.Drop.of(dropped) : listener(context);
   }
@@ -47,11 +47,15 @@ public final class SkLookup {
       return Verdict.Pass.NO_LISTENER;
     }
     Socket member = throughGroup(context, hit);
-    return member == null ? Verdict.Drop.of(DropReason.GROUP) : member.pass();
+    return member == null ? Verdict.Drop.of(context.dropReason()) : member.pass();
   }
 
   private static @Nullable Socket throughGroup(LookupContext context, Socket hit) {
     SocketGroup group = hit.group();
-    return group == null ? hit : group.select(context, hit);
+    if (group == null) {
+      return hit;
+    }
+    int _ = context.drop(DropReason.GROUP); // unless the group says why
+    return group.select(context, hit);
   }
 }

@@ -62,6 +62,7 @@ public final class Socket {
   private volatile @Nullable SocketGroup group;
   private volatile boolean closed;
   private final List<CloseListener> closeListeners = new ArrayList<>(1); // guarded by itself
+  private @Nullable CloseListener claimant; // guarded by closeListeners
 
   private Socket(Builder builder) {
     this.protocol = builder.protocol;
@@ -178,9 +179,17 @@ public final class Socket {
     return state;
   }
 
-  /** Changes the state, from any thread. Entries in maps stay, as in the kernel. */
+  /**
+   * Changes the state, from any thread. Entries in socket maps and hashes stay, as in the kernel. A
+   * socket that can't be selected any more leaves its {@linkplain #claim sockarray} before this
+   * returns, and a UDP one that is connected also its group.
+   */
   public void state(State state) {
     this.state = state;
+    if (protocol == Protocol.UDP && state == State.ESTABLISHED) {
+      group = null;
+    }
+    leaveArrayUnlessSelectable();
   }
 
   /**
@@ -204,6 +213,7 @@ public final class Socket {
     }
     // Outside of the lock: a map takes its own lock, and holds that one when it adds a listener.
     listeners.forEach(listener -> listener.closed(this));
+    leaveArrayUnlessSelectable();
   }
 
   public boolean isClosed() {
@@ -213,18 +223,72 @@ public final class Socket {
   /**
    * Has a listener called when the socket closes. It may be added several times.
    *
-   * @return false if the socket is closed already: then the listener isn't called
+   * @return false if the socket is closed already, or {@linkplain #claim claimed}: then the
+   *     listener isn't called
    */
   public boolean addCloseListener(CloseListener listener) {
     synchronized (closeListeners) {
-      return !closed && closeListeners.add(listener);
+      return !closed && claimant == null && closeListeners.add(listener);
     }
   }
 
-  /** Takes back one {@link #addCloseListener} of an equal listener. */
+  /** Takes back one {@link #addCloseListener}, or the {@link #claim}, of an equal listener. */
   public void removeCloseListener(CloseListener listener) {
     synchronized (closeListeners) {
-      closeListeners.remove(listener);
+      if (listener.equals(claimant)) {
+        claimant = null;
+      } else {
+        closeListeners.remove(listener);
+      }
+    }
+  }
+
+  /**
+   * Claims the socket for a sockarray alone: until the claim is taken back, nobody else may add a
+   * listener or claim it. (In the kernel, a map of either kind uses the one private pointer that a
+   * socket has.)
+   *
+   * @param array called when the socket closes or can't be {@linkplain #isSelectable selected} any
+   *     more, on the thread that changed it; has to take back the claim
+   * @return 0, or negative: EBADF (closed), EINVAL (not selectable), EBUSY (claimed, or in a map)
+   */
+  public int claim(CloseListener array) {
+    synchronized (closeListeners) {
+      if (closed) {
+        return Errno.EBADF.negative();
+      }
+      if (!isSelectable()) {
+        return Errno.EINVAL.negative();
+      }
+      if (claimant != null || !closeListeners.isEmpty()) {
+        return Errno.EBUSY.negative();
+      }
+      claimant = array;
+      return 0;
+    }
+  }
+
+  /** Whether a sockarray has {@linkplain #claim claimed} it. */
+  public boolean isClaimed() {
+    synchronized (closeListeners) {
+      return claimant != null;
+    }
+  }
+
+  /** Whether a group's program may select it: it takes new ones, has a port, and is in a group. */
+  public boolean isSelectable() {
+    return takesNew() && port != 0 && group != null;
+  }
+
+  private void leaveArrayUnlessSelectable() {
+    CloseListener array = null;
+    synchronized (closeListeners) {
+      if (!isSelectable()) {
+        array = claimant;
+      }
+    }
+    if (array != null) {
+      array.closed(this); // takes back the claim: before that, no other array may have the socket
     }
   }
 
@@ -235,10 +299,12 @@ public final class Socket {
 
   /**
    * Joins or (with null) leaves a group; any thread. A group's factory calls this for its members.
-   * A socket that only stands for a group, and is no member, is given it by its owner.
+   * A socket that only stands for a group, and is no member, is given it by its owner. Who leaves
+   * its group leaves its {@linkplain #claim sockarray} before this returns.
    */
   public void group(@Nullable SocketGroup group) {
     this.group = group;
+    leaveArrayUnlessSelectable();
   }
 
   /** What this socket stands for, as given to the builder. */

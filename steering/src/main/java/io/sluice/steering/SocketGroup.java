@@ -15,7 +15,8 @@ public interface SocketGroup {
    * @param hit the member that was assigned, or that the listener table found
    * @return the member that gets it ({@code hit} if the group has no opinion), or null if the group
    *     refuses, like a group's program that drops: then the lookup fails, and nothing else is
-   *     tried
+   *     tried. The reason is {@link DropReason#GROUP} unless the group says another ({@link
+   *     LookupContext#drop})
    */
   @Nullable Socket select(LookupContext context, Socket hit);
 }

@@ -8,11 +8,13 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.steering.reuseport.ConnectionIds;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One client's datagrams to one address and port, and the connected socket that they leave through.
- * It keeps its target over a reload. Belongs to its loop's thread.
+ * It keeps its target over a reload. With {@code affinity: datagram} it is one target's part of
+ * them. Belongs to its loop's thread.
  */
 final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed {
   private final Flows flows;
@@ -39,6 +41,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /** The target has answered: this is no forged source, and no eviction touches it. */
   boolean isAnswered;
+
+  /** The QUIC connection that it carries, as far as that is known. */
+  ConnectionIds.@Nullable Entry connection;
 
   /** It is over, and its descriptor closed. */
   boolean isEnded;

@@ -4,8 +4,9 @@ import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 
 /**
- * What a flow is: a client's address and port, and the address and port that it sent to. Five
- * longs, without an object for any of them:
+ * What a flow is: a client's address and port, and the address and port that it sent to; and where
+ * each datagram has a target of its own ({@code affinity: datagram}), the target. Six longs,
+ * without an object for any of them:
  *
  * <pre>
  *   63    62          32 31         16 15        0
@@ -23,6 +24,7 @@ final class FlowKey {
   private long localHigh;
   private long localLow;
   private long ports;
+  private long target; // its socket's cookie; 0 for a flow that has one target for all
 
   /** Addresses are the upper and the lower 64 bits, ports in host order, as in the context. */
   FlowKey set(
@@ -43,7 +45,22 @@ final class FlowKey {
             | (clientScope & 0x7fff_ffffL) << 32
             | (long) clientPort << 16
             | localPort;
+    this.target = 0;
     return this;
+  }
+
+  /**
+   * Narrows the key down to one target's part of the client's datagrams.
+   *
+   * @param target a number of its own, or 0: any
+   */
+  void target(long target) {
+    this.target = target;
+  }
+
+  /** Whether it is that of one target's part. */
+  boolean isPart() {
+    return target != 0;
   }
 
   FlowKey copy() {
@@ -53,6 +70,7 @@ final class FlowKey {
     copy.localHigh = localHigh;
     copy.localLow = localLow;
     copy.ports = ports;
+    copy.target = target;
     return copy;
   }
 
@@ -61,7 +79,8 @@ final class FlowKey {
         && ports == other.ports
         && localLow == other.localLow
         && clientHigh == other.clientHigh
-        && localHigh == other.localHigh;
+        && localHigh == other.localHigh
+        && target == other.target;
   }
 
   /**
@@ -71,7 +90,8 @@ final class FlowKey {
   long hash(long secret, long otherSecret) {
     long hash = fold(clientHigh ^ secret, clientLow ^ otherSecret);
     hash = fold(localHigh ^ secret, localLow ^ hash);
-    return fold(ports ^ otherSecret, hash ^ secret);
+    hash = fold(ports ^ otherSecret, hash ^ secret);
+    return target == 0 ? hash : fold(target ^ otherSecret, hash ^ secret);
   }
 
   private static long fold(long a, long b) {

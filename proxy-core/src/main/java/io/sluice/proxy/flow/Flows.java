@@ -1,5 +1,6 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
@@ -16,6 +17,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -90,16 +92,15 @@ final class Flows {
   }
 
   /**
-   * Asks the engine where a datagram without a flow belongs, and opens a flow to there.
+   * Asks the engine where a datagram without a flow belongs, and opens a flow to there. If its
+   * destination wants each datagram looked up, there may be a flow to that target already.
    *
-   * @param key copied
+   * @param key copied; left narrowed down to the target in the second case
    * @return null if it is refused, which has been counted
    */
-  @Nullable Flow open(FrontSocket front, FlowKey key, int ifindex, long nowMillis) {
-    describe(key, ifindex);
-    if (isDraining) {
-      return refused(DropReason.DRAINING);
-    }
+  @Nullable Flow open(
+      FrontSocket front, FlowKey key, int ifindex, Payload datagram, long nowMillis) {
+    describe(key, ifindex, datagram);
     if (!ownSources.isEmpty() && isOurOwn(key)) {
       return refused(DropReason.LOOP);
     }
@@ -108,6 +109,16 @@ final class Flows {
       return null;
     }
     Destination destination = target.destination();
+    if (destination.spec().affinity() == DestinationSpec.Affinity.DATAGRAM) {
+      key.target(target.socket().cookie());
+      Flow known = table.get(key);
+      if (known != null) {
+        return known;
+      }
+    }
+    if (isDraining) {
+      return refused(DropReason.DRAINING);
+    }
     if (!destination.tryOpen()) {
       return refused(DropReason.DESTINATION_LIMIT);
     }
@@ -121,6 +132,9 @@ final class Flows {
       destination.close();
       return null;
     }
+    if (destination.isQuic()) {
+      flow.connection = destination.connection(datagram);
+    }
     target.opened();
     front.hold();
     table.put(flow);
@@ -130,7 +144,7 @@ final class Flows {
     return flow;
   }
 
-  private void describe(FlowKey key, int ifindex) {
+  private void describe(FlowKey key, int ifindex, Payload datagram) {
     LookupContext context = steering.context();
     if (key.family() == Family.IPV4) {
       context.ipv4(
@@ -151,6 +165,7 @@ final class Flows {
           key.localPort(),
           ifindex);
     }
+    context.payload(datagram);
   }
 
   private boolean isOurOwn(FlowKey key) {

@@ -7,6 +7,7 @@ import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.reuseport.ConnectionIds;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -109,6 +110,7 @@ final class Replies {
   private void gather(DatagramBatch into, Flow flow, int way, int received) {
     FlowKey key = flow.key();
     boolean needsSource = flow.front.needsSource();
+    Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {
       if (way < 0 || into.isTruncated(slot)) {
         drop(DropReason.REPLY_ERROR);
@@ -116,6 +118,10 @@ final class Replies {
       }
       owners[slot] = flow;
       ways[slot] = way;
+      if (destination.isQuic()) {
+        ConnectionIds.Entry learned = destination.learn(into.payload(slot), flow.target());
+        flow.connection = learned == null ? flow.connection : learned;
+      }
       into.to(
           slot,
           key.family(),

@@ -248,11 +248,14 @@ public final class UdpRelay implements DatagramHandler {
     while (at < to) {
       Flow flow = flows.find(current);
       if (flow == null) {
-        flow = flows.open(front, current, ifindex, nowMillis);
-      } else if (flow.front != front) {
+        flow = flows.open(front, current, ifindex, run.payload(at), nowMillis);
+      }
+      if (flow != null && flow.front != front) {
         flows.move(flow, front);
       }
-      at = flow == null ? at + 1 : send(flow, run, at, to, nowMillis);
+      int end = current.isPart() ? at + 1 : to; // the next may have another target
+      at = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
+      current.target(0);
     }
   }
 
@@ -263,6 +266,9 @@ public final class UdpRelay implements DatagramHandler {
    */
   private int send(Flow flow, DatagramBatch run, int from, int to, long nowMillis) {
     flow.activeMillis = nowMillis;
+    if (flow.connection != null) {
+      flow.connection.seen(nowMillis);
+    }
     int at = from;
     while (at < to) {
       int sent = run.send(syscalls, flow.upstream(), at, to - at);

@@ -120,6 +120,7 @@ public final class Bpf {
   /** Removes a key. */
   public int delete(int map, byte[] key) {
     element(map, key, 0);
+    attributes.set(JAVA_LONG, 16, 0);
     return call(MAP_DELETE_ELEM);
   }
 

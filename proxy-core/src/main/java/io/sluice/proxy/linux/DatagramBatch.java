@@ -1,14 +1,17 @@
 package io.sluice.proxy.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.sluice.steering.Family;
+import io.sluice.steering.Payload;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Objects;
 
 /**
  * A row of slots that {@code recvmmsg(2)} fills and {@code sendmmsg(2)} empties, without copying
@@ -64,6 +67,7 @@ public final class DatagramBatch {
   private final MemorySegment sendingIovecs;
   private final MemorySegment names;
   private final MemorySegment controls;
+  private final View view;
 
   private int used; // slots whose receiving headers the kernel has written to
   private long destinationHigh;
@@ -82,6 +86,7 @@ public final class DatagramBatch {
     MemorySegment receivingIovecs = arena.allocate(slots * IOVEC_BYTES, 64);
     long stride = slotBytes + SKEW_BYTES;
     MemorySegment payload = arena.allocate(slots * stride, PAGE_BYTES);
+    this.view = new View(payload, stride);
     MemorySegment addressed = fromClients ? receiving : sending;
     for (int i = 0; i < slots; i++) {
       long base = payload.address() + i * stride;
@@ -158,6 +163,40 @@ public final class DatagramBatch {
   /** The received datagram's length in bytes. */
   public int length(int slot) {
     return receiving.get(JAVA_INT, slot * HEADER_BYTES + LENGTH_AT);
+  }
+
+  /**
+   * The received datagram's bytes.
+   *
+   * @return the same object for all slots: it shows this one until the next call
+   */
+  public Payload payload(int slot) {
+    view.start = slot * view.stride;
+    view.length = length(slot);
+    return view;
+  }
+
+  /** The bytes of one slot. */
+  private static final class View implements Payload {
+    private final MemorySegment memory;
+    private final long stride;
+    private long start;
+    private int length;
+
+    View(MemorySegment memory, long stride) {
+      this.memory = memory;
+      this.stride = stride;
+    }
+
+    @Override
+    public int length() {
+      return length;
+    }
+
+    @Override
+    public int at(int index) {
+      return memory.get(JAVA_BYTE, start + Objects.checkIndex(index, length)) & 0xff;
+    }
   }
 
   /** Whether the received datagram was longer than the slot. */

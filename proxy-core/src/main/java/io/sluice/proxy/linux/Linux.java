@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Linux {
   // bits/socket.h
+  public static final int AF_UNSPEC = 0;
   public static final int AF_UNIX = 1;
   public static final int AF_INET = 2;
   public static final int AF_INET6 = 10;
@@ -15,10 +16,12 @@ public final class Linux {
   public static final int SOCK_DGRAM = 2;
   public static final int SOCK_NONBLOCK = 0x800;
   public static final int SOCK_CLOEXEC = 0x80000;
+  public static final int MSG_PEEK = 0x2;
   public static final int MSG_CTRUNC = 0x8;
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_NOSIGNAL = 0x4000;
+  public static final int SHUT_RD = 0;
   public static final int SHUT_WR = 1;
 
   // asm-generic/socket.h

@@ -19,6 +19,11 @@ public final class NativeBuffer {
     return memory.address();
   }
 
+  /** One byte, 0–255. */
+  public int at(long index) {
+    return memory.get(ValueLayout.JAVA_BYTE, index) & 0xff;
+  }
+
   /** Copies a part of another buffer to the start of this one. */
   public void copyFrom(NativeBuffer source, long offset, long lengthBytes) {
     MemorySegment.copy(source.memory, offset, memory, 0, lengthBytes);

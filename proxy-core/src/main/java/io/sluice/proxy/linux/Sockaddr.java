@@ -88,6 +88,13 @@ public final class Sockaddr {
     return this;
   }
 
+  /** Sets AF_UNSPEC: connecting to it takes a connection, or a listener's state, back. */
+  public Sockaddr setUnspecified() {
+    memory.set(JAVA_SHORT, 0, (short) Linux.AF_UNSPEC);
+    length = 16;
+    return this;
+  }
+
   /**
    * Sets a Unix socket's path; one that begins with @ is in the abstract namespace (unix(7)).
    *

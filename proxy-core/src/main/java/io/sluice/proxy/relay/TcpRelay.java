@@ -5,6 +5,7 @@ import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.ConnectionHandler;
 import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
@@ -29,6 +30,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final AcceptGate gate;
   private final Sockaddr local = new Sockaddr();
   private final Sockaddr targetAddress = new Sockaddr();
+  private final PeekedPayload payload;
   private final OwnSources ownSources;
   private final Captured captured;
   private long halfClosedMillis;
@@ -50,6 +52,7 @@ public final class TcpRelay implements ConnectionHandler {
     this.captured = captured;
     this.loop = loop;
     this.steering = steering;
+    this.payload = new PeekedPayload(loop.syscalls(), loop.buffer(), Loop.BUFFER_BYTES);
     this.gate = gate;
     this.halfClosedMillis = halfClosedMillis;
   }
@@ -94,6 +97,7 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, null);
       return;
     }
+    context.payload(payload.of(fd));
     Target target = steering.steer();
     if (target == null) {
       reset(fd, null);

@@ -1,11 +1,18 @@
 package io.sluice.proxy.target;
 
 import io.sluice.config.DestinationSpec;
+import io.sluice.config.DestinationSpec.PayloadBytes;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.metrics.RateLimit;
 import io.sluice.steering.Family;
+import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
+import io.sluice.steering.reuseport.ConnectionIds;
+import io.sluice.steering.reuseport.PayloadProgram;
+import io.sluice.steering.reuseport.QuicProgram;
 import io.sluice.steering.reuseport.ReuseportGroup;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,6 +21,8 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a label stands for, alive: its targets, the reuseport group of their sockets, and its
@@ -22,10 +31,23 @@ import org.jspecify.annotations.Nullable;
  * <p>Shared by all event loops.
  */
 public final class Destination {
+  private static final Logger log = LoggerFactory.getLogger(Destination.class);
+
+  /** How many QUIC connections are remembered: more than limits.flows has unless it is raised. */
+  private static final int CONNECTION_IDS = 1 << 17;
+
+  /** How long one is remembered that is quiet. Servers give up much earlier, mostly after 30 s. */
+  private static final long CONNECTION_ID_MILLIS = 600_000;
+
+  private static final long WARNING_MILLIS = 60_000;
+
   private final DestinationSpec spec;
   private final List<Target> targets;
   private final ReuseportGroup group;
   private final Traffic traffic;
+  private final @Nullable ConnectionIds connectionIds;
+  private final @Nullable QuicProgram quic;
+  private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -84,8 +106,24 @@ public final class Destination {
               case SOURCE -> ReuseportGroup.Selection.SOURCE;
               case ROUND_ROBIN -> ReuseportGroup.Selection.ROUND_ROBIN;
               case LEAST_CONNECTIONS -> ReuseportGroup.Selection.LEAST_CONNECTIONS;
+              case PAYLOAD, QUIC -> ReuseportGroup.Selection.HASH; // after their programs
             },
             socket -> Target.of(socket).active());
+    if (spec.payload() != null) {
+      PayloadBytes bytes = spec.payload();
+      group.attach("payload", new PayloadProgram(bytes.offset(), bytes.length()));
+    }
+    if (spec.quic() == null) {
+      this.connectionIds = null;
+      this.quic = null;
+      return;
+    }
+    this.connectionIds =
+        previous == null || previous.connectionIds == null
+            ? new ConnectionIds(CONNECTION_IDS, CONNECTION_ID_MILLIS, Loop::nowMillis)
+            : previous.connectionIds;
+    this.quic = new QuicProgram(connectionIds, spec.quic().connectionIdLength(), members);
+    group.attach("quic", quic);
   }
 
   public DestinationSpec spec() {
@@ -110,6 +148,44 @@ public final class Destination {
 
   public Traffic traffic() {
     return traffic;
+  }
+
+  /** Whether its targets' QUIC connections are followed. */
+  public boolean isQuic() {
+    return quic != null;
+  }
+
+  /**
+   * The QUIC connection that a client's datagram belongs to, if it is known. Any thread.
+   *
+   * @see QuicProgram#connection
+   */
+  public ConnectionIds.@Nullable Entry connection(Payload datagram) {
+    return quic == null ? null : quic.connection(datagram);
+  }
+
+  /**
+   * Learns from a target's answer which connection ID it has chosen. Any thread.
+   *
+   * @return the connection; null if the answer doesn't say
+   */
+  public ConnectionIds.@Nullable Entry learn(Payload answer, Target from) {
+    if (quic == null || spec.quic() == null) {
+      return null;
+    }
+    ConnectionIds.Entry connection = quic.learn(answer, from.socket());
+    if (connection != null
+        && connection.length() != spec.quic().connectionIdLength()
+        && idWarning.permits()) {
+      log.warn(
+          "connection IDs have another length than configured: clients that change their address"
+              + " are lost destination={} target={} connectionIdLength={} configured={}",
+          spec.label(),
+          from,
+          connection.length(),
+          spec.quic().connectionIdLength());
+    }
+    return connection;
   }
 
   /** The socket that stands for this destination in the socket map: a member of the group. */

@@ -129,7 +129,10 @@ final class RelayHarness implements AutoCloseable {
             Duration.ofSeconds(5),
             idleTimeout,
             0,
-            maxConnections);
+            maxConnections,
+            DestinationSpec.Affinity.FLOW,
+            null,
+            null);
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
             .map(it -> new Binding("echo", Protocol.UDP, IpPrefix.parse(it), Binding.ANY_PORT))

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A key of another length than {@link #keySize} is a programmer's error, and throws.
  */
-public final class SockHash {
+public final class SockHash extends BpfMap {
   /*
    * Buckets of singly linked entries. Writers hold the monitor of this; readers follow volatile
    * links. An entry that is taken out keeps its own link, so that a reader who stands on it finds
@@ -28,9 +28,9 @@ public final class SockHash {
   private static final int MAX_KEY_SIZE = 512;
   private static final int MAX_BUCKETS = 1 << 20; // beyond that, chains grow instead
 
-  private final int keySize;
-  private final int valueSize;
-  private final int maxEntries;
+  private static final int FLAGS = CreateFlags.NUMA_NODE | CreateFlags.RDONLY | CreateFlags.WRONLY;
+
+  private final int keySize; // at hand for the hot path
   private final AtomicReferenceArray<@Nullable Entry> buckets;
   private int size; // guarded by this
 
@@ -59,15 +59,21 @@ public final class SockHash {
     this(keySize, Long.BYTES, maxEntries);
   }
 
+  /** A map without flags. */
+  public SockHash(int keySize, int valueSize, int maxEntries) {
+    this(keySize, valueSize, maxEntries, 0);
+  }
+
   /**
    * A map as an object file declares it.
    *
    * @param keySize 1–512 bytes
    * @param valueSize 4 or 8 bytes; with 4, {@link #lookupCookie} answers ENOSPC
    * @param maxEntries 1–{@value #MAX_ENTRIES}
+   * @param flags of {@link CreateFlags}: NUMA_NODE, RDONLY, WRONLY
    * @throws IllegalArgumentException otherwise; the message begins with the kernel's errno
    */
-  public SockHash(int keySize, int valueSize, int maxEntries) {
+  public SockHash(int keySize, int valueSize, int maxEntries, int flags) {
     if (keySize < 1) {
       throw new IllegalArgumentException("EINVAL: key size " + keySize + "; it is 1–512");
     }
@@ -79,23 +85,10 @@ public final class SockHash {
     if (keySize > MAX_KEY_SIZE) {
       throw new IllegalArgumentException("E2BIG: key size " + keySize + "; it is 1–512");
     }
+    super(MapType.SOCKHASH, keySize, valueSize, maxEntries, CreateFlags.check(flags, FLAGS));
     this.keySize = keySize;
-    this.valueSize = valueSize;
-    this.maxEntries = maxEntries;
     int powerOfTwo = maxEntries == 1 ? 1 : Integer.highestOneBit(maxEntries - 1) << 1;
     this.buckets = new AtomicReferenceArray<>(Math.min(powerOfTwo, MAX_BUCKETS));
-  }
-
-  public int keySize() {
-    return keySize;
-  }
-
-  public int valueSize() {
-    return valueSize;
-  }
-
-  public int maxEntries() {
-    return maxEntries;
   }
 
   /** How many entries there are. */
@@ -105,7 +98,7 @@ public final class SockHash {
 
   /** What a program's lookup gives: the socket, or null. */
   public @Nullable Socket lookup(byte[] key) {
-    checkLength(key);
+    checkKey(key);
     return lookup(key, 0);
   }
 
@@ -121,7 +114,7 @@ public final class SockHash {
    * @return the socket's cookie, or negative: ENOSPC (always if values have 4 bytes), ENOENT
    */
   public long lookupCookie(byte[] key) {
-    return SocketMapRules.cookie(valueSize, lookup(key));
+    return SocketMapRules.cookie(valueSize(), lookup(key));
   }
 
   /** Puts a socket under a key, taken or not. */
@@ -136,13 +129,16 @@ public final class SockHash {
    * @param flags one of {@link UpdateFlags}
    * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
    *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
-   *     (flags), EEXIST, ENOENT, E2BIG (a new key, and the map is full)
+   *     (flags), EBUSY (a sockarray has it), EEXIST, ENOENT, E2BIG (a new key, and the map is full)
    */
   public int update(byte[] key, @Nullable Socket socket, long flags) {
-    checkLength(key);
+    checkKey(key);
     int error = SocketMapRules.check(socket, flags);
     if (error != 0 || socket == null) {
       return error;
+    }
+    if (socket.isClaimed()) {
+      return Errno.EBUSY.negative();
     }
     synchronized (this) {
       Entry entry = find(key, 0);
@@ -155,7 +151,7 @@ public final class SockHash {
       }
       Socket old = entry.socket;
       if (!socket.addCloseListener(entry)) {
-        return Errno.EBADF.negative();
+        return SocketMapRules.refusal(socket);
       }
       entry.socket = socket;
       old.removeCloseListener(entry);
@@ -164,13 +160,13 @@ public final class SockHash {
   }
 
   private int insert(byte[] key, Socket socket) {
-    if (size == maxEntries) {
+    if (size == maxEntries()) {
       return Errno.E2BIG.negative();
     }
     int bucket = bucket(key, 0);
     Entry entry = new Entry(this, key, socket, buckets.get(bucket));
     if (!socket.addCloseListener(entry)) {
-      return Errno.EBADF.negative();
+      return SocketMapRules.refusal(socket);
     }
     buckets.set(bucket, entry);
     size++;
@@ -183,7 +179,7 @@ public final class SockHash {
    * @return 0, or -ENOENT
    */
   public int delete(byte[] key) {
-    checkLength(key);
+    checkKey(key);
     synchronized (this) {
       Entry entry = find(key, 0);
       if (entry == null) {
@@ -203,10 +199,10 @@ public final class SockHash {
    * @return 0, or -ENOENT after the last
    */
   public int nextKey(byte @Nullable [] key, byte[] next) {
-    checkLength(next);
+    checkKey(next);
     Entry from = null;
     if (key != null) {
-      checkLength(key);
+      checkKey(key);
       from = find(key, 0);
     }
     Entry found = from == null ? null : from.next;
@@ -273,11 +269,5 @@ public final class SockHash {
     }
     hash ^= hash >>> 15;
     return (hash * 0x2c1b_3c6d >>> 12) & (buckets.length() - 1);
-  }
-
-  private void checkLength(byte[] key) {
-    if (key.length != keySize) {
-      throw new IllegalArgumentException("a key of " + key.length + " bytes; " + keySize + " fit");
-    }
   }
 }

@@ -13,13 +13,19 @@ import org.jspecify.annotations.Nullable;
  * Socket#close closes} is gone from all maps; one that merely stops listening stays, and can't be
  * assigned. Operations answer 0 or a negative {@link Errno}.
  */
-public final class SockMap {
-  private final int valueSize;
+public final class SockMap extends BpfMap {
+  private static final int FLAGS = CreateFlags.NUMA_NODE | CreateFlags.RDONLY | CreateFlags.WRONLY;
+
   private final AtomicReferenceArray<@Nullable Socket> slots; // written under the monitor of this
 
   /** A map whose values are 8 bytes, so that {@link #lookupCookie} works. */
   public SockMap(int maxEntries) {
     this(Integer.BYTES, Long.BYTES, maxEntries);
+  }
+
+  /** A map without flags. */
+  public SockMap(int keySize, int valueSize, int maxEntries) {
+    this(keySize, valueSize, maxEntries, 0);
   }
 
   /**
@@ -28,9 +34,10 @@ public final class SockMap {
    * @param keySize 4
    * @param valueSize 4 or 8 bytes; with 4, {@link #lookupCookie} answers ENOSPC
    * @param maxEntries at least 1
+   * @param flags of {@link CreateFlags}: NUMA_NODE, RDONLY, WRONLY
    * @throws IllegalArgumentException otherwise; the message begins with the kernel's errno
    */
-  public SockMap(int keySize, int valueSize, int maxEntries) {
+  public SockMap(int keySize, int valueSize, int maxEntries, int flags) {
     if (keySize != Integer.BYTES) {
       throw new IllegalArgumentException("EINVAL: key size " + keySize + "; a sockmap's is 4");
     }
@@ -38,16 +45,8 @@ public final class SockMap {
     if (maxEntries < 1) {
       throw new IllegalArgumentException("EINVAL: " + maxEntries + " entries; at least 1");
     }
-    this.valueSize = valueSize;
+    super(MapType.SOCKMAP, keySize, valueSize, maxEntries, CreateFlags.check(flags, FLAGS));
     this.slots = new AtomicReferenceArray<>(maxEntries);
-  }
-
-  public int valueSize() {
-    return valueSize;
-  }
-
-  public int maxEntries() {
-    return slots.length();
   }
 
   /** What a program's lookup gives: the socket, or null for an empty or out-of-range index. */
@@ -61,7 +60,7 @@ public final class SockMap {
    * @return the socket's cookie, or negative: ENOSPC (always if values have 4 bytes), ENOENT
    */
   public long lookupCookie(int index) {
-    return SocketMapRules.cookie(valueSize, lookup(index));
+    return SocketMapRules.cookie(valueSize(), lookup(index));
   }
 
   /** Puts a socket into a slot, empty or not. */
@@ -75,7 +74,7 @@ public final class SockMap {
    * @param flags one of {@link UpdateFlags}
    * @return 0, or negative, checked in this order: EINVAL (null), EBADF (a closed socket),
    *     EOPNOTSUPP (TCP that neither listens nor is established; UDP without a port), EINVAL
-   *     (flags), E2BIG (index), EEXIST, ENOENT
+   *     (flags), E2BIG (index), EBUSY (a sockarray has it), EEXIST, ENOENT
    */
   public int update(int index, @Nullable Socket socket, long flags) {
     int error = SocketMapRules.check(socket, flags);
@@ -85,6 +84,9 @@ public final class SockMap {
     if (index < 0 || index >= slots.length()) {
       return Errno.E2BIG.negative();
     }
+    if (socket.isClaimed()) {
+      return Errno.EBUSY.negative();
+    }
     synchronized (this) {
       Socket old = slots.get(index);
       error = SocketMapRules.checkExistence(old != null, flags);
@@ -92,7 +94,7 @@ public final class SockMap {
         return error;
       }
       if (!socket.addCloseListener(new Link(this, index))) {
-        return Errno.EBADF.negative();
+        return SocketMapRules.refusal(socket);
       }
       slots.set(index, socket);
       if (old != null) {

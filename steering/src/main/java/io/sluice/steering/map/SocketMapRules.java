@@ -27,7 +27,7 @@ final class SocketMapRules {
     if (!isStateAllowed(socket)) {
       return Errno.EOPNOTSUPP.negative();
     }
-    return flags < 0 || flags > UpdateFlags.EXIST ? Errno.EINVAL.negative() : 0;
+    return UpdateFlags.areValid(flags) ? 0 : Errno.EINVAL.negative();
   }
 
   /** TCP that listens or is established; UDP that is bound, connected or not. */
@@ -37,6 +37,11 @@ final class SocketMapRules {
     return socket.protocol() == Protocol.TCP
         ? isEstablished || state == Socket.State.LISTEN
         : isEstablished || state == Socket.State.CLOSE && socket.port() != 0;
+  }
+
+  /** Why a socket doesn't let itself be put into a map: EBADF (closed) or EBUSY (a sockarray). */
+  static int refusal(Socket socket) {
+    return (socket.isClosed() ? Errno.EBADF : Errno.EBUSY).negative();
   }
 
   /** Checks an update's flags against what is there. */

@@ -11,5 +11,10 @@ public final class UpdateFlags {
   /** Replace only; ENOENT if the key isn't there. */
   public static final int EXIST = 2;
 
+  /** Whether these are one of the three. (BPF_F_LOCK takes a lock in the value, which none has.) */
+  static boolean areValid(long flags) {
+    return flags >= ANY && flags <= EXIST;
+  }
+
   private UpdateFlags() {}
 }

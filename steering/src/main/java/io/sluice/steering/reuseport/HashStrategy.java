@@ -27,9 +27,14 @@ final class HashStrategy implements Strategy {
 
   @Override
   public int select(LookupContext context, @Nullable Tried tried, boolean evenDown) {
-    long hash = TupleHash.ofFlow(context, seed) & 0xffff_ffffL;
+    return select(TupleHash.ofFlow(context, seed), tried, evenDown);
+  }
+
+  /** The same by a hash over something else. */
+  int select(int hash, @Nullable Tried tried, boolean evenDown) {
     long total = ends[ends.length - 1]; // below 2³², so that the product fits into 64 bits
-    return members.nextUsable(memberAt(hash * total >>> 32), tried, evenDown);
+    long point = (hash & 0xffff_ffffL) * total >>> 32;
+    return members.nextUsable(memberAt(point), tried, evenDown);
   }
 
   /** The member whose weight covers a point below the total. */

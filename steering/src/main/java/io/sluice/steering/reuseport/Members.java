@@ -49,8 +49,12 @@ final class Members {
 
   /** What identifies the member whatever its place in the list. */
   String name(int index) {
-    Object attachment = sockets[index].attachment();
-    return attachment == null ? sockets[index].toString() : attachment.toString();
+    return name(sockets[index]);
+  }
+
+  static String name(Socket socket) {
+    Object attachment = socket.attachment();
+    return attachment == null ? socket.toString() : attachment.toString();
   }
 
   /** The index, or -1 for a socket that is no member. */
@@ -95,6 +99,14 @@ final class Members {
         && (evenDown || down.get(index) == 0)
         && sockets[index].takesNew()
         && (tried == null || !tried.contains(index));
+  }
+
+  /**
+   * Whether a member that a program names may be had. Its weight doesn't matter: that is its share
+   * of what nobody named.
+   */
+  boolean isSelectable(int index, boolean evenDown) {
+    return (evenDown || down.get(index) == 0) && sockets[index].takesNew();
   }
 
   /** The first usable member from an index on, wrapping around; -1 if there is none. */

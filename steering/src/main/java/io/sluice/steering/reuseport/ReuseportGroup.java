@@ -1,5 +1,7 @@
 package io.sluice.steering.reuseport;
 
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Errno;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.SocketGroup;
@@ -9,15 +11,18 @@ import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A reuseport group: who of its members gets what was assigned to one of them.
+ * A reuseport group: who of its members gets what was assigned to one of them. A {@link
+ * ReuseportProgram} may be attached to it, which selects first.
  *
  * <p>Membership, weights and way of selecting don't change; another group replaces this one. What
  * changes is who may be selected, from any thread:
  *
  * <ul>
- *   <li>A member of weight 0 drains: it is selected for nothing new.
- *   <li>A member that is {@linkplain #available not available} is passed over. If all are, they are
- *       selected as if none were: health checks can be wrong, and trying costs nothing then.
+ *   <li>A member of weight 0 drains: it is selected for nothing new, except by a program that names
+ *       it.
+ *   <li>A member that is {@linkplain #available not available} is passed over, also when a program
+ *       names it. If all are, they are selected as if none were: health checks can be wrong, and
+ *       trying costs nothing then.
  *   <li>A member that {@linkplain Socket#takesNew takes nothing new}, as it is closed, is passed
  *       over always.
  * </ul>
@@ -75,17 +80,24 @@ public final class ReuseportGroup implements SocketGroup {
 
   private final List<Member> list;
   private final Selection selection;
-  private final Members members;
+  final Members members;
   private final Strategy strategy;
+  private final HashStrategy byHash;
+  private final int seed;
+  private volatile @Nullable Attached program;
+
+  private record Attached(String name, ReuseportProgram program) {}
 
   private ReuseportGroup(
       List<Member> list, Selection selection, ToIntFunction<Socket> load, int seed) {
     this.list = list;
     this.selection = selection;
     this.members = new Members(list);
+    this.seed = seed;
+    this.byHash = new HashStrategy(members, seed);
     this.strategy =
         switch (selection) {
-          case HASH -> new HashStrategy(members, seed);
+          case HASH -> byHash;
           case SOURCE -> new SourceStrategy(members, seed);
           case ROUND_ROBIN -> new RoundRobin(members);
           case LEAST_CONNECTIONS -> new LeastConnections(members, load);
@@ -121,20 +133,110 @@ public final class ReuseportGroup implements SocketGroup {
   }
 
   /**
-   * Selects a member.
+   * Selects a member: the group's program does, or in the group's own way if it has none, or if
+   * that selects nobody.
    *
-   * @param hit not looked at: it may be any member, or a socket that stands for the group
-   * @return null if all members drain or are closed
+   * @param hit any member, or a socket that stands for the group; only a program looks at it
+   * @return null if the program drops, or if all members drain or are closed
    */
   @Override
   public @Nullable Socket select(LookupContext context, Socket hit) {
-    return selectUntried(context, null);
+    Attached attached = program;
+    return attached == null || !context.hasPacket()
+        ? selectUntried(context, null)
+        : run(attached, context, hit);
+  }
+
+  private @Nullable Socket run(Attached attached, LookupContext context, Socket hit) {
+    ReuseportContext seen =
+        ReuseportContext.of(context, this, hit, TupleHash.ofFlow(context, seed));
+    try {
+      if (attached.program.run(seen) != ReuseportProgram.SK_PASS) {
+        return null;
+      }
+    } catch (Throwable failure) { // checked ones too: other JVM languages throw them undeclared
+      context.observer().programFailed(attached.name, failure);
+      int _ = context.drop(DropReason.PROGRAM_ERROR);
+      return null;
+    }
+    int index = selected(seen, context, false);
+    if (index < 0) {
+      index = selected(seen, context, true);
+    }
+    return index < 0 ? null : members.socket(index);
+  }
+
+  /** The member that the program selected, if it may be had; or who is next in line. */
+  private int selected(ReuseportContext seen, LookupContext context, boolean evenDown) {
+    int selected = seen.selected();
+    if (selected >= 0 && members.isSelectable(selected, evenDown)) {
+      return selected;
+    }
+    return seen.goesByOtherHash()
+        ? byHash.select(seen.fallbackHash(), null, evenDown)
+        : strategy.select(context, null, evenDown);
+  }
+
+  /**
+   * Attaches a program, or replaces the one there is: SO_ATTACH_REUSEPORT_EBPF on any member. Any
+   * thread; lookups that have begun may still use the old one.
+   *
+   * @param name what its failures are reported under
+   */
+  public void attach(String name, ReuseportProgram program) {
+    this.program = new Attached(name, program);
+  }
+
+  /**
+   * Takes the program off: SO_DETACH_REUSEPORT_BPF. Any thread.
+   *
+   * @return 0, or -ENOENT if none is attached
+   */
+  public synchronized int detach() {
+    boolean was = program != null;
+    program = null;
+    return was ? 0 : Errno.ENOENT.negative();
+  }
+
+  /**
+   * Attaches a program to the group that a socket is in.
+   *
+   * @return 0, or negative: EBADF (a closed socket), EINVAL (in no group)
+   */
+  public static int attach(Socket member, String name, ReuseportProgram program) {
+    if (member.isClosed()) {
+      return Errno.EBADF.negative();
+    }
+    if (!(member.group() instanceof ReuseportGroup group)) {
+      return Errno.EINVAL.negative();
+    }
+    group.attach(name, program);
+    return 0;
+  }
+
+  /**
+   * Takes the program off the group that a socket is in.
+   *
+   * @return 0, or negative: EBADF (a closed socket), EINVAL (in no group), ENOENT (no program)
+   */
+  public static int detach(Socket member) {
+    if (member.isClosed()) {
+      return Errno.EBADF.negative();
+    }
+    return member.group() instanceof ReuseportGroup group
+        ? group.detach()
+        : Errno.EINVAL.negative();
+  }
+
+  /** Whether a program selects. */
+  public boolean hasProgram() {
+    return program != null;
   }
 
   /**
    * Selects another member, after connecting to one has failed: in the same way, among those not
    * tried yet; first those that are available, then the others. Called repeatedly, it visits each
-   * member once.
+   * member once. A program isn't asked again: the group's own way of selecting decides.
    *
    * @param context describes the connection again; {@link Selection#HASH} and {@link
    *     Selection#SOURCE} look at it
@@ -192,7 +294,10 @@ public final class ReuseportGroup implements SocketGroup {
 
   /** For {@code explain}: {@code 2 members, hash}. */
   public String describe() {
-    return list.size() + (list.size() == 1 ? " member, " : " members, ") + selection.word();
+    return list.size()
+        + (list.size() == 1 ? " member, " : " members, ")
+        + (program == null ? "" : "program, else ")
+        + selection.word();
   }
 
   @Override

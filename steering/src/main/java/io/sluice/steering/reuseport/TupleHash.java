@@ -1,10 +1,11 @@
 package io.sluice.steering.reuseport;
 
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Payload;
 
 /**
- * Seeded 32-bit hashes of a lookup. The same in every process, so that {@code sluice explain} and
- * the daemon agree; not secret, so a client can choose its own share of them.
+ * Seeded 32-bit hashes of a lookup, or of its payload. The same in every process, so that {@code
+ * sluice explain} and the daemon agree; not secret, so a client can choose its own share of them.
  */
 final class TupleHash {
   private TupleHash() {}
@@ -25,6 +26,20 @@ final class TupleHash {
 
   private static long ofClient64(LookupContext context, int seed) {
     return mix(mix(mix(seed) ^ context.remoteHigh()) ^ context.remoteLow());
+  }
+
+  /** Over bytes of a payload, which has them. */
+  static int ofBytes(Payload payload, int offset, int length, int seed) {
+    long hash = mix(seed ^ (long) length << 32);
+    long word = 0;
+    for (int i = 0; i < length; i++) {
+      word = word << 8 | payload.at(offset + i);
+      if ((i & 7) == 7 || i == length - 1) {
+        hash = mix(hash ^ word);
+        word = 0;
+      }
+    }
+    return (int) (hash >>> 32);
   }
 
   /** Over a name, 64 bits. */

@@ -40,6 +40,36 @@ class SockMapTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "0x4, true",
+    "0x8, true",
+    "0x10, true",
+    "0x1c, true", // NUMA_NODE, RDONLY, WRONLY
+    "0x1, false",
+    "0x2, false",
+    "0x40, false",
+    "0x80, false",
+    "0x100, false",
+    "0x400, false",
+    "0x1000, false",
+    "0x5, false",
+  })
+  void createTakesFewFlags(String flags, boolean valid) {
+    int number = Integer.decode(flags);
+    if (valid) {
+      assertThat(new SockMap(4, 8, 1, number).flags()).isEqualTo(number);
+      assertThat(new SockHash(4, 8, 1, number).flags()).isEqualTo(number);
+    } else {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> new SockMap(4, 8, 1, number))
+          .withMessageStartingWith("EINVAL");
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> new SockHash(4, 8, 1, number))
+          .withMessageStartingWith("EINVAL");
+    }
+  }
+
   static Stream<Arguments> insertable() {
     return Stream.of(
         Arguments.of(socket(Protocol.TCP, 80, Socket.State.LISTEN), OK),

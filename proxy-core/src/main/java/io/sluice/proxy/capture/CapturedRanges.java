@@ -8,16 +8,15 @@ import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedSet;
 import java.util.TreeMap;
-import java.util.TreeSet;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Everything that some captures take, as one longest-prefix table: each prefix that a capture or an
@@ -36,15 +35,32 @@ final class CapturedRanges implements Captured {
    */
   record Entry(Protocol protocol, IpPrefix prefix, int portSet) {}
 
-  /** Which captures a prefix belongs to, and which except it; by their index. */
-  private record Named(SortedSet<Integer> captured, SortedSet<Integer> excepted) {
-    Named() {
-      this(new TreeSet<>(), new TreeSet<>());
+  /**
+   * Which captures a prefix belongs to, and which except it; by their index, ascending. Lists are
+   * shared where they are the same: a capture may have a hundred thousand prefixes.
+   */
+  private static final class Named {
+    List<Integer> captured = List.of();
+    List<Integer> excepted = List.of();
+
+    void isWithin(Named outer) {
+      captured = union(captured, outer.captured);
+      excepted = union(excepted, outer.excepted);
     }
 
-    void add(Named outer) {
-      captured.addAll(outer.captured);
-      excepted.addAll(outer.excepted);
+    List<Integer> taken() {
+      return excepted.isEmpty()
+          ? captured
+          : captured.stream().filter(it -> !excepted.contains(it)).toList();
+    }
+
+    private static List<Integer> union(List<Integer> left, List<Integer> right) {
+      if (left.isEmpty() || left.equals(right)) {
+        return right;
+      }
+      return right.isEmpty()
+          ? left
+          : Stream.concat(left.stream(), right.stream()).distinct().sorted().toList();
     }
   }
 
@@ -59,9 +75,10 @@ final class CapturedRanges implements Captured {
   private CapturedRanges(List<Entry> entries, List<PortSet> portSets) {
     this.entries = List.copyOf(entries);
     this.portSets = List.copyOf(portSets);
+    String[] labels = IntStream.range(0, portSets.size()).mapToObj(String::valueOf).toArray(String[]::new);
     BindingTable.Builder builder = new BindingTable.Builder();
     for (Entry entry : entries) {
-      String label = String.valueOf(entry.portSet);
+      String label = labels[entry.portSet];
       builder.add(new Binding(label, entry.protocol, entry.prefix, Binding.ANY_PORT));
     }
     this.table = builder.build();
@@ -77,52 +94,53 @@ final class CapturedRanges implements Captured {
     Map<PortSet, Integer> portSets = new LinkedHashMap<>();
     for (Protocol protocol : Protocol.values()) {
       List<PortSet> ports = captures.stream().map(it -> Exceptions.ports(it, protocol)).toList();
-      Map<SortedSet<Integer>, Integer> known = new HashMap<>();
-      flatten(named(captures, protocol))
-          .forEach((prefix, of) -> {
-            int portSet = known.computeIfAbsent(of, _ -> index(portSets, union(ports, of)));
-            entries.add(new Entry(protocol, prefix, portSet));
-          });
+      Map<List<Integer>, Integer> known = new HashMap<>();
+      Map<IpPrefix, Named> named = named(captures, protocol);
+      inherit(named);
+      named.forEach((prefix, of) -> {
+        int portSet =
+            known.computeIfAbsent(of.taken(), taken -> index(portSets, union(ports, taken)));
+        entries.add(new Entry(protocol, prefix, portSet));
+      });
     }
     return new CapturedRanges(entries, List.copyOf(portSets.keySet()));
   }
 
+  /** The prefixes that captures of a protocol name; one stands behind those that enclose it. */
   private static Map<IpPrefix, Named> named(List<CaptureSpec> captures, Protocol protocol) {
     Map<IpPrefix, Named> named = new TreeMap<>(OUTER_FIRST);
     for (int i = 0; i < captures.size(); i++) {
       CaptureSpec capture = captures.get(i);
+      List<Integer> index = List.of(i);
       if (capture.protocols().contains(protocol)) {
         for (IpPrefix prefix : capture.addresses()) {
-          named.computeIfAbsent(prefix, _ -> new Named()).captured.add(i);
+          Named here = named.computeIfAbsent(prefix, _ -> new Named());
+          here.captured = Named.union(here.captured, index);
         }
         for (IpPrefix prefix : capture.options().exceptAddresses()) {
-          named.computeIfAbsent(prefix, _ -> new Named()).excepted.add(i);
+          Named here = named.computeIfAbsent(prefix, _ -> new Named());
+          here.excepted = Named.union(here.excepted, index);
         }
       }
     }
     return named;
   }
 
-  /** Which captures take each prefix: those that name it or one around it, and don't except it. */
-  private static Map<IpPrefix, SortedSet<Integer>> flatten(Map<IpPrefix, Named> named) {
-    Map<IpPrefix, SortedSet<Integer>> flat = new LinkedHashMap<>();
-    Deque<IpPrefix> around = new ArrayDeque<>();
-    named.forEach((prefix, here) -> {
-      while (!around.isEmpty() && !around.getLast().contains(prefix)) {
+  /** Has each prefix belong also to the captures of those around it. */
+  private static void inherit(Map<IpPrefix, Named> named) {
+    Deque<Map.Entry<IpPrefix, Named>> around = new ArrayDeque<>();
+    for (Map.Entry<IpPrefix, Named> here : named.entrySet()) {
+      while (!around.isEmpty() && !around.getLast().getKey().contains(here.getKey())) {
         around.removeLast();
       }
       if (!around.isEmpty()) {
-        here.add(named.getOrDefault(around.getLast(), new Named()));
+        here.getValue().isWithin(around.getLast().getValue());
       }
-      around.addLast(prefix);
-      SortedSet<Integer> taken = new TreeSet<>(here.captured);
-      taken.removeAll(here.excepted);
-      flat.put(prefix, Collections.unmodifiableSortedSet(taken));
-    });
-    return flat;
+      around.addLast(here);
+    }
   }
 
-  private static PortSet union(List<PortSet> ports, SortedSet<Integer> captures) {
+  private static PortSet union(List<PortSet> ports, List<Integer> captures) {
     PortSet union = PortSet.NONE;
     for (int capture : captures) {
       union = union.plus(ports.get(capture));

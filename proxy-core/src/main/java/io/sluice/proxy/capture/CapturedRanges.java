@@ -75,7 +75,8 @@ final class CapturedRanges implements Captured {
   private CapturedRanges(List<Entry> entries, List<PortSet> portSets) {
     this.entries = List.copyOf(entries);
     this.portSets = List.copyOf(portSets);
-    String[] labels = IntStream.range(0, portSets.size()).mapToObj(String::valueOf).toArray(String[]::new);
+    String[] labels =
+        IntStream.range(0, portSets.size()).mapToObj(String::valueOf).toArray(String[]::new);
     BindingTable.Builder builder = new BindingTable.Builder();
     for (Entry entry : entries) {
       String label = labels[entry.portSet];

@@ -69,6 +69,40 @@ final class CaptureChecks {
     }
   }
 
+  /**
+   * Warns of captures that take the admin server's connections away from it: unlike a bound socket,
+   * the kernel and rules don't mind that somebody listens there.
+   */
+  static void checkAdmin(List<Located<CaptureSpec>> captures, Admin admin) {
+    HostPort http = admin.http();
+    for (Located<CaptureSpec> located : captures) {
+      CaptureSpec capture = located.value();
+      boolean bound =
+          switch (capture.method()) {
+            case BIND, INHERITED -> true;
+            case AUTO, SK_LOOKUP, TPROXY, REDIRECT -> false;
+          };
+      if (http != null && http.port() != 0 && !bound && takes(capture, http)) {
+        located
+            .at()
+            .warning(
+                "it takes the connections to admin.http, "
+                    + IpAddress.withPort(http.address(), http.port())
+                    + ", too; add except: {ports: ["
+                    + http.port()
+                    + "]}");
+      }
+    }
+  }
+
+  private static boolean takes(CaptureSpec capture, HostPort tcp) {
+    List<PortRange> except = capture.options().exceptPorts();
+    return matches(capture, Protocol.TCP, tcp.port())
+        && capture.addresses().stream().anyMatch(it -> it.contains(tcp.address()))
+        && (except == null || except.stream().noneMatch(it -> it.contains(tcp.port())))
+        && capture.options().exceptAddresses().stream().noneMatch(it -> it.contains(tcp.address()));
+  }
+
   /** Whether a capture has some of the traffic. */
   boolean overlaps(Protocol protocol, IpPrefix prefix, int port) {
     for (int length : lengths) {

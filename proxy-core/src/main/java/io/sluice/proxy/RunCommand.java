@@ -4,6 +4,7 @@ import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Loaded;
+import io.sluice.proxy.capture.UnmetRequirementException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.security.Security;
@@ -32,7 +33,8 @@ import picocli.CommandLine.Spec;
       "",
       "Environment: SLUICE_LOG=json, SLUICE_LOG_LEVEL=DEBUG, SLUICE_ACCESS_LOG=OFF.",
       "",
-      "Exit code 0 after a signal, 1 if it can't serve, 78 if the configuration is bad."
+      "Exit code 0 after a signal, 1 if it can't serve, 78 if the configuration is bad,",
+      "or asks for a way of capturing that this machine or user doesn't have."
     })
 final class RunCommand implements Callable<Integer> {
   private static final List<String> FORMS = List.of("text", "json");
@@ -69,7 +71,9 @@ final class RunCommand implements Callable<Integer> {
       return Commands.BAD_CONFIGURATION;
     } catch (IOException failure) {
       String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
-      return Commands.FAILED;
+      return failure instanceof UnmetRequirementException
+          ? Commands.BAD_CONFIGURATION
+          : Commands.FAILED;
     }
     for (String name : new String[] {"TERM", "INT", "HUP"}) {
       Signals.handle(name, this::received);

@@ -27,6 +27,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** The socket that the client's datagrams come from and the replies leave through. */
   FrontSocket front;
 
+  /** The socket that replies leave through instead, where the front socket can't. */
+  @Nullable ReplySocket reply;
+
   /** When the last datagram of either direction came. */
   long activeMillis;
 

@@ -1,6 +1,7 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -31,7 +32,7 @@ final class Flows {
   private final Steering steering;
   private final SessionLimit limit;
   private final OwnSources ownSources;
-  private final Fronts fronts;
+  private final Captured captured;
   private final Replies replies;
   private final FlowTable<Flow> table = new FlowTable<>();
   private final UnansweredFlows unanswered = new UnansweredFlows();
@@ -49,14 +50,14 @@ final class Flows {
       Steering steering,
       SessionLimit limit,
       OwnSources ownSources,
-      Fronts fronts,
+      Captured captured,
       Replies replies) {
     this.loop = loop;
     this.syscalls = loop.syscalls();
     this.steering = steering;
     this.limit = limit;
     this.ownSources = ownSources;
-    this.fronts = fronts;
+    this.captured = captured;
     this.replies = replies;
   }
 
@@ -195,7 +196,9 @@ final class Flows {
       int _ = syscalls.close(fd);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    flow.mayLoop = fronts.take(remote.ipFamily(), remote.high(), remote.low(), remote.port());
+    flow.mayLoop =
+        captured.contains(
+            Protocol.UDP, remote.ipFamily(), remote.high(), remote.low(), remote.port());
     if (flow.mayLoop && readSource(fd)) {
       ownSources.add(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
     }
@@ -305,6 +308,7 @@ final class Flows {
       ownSources.remove(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
     }
     int _ = syscalls.close(flow.upstream());
+    replies.release(flow);
     flow.front.release(syscalls);
     count.decrementAndGet();
     limit.close();

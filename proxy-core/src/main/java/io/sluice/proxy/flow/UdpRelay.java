@@ -1,6 +1,7 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.DatagramHandler;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.DatagramBatch;
@@ -56,13 +57,26 @@ public final class UdpRelay implements DatagramHandler {
    *
    * @param limit shared by all loops; a reload changes it there
    * @param ownSources shared by all loops
+   * @param captured what could come back to us
    */
-  public UdpRelay(Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources) {
+  public UdpRelay(
+      Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources, Captured captured) {
+    this(loop, steering, limit, ownSources, captured, ReplySockets.MOST);
+  }
+
+  /** With another bound of {@link ReplySockets}. */
+  UdpRelay(
+      Loop loop,
+      Steering steering,
+      SessionLimit limit,
+      OwnSources ownSources,
+      Captured captured,
+      int mostReplySockets) {
     this.loop = loop;
     this.syscalls = loop.syscalls();
     this.counters = steering.counters();
-    Replies replies = new Replies(loop, counters);
-    this.flows = new Flows(loop, steering, limit, ownSources, fronts, replies);
+    Replies replies = new Replies(loop, counters, mostReplySockets);
+    this.flows = new Flows(loop, steering, limit, ownSources, captured, replies);
   }
 
   /**
@@ -94,7 +108,9 @@ public final class UdpRelay implements DatagramHandler {
     if (front == null) {
       return;
     }
-    connectToItself(socket);
+    if (!socket.isShared()) {
+      connectToItself(socket);
+    }
     int shares = MOST_SHARES_AT_CLOSE;
     while (receive(front) && shares > 0) {
       shares--;
@@ -192,11 +208,15 @@ public final class UdpRelay implements DatagramHandler {
       counters.drops(DropReason.UPSTREAM_BUFFER, Protocol.UDP).increment();
       return false;
     }
-    boolean isBound = !socket.isWildcard();
+    boolean isBound = socket.isBound();
+    int port = socket.arrival().isSteered() ? received.destinationPort() : socket.port();
     if (!isBound
         && !(isTold
             && socket.captures(
-                received.family(slot), received.destinationHigh(), received.destinationLow()))) {
+                received.family(slot),
+                received.destinationHigh(),
+                received.destinationLow(),
+                port))) {
       counters.drops(DropReason.NOT_CAPTURED, Protocol.UDP).increment();
       return false;
     }
@@ -208,7 +228,7 @@ public final class UdpRelay implements DatagramHandler {
         received.clientScope(slot),
         isBound ? socket.address().high() : received.destinationHigh(),
         isBound ? socket.address().low() : received.destinationLow(),
-        socket.port());
+        port);
     return true;
   }
 

@@ -28,6 +28,7 @@ import java.util.Objects;
  *   control     0 length  8 level(4)  12 type(4)  16 data, padded to 8 bytes
  *   in_pktinfo  0 ifindex(4)  4 spec_dst(be)  8 addr(be)                              12 bytes
  *   in6_pktinfo 0 addr(be)  16 ifindex(4)                                             20 bytes
+ *   origdstaddr 0 sockaddr_in or sockaddr_in6, see {@link Sockaddr}                16, 28 bytes
  * </pre>
  *
  * <p>Names are as in {@link Sockaddr}; include/linux/socket.h, include/uapi/linux/{in,ipv6}.h.
@@ -71,6 +72,7 @@ public final class DatagramBatch {
   private int used; // slots whose receiving headers the kernel has written to
   private long destinationHigh;
   private long destinationLow;
+  private int destinationPort;
   private int ifindex;
 
   private DatagramBatch(int slots, int slotBytes, boolean fromClients) {
@@ -238,40 +240,63 @@ public final class DatagramBatch {
   }
 
   /**
-   * Reads which address the client sent to, and where the datagram came in, from the control
-   * message that IP_PKTINFO or IPV6_RECVPKTINFO asked for.
+   * Reads where the client sent to, and where the datagram came in, from the control messages that
+   * were asked for: IP_PKTINFO or IPV6_RECVPKTINFO tell the address and the interface;
+   * IP_ORIGDSTADDR or IPV6_ORIGDSTADDR tell the address and the port.
    *
-   * @return whether there is one; then {@link #destinationHigh}, {@link #destinationLow} and {@link
-   *     #ifindex} say it, until the next call
+   * @return whether the address is told; then {@link #destinationHigh}, {@link #destinationLow},
+   *     {@link #destinationPort} and {@link #ifindex} say it, until the next call
    */
   public boolean readDestination(int slot) {
     ifindex = 0;
+    destinationPort = 0;
     if ((flags(slot) & Linux.MSG_CTRUNC) != 0) {
       return false;
     }
+    boolean isTold = false;
     long at = slot * CONTROL_BYTES;
     long end = at + receiving.get(JAVA_LONG, slot * HEADER_BYTES + CONTROL_LENGTH_AT);
     while (at + CONTROL_HEADER_BYTES <= end) {
       long lengthBytes = controls.get(JAVA_LONG, at);
-      int level = controls.get(JAVA_INT, at + 8);
-      int type = controls.get(JAVA_INT, at + 12);
-      long data = at + CONTROL_HEADER_BYTES;
-      if (level == Linux.IPPROTO_IP && type == Linux.IP_PKTINFO) {
+      if (lengthBytes < CONTROL_HEADER_BYTES) {
+        return false;
+      }
+      isTold |=
+          readControl(
+              controls.get(JAVA_INT, at + 8),
+              controls.get(JAVA_INT, at + 12),
+              at + CONTROL_HEADER_BYTES);
+      at += (lengthBytes + 7) & ~7L;
+    }
+    return isTold;
+  }
+
+  private boolean readControl(int level, int type, long data) {
+    if (level == Linux.IPPROTO_IP) {
+      destinationHigh = 0;
+      if (type == Linux.IP_PKTINFO) {
         ifindex = controls.get(JAVA_INT, data);
-        destinationHigh = 0;
         destinationLow = controls.get(IPV4, data + 8) & 0xffff_ffffL;
         return true;
       }
-      if (level == Linux.IPPROTO_IPV6 && type == Linux.IPV6_PKTINFO) {
+      if (type == Linux.IP_ORIGDSTADDR) {
+        destinationPort = controls.get(PORT, data + 2) & 0xffff;
+        destinationLow = controls.get(IPV4, data + 4) & 0xffff_ffffL;
+        return true;
+      }
+    } else if (level == Linux.IPPROTO_IPV6) {
+      if (type == Linux.IPV6_PKTINFO) {
         destinationHigh = controls.get(IPV6, data);
         destinationLow = controls.get(IPV6, data + 8);
         ifindex = controls.get(JAVA_INT, data + 16);
         return true;
       }
-      if (lengthBytes < CONTROL_HEADER_BYTES) {
-        return false;
+      if (type == Linux.IPV6_ORIGDSTADDR) {
+        destinationPort = controls.get(PORT, data + 2) & 0xffff;
+        destinationHigh = controls.get(IPV6, data + 8);
+        destinationLow = controls.get(IPV6, data + 16);
+        return true;
       }
-      at += (lengthBytes + 7) & ~7L;
     }
     return false;
   }
@@ -284,6 +309,11 @@ public final class DatagramBatch {
   /** The address that the client sent to, lower 64 bits; the whole of an IPv4 one. */
   public long destinationLow() {
     return destinationLow;
+  }
+
+  /** The port that the client sent to, host order; 0 if the socket doesn't tell. */
+  public int destinationPort() {
+    return destinationPort;
   }
 
   /** The interface that the datagram came in on; 0 if the socket doesn't tell. */

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.ConnectionHandler;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
@@ -18,7 +19,6 @@ import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
-import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,24 +33,24 @@ public final class TcpRelay implements ConnectionHandler {
   private final Sockaddr targetAddress = new Sockaddr();
   private final PeekedPayload payload;
   private final OwnSources ownSources;
-  private final IntPredicate isCapturedPort;
+  private final Captured captured;
   private long halfClosedMillis;
 
   /**
    * A relay without sessions. Made on any thread.
    *
    * @param ownSources shared by all loops
-   * @param isCapturedPort whether a connection to this port of ours could come back to us
+   * @param captured what could come back to us
    */
   public TcpRelay(
       Loop loop,
       Steering steering,
       AcceptGate gate,
       OwnSources ownSources,
-      IntPredicate isCapturedPort,
+      Captured captured,
       long halfClosedMillis) {
     this.ownSources = ownSources;
-    this.isCapturedPort = isCapturedPort;
+    this.captured = captured;
     this.loop = loop;
     this.steering = steering;
     this.payload = new PeekedPayload(loop.syscalls(), loop.buffer(), Loop.BUFFER_BYTES);
@@ -86,9 +86,9 @@ public final class TcpRelay implements ConnectionHandler {
 
   @Override
   public void accepted(int fd, Sockaddr client, CaptureSocket via) {
-    LookupContext context = describe(fd, client, via);
-    if (via.isWildcard()
-        && !via.captures(context.family(), context.localHigh(), context.localLow())) {
+    boolean isTold = readLocal(fd, client.isIpv4(), via);
+    LookupContext context = describe(fd, client);
+    if (!isTold || !(via.isBound() || isCaptured(context, via))) {
       steering.refuse(DropReason.NOT_CAPTURED);
       reset(fd, null);
       return;
@@ -122,6 +122,11 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
+  private static boolean isCaptured(LookupContext context, CaptureSocket via) {
+    return via.captures(
+        context.family(), context.localHigh(), context.localLow(), context.localPort());
+  }
+
   private boolean isOurOwn(LookupContext context) {
     return ownSources.contains(
         Protocol.TCP,
@@ -138,7 +143,13 @@ public final class TcpRelay implements ConnectionHandler {
    */
   boolean noteSource(int fd) {
     boolean mayLoop =
-        targetAddress.family() != Linux.AF_UNIX && isCapturedPort.test(targetAddress.port());
+        targetAddress.family() != Linux.AF_UNIX
+            && captured.contains(
+                Protocol.TCP,
+                targetAddress.ipFamily(),
+                targetAddress.high(),
+                targetAddress.low(),
+                targetAddress.port());
     if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
       return false;
     }
@@ -153,13 +164,30 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  private LookupContext describe(int fd, Sockaddr client, CaptureSocket via) {
-    LookupContext context = steering.context();
-    if (!via.isWildcard()) {
+  /**
+   * Writes where a connection wanted to go to {@link #local}.
+   *
+   * @return whether that could be told: not of a socket that broke already, nor if it came to a
+   *     socket for redirected connections without having been redirected
+   */
+  private boolean readLocal(int fd, boolean ipv4, CaptureSocket via) {
+    int result =
+        switch (via.arrival()) {
+          case BOUND -> 0;
+          case WILDCARD, SK_LOOKUP, TPROXY -> loop.syscalls().localAddress(fd, local);
+          case REDIRECT -> loop.syscalls().originalDestination(fd, ipv4, local);
+        };
+    if (via.isBound() || result < 0) {
       local.set(via.address(), via.port());
-    } else if (loop.syscalls().localAddress(fd, local) < 0) {
-      local.set(via.address(), via.port()); // a socket that broke already: it will be refused
     }
+    if (via.isShared()) {
+      local.unmap();
+    }
+    return result >= 0;
+  }
+
+  private LookupContext describe(int fd, Sockaddr client) {
+    LookupContext context = steering.context();
     boolean ipv4 = client.isIpv4();
     int ifindex = steering.asksForInterface() ? loop.syscalls().ingressIfindex(fd, ipv4) : 0;
     return ipv4

@@ -2,12 +2,15 @@ package io.sluice.proxy.flow;
 
 import io.sluice.config.DestinationSpec;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Takes an affinity, and prints how much the loop's thread allocates for a round of datagrams, once
- * it is warm.
+ * Prints how much the loop's thread allocates for a round of datagrams, once it is warm: of an
+ * affinity that the argument names, or with {@code steered} of replies that leave through reply
+ * sockets.
  */
 final class AllocationProbe {
   /** How many datagrams, and replies, a round has. */
@@ -19,16 +22,18 @@ final class AllocationProbe {
   private AllocationProbe() {}
 
   public static void main(String[] arguments) throws Exception {
+    boolean steered = arguments[0].equals("steered");
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0);
         RelayHarness relay =
             new RelayHarness(
                 RelayHarness.at("127.0.0.1", server.port()),
                 RelayHarness.NEVER,
                 0,
-                DestinationSpec.Affinity.valueOf(arguments[0]));
+                steered
+                    ? DestinationSpec.Affinity.FLOW
+                    : DestinationSpec.Affinity.valueOf(arguments[0]));
         UdpPeer client = UdpPeer.client()) {
-      Thread _ = Thread.ofPlatform().daemon().start(() -> echo(server));
-      int port = relay.open("0.0.0.0", "127.0.3.0/24").port();
+      Round exchange = steered ? replies(server, relay, client) : exchanges(server, relay, client);
       AtomicLong thread = new AtomicLong();
       relay.run(() -> thread.set(Thread.currentThread().threadId()));
       long least = Long.MAX_VALUE;
@@ -38,10 +43,7 @@ final class AllocationProbe {
           throw new IllegalStateException("this JVM doesn't say what threads allocate");
         }
         for (int i = 0; i < ROUND; i += 2 * FLOWS) {
-          for (int flow = 0; flow < FLOWS; flow++) {
-            client.send("ping", "127.0.3." + flow, port);
-            client.send("pong", "127.0.3." + flow, port);
-          }
+          exchange.run();
           for (int reply = 0; reply < 2 * FLOWS; reply++) {
             client.receive();
           }
@@ -50,6 +52,38 @@ final class AllocationProbe {
       }
       System.out.println(least);
     }
+  }
+
+  /** Brings two replies of each flow on their way. */
+  private interface Round {
+    void run() throws IOException;
+  }
+
+  private static Round exchanges(UdpPeer server, RelayHarness relay, UdpPeer client) {
+    Thread _ = Thread.ofPlatform().daemon().start(() -> echo(server));
+    int port = relay.open("0.0.0.0", "127.0.3.0/24").port();
+    return () -> {
+      for (int flow = 0; flow < FLOWS; flow++) {
+        client.send("ping", "127.0.3." + flow, port);
+        client.send("pong", "127.0.3." + flow, port);
+      }
+    };
+  }
+
+  private static Round replies(UdpPeer server, RelayHarness relay, UdpPeer client)
+      throws IOException {
+    int port = relay.openSteered("0.0.0.0", "127.0.3.0/24").port();
+    List<UdpPeer.Datagram> asked = new ArrayList<>();
+    for (int flow = 0; flow < FLOWS; flow++) {
+      client.send("ping", "127.0.3." + flow, port);
+      asked.add(server.receive());
+    }
+    return () -> {
+      for (UdpPeer.Datagram each : asked) {
+        server.answer(each);
+        server.answer(each);
+      }
+    };
   }
 
   /** Unlike a server of {@link UdpPeer#echo}, doesn't keep what it has heard. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
 import java.util.Objects;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -19,6 +20,15 @@ class AllocationTest {
   @ParameterizedTest
   @ValueSource(strings = {"FLOW", "DATAGRAM"})
   void aDatagramOfAnExistingFlowAllocatesNothing(String affinity) throws Exception {
+    assertAllocatesNothing(affinity);
+  }
+
+  @Test
+  void aReplyThroughASocketOfItsAddressAndPortAllocatesNothing() throws Exception {
+    assertAllocatesNothing("steered");
+  }
+
+  private static void assertAllocatesNothing(String argument) throws Exception {
     Process probe =
         new ProcessBuilder(
                 Path.of(property("java.home"), "bin", "java").toString(),
@@ -29,7 +39,7 @@ class AllocationTest {
                 "-cp",
                 property("java.class.path"),
                 AllocationProbe.class.getName(),
-                affinity)
+                argument)
             .redirectError(Redirect.INHERIT)
             .start();
     String output = new String(probe.getInputStream().readAllBytes(), UTF_8);

@@ -263,7 +263,7 @@ final class MapSwapIT {
               new Steering(() -> snapshot, counters),
               gate,
               ownSources,
-              _ -> false,
+              (_, _, _, _, _) -> false,
               config.limits().halfClosed().toMillis());
       relays.add(relay);
       workers.add(new Captures.Worker(loop, gate, relay, new NoDatagrams()));

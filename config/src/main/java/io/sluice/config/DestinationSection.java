@@ -19,7 +19,8 @@ final class DestinationSection {
           "connectTimeout",
           "idleTimeout",
           "retries",
-          "maxConnections");
+          "maxConnections",
+          "source");
   private static final List<String> TARGET_KEYS = List.of("address", "weight");
   private static final String SELECTS = "hash, source, round-robin or least-connections";
 
@@ -69,11 +70,24 @@ final class DestinationSection {
     int retries = fields.optional("retries", RETRIES, value -> value.integer(0, MAX_RETRIES));
     int maxConnections =
         fields.optional("maxConnections", 0, value -> value.integer(0, MAX_CONNECTIONS));
+    SourceSpec source = fields.optional("source", SourceSpec.KERNEL, SourceSection::read);
+    Value sourceValue = fields.optional("source");
+    if (sourceValue != null && targets != null) {
+      SourceSection.check(sourceValue, source, targets);
+    }
     if (label == null || protocol == null || targets == null) {
       return null;
     }
     return new DestinationSpec(
-        label, protocol, targets, select, connectTimeout, idleTimeout, retries, maxConnections);
+        label,
+        protocol,
+        targets,
+        select,
+        connectTimeout,
+        idleTimeout,
+        retries,
+        maxConnections,
+        source);
   }
 
   private static @Nullable List<TargetSpec> targets(Value list, @Nullable Protocol protocol) {

@@ -9,6 +9,7 @@ import java.util.List;
  *
  * @param retries how many other targets are tried after a failed connect
  * @param maxConnections 0 is no bound
+ * @param source where connections to the targets come from
  */
 public record DestinationSpec(
     String label,
@@ -18,7 +19,8 @@ public record DestinationSpec(
     Duration connectTimeout,
     Duration idleTimeout,
     int retries,
-    int maxConnections) {
+    int maxConnections,
+    SourceSpec source) {
   /** How a target is chosen. */
   public enum Select {
     HASH,

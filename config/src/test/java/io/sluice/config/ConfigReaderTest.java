@@ -142,7 +142,8 @@ class ConfigReaderTest {
         Duration.ofSeconds(5),
         Duration.parse("PT" + idleTimeout),
         2,
-        0);
+        0,
+        SourceSpec.KERNEL);
   }
 
   @Test
@@ -178,6 +179,7 @@ class ConfigReaderTest {
                 idleTimeout: 1d
                 retries: 0
                 maxConnections: 10
+                source: [192.0.2.0/28, "2001:db8::1"]
             """);
 
     assertThat(config.destinations())
@@ -191,7 +193,9 @@ class ConfigReaderTest {
                 Duration.ofMillis(250),
                 Duration.ofDays(1),
                 0,
-                10));
+                10,
+                new SourceSpec.Addresses(
+                    List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1")))));
   }
 
   @Test

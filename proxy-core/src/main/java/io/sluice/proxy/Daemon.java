@@ -20,6 +20,7 @@ import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.Steering;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -107,6 +108,7 @@ public final class Daemon {
     List<Captures.Failure> failures = captures.apply(config.captures());
     refuseIfFatal(failures);
     failures.forEach(failure -> log.warn("{}", failure));
+    SourceChecks.strangers(config).forEach(log::warn);
     HostPort http = config.admin().http();
     if (http != null) {
       admin =
@@ -159,6 +161,7 @@ public final class Daemon {
     for (Captures.Failure failure : captures.apply(config.captures())) {
       log.warn("{}", failure);
     }
+    SourceChecks.strangers(config).forEach(log::warn);
     if (config.loops() != before.loops() || !config.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }

@@ -33,10 +33,13 @@ public final class Linux {
   public static final int IP_PKTINFO = 8;
   public static final int IP_PKTOPTIONS = 9;
   public static final int IP_FREEBIND = 15;
+  public static final int IP_TRANSPARENT = 19;
+  public static final int IP_BIND_ADDRESS_NO_PORT = 24;
   public static final int IPV6_2292PKTOPTIONS = 6;
   public static final int IPV6_V6ONLY = 26;
   public static final int IPV6_RECVPKTINFO = 49;
   public static final int IPV6_PKTINFO = 50;
+  public static final int IPV6_TRANSPARENT = 75;
   public static final int IPV6_FREEBIND = 78;
 
   // netinet/tcp.h
@@ -56,6 +59,7 @@ public final class Linux {
   public static final int RLIMIT_NOFILE = 7;
 
   // asm-generic/errno-base.h, asm-generic/errno.h
+  public static final int EPERM = 1;
   public static final int EINTR = 4;
   public static final int EAGAIN = 11;
   public static final int ENOMEM = 12;
@@ -64,6 +68,7 @@ public final class Linux {
   public static final int ENFILE = 23;
   public static final int EMFILE = 24;
   public static final int EPIPE = 32;
+  public static final int ELOOP = 40;
   public static final int EMSGSIZE = 90;
   public static final int EAFNOSUPPORT = 97;
   public static final int EADDRINUSE = 98;
@@ -86,7 +91,7 @@ public final class Linux {
    */
   public static String errnoName(int errno) {
     return switch (errno) {
-      case 1 -> "EPERM";
+      case EPERM -> "EPERM";
       case 2 -> "ENOENT";
       case EINTR -> "EINTR";
       case EAGAIN -> "EAGAIN";
@@ -96,6 +101,7 @@ public final class Linux {
       case ENFILE -> "ENFILE";
       case EMFILE -> "EMFILE";
       case EPIPE -> "EPIPE";
+      case ELOOP -> "ELOOP";
       case EMSGSIZE -> "EMSGSIZE";
       case EAFNOSUPPORT -> "EAFNOSUPPORT";
       case EADDRINUSE -> "EADDRINUSE";

@@ -11,6 +11,7 @@ import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -29,6 +30,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final AcceptGate gate;
   private final Sockaddr local = new Sockaddr();
   private final Sockaddr targetAddress = new Sockaddr();
+  private final Upstreams upstreams;
   private final OwnSources ownSources;
   private final IntPredicate isCapturedPort;
   private long halfClosedMillis;
@@ -46,6 +48,7 @@ public final class TcpRelay implements ConnectionHandler {
       OwnSources ownSources,
       IntPredicate isCapturedPort,
       long halfClosedMillis) {
+    this.upstreams = new Upstreams(loop.syscalls());
     this.ownSources = ownSources;
     this.isCapturedPort = isCapturedPort;
     this.loop = loop;
@@ -75,6 +78,11 @@ public final class TcpRelay implements ConnectionHandler {
     return steering.counters();
   }
 
+  /** What opens the sockets towards targets. */
+  Upstreams upstreams() {
+    return upstreams;
+  }
+
   /** Where a session writes the address that it connects to. */
   Sockaddr targetAddress() {
     return targetAddress;
@@ -89,7 +97,7 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, null);
       return;
     }
-    if (!ownSources.isEmpty() && isOurOwn(context)) {
+    if (!ownSources.isEmpty() && ownSources.contains(context)) {
       steering.refuse(DropReason.LOOP);
       reset(fd, null);
       return;
@@ -112,35 +120,33 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  private boolean isOurOwn(LookupContext context) {
-    return ownSources.contains(
-        Protocol.TCP,
-        context.family(),
-        context.remoteHigh(),
-        context.remoteLow(),
-        context.remotePort());
-  }
-
   /**
    * Notes where a connection to {@link #targetAddress} comes from, if it could come back to us.
    *
-   * @return whether {@link #forgetSource} is owed
+   * @return what {@link #forgetSource} is owed for; or null
    */
-  boolean noteSource(int fd) {
+  OwnSources.@Nullable Source noteSource(int fd, Target target) {
     boolean mayLoop =
-        targetAddress.family() != Linux.AF_UNIX && isCapturedPort.test(targetAddress.port());
+        targetAddress.family() != Linux.AF_UNIX
+            && isCapturedPort.test(targetAddress.port())
+            && upstreams.mayReturn();
     if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
-      return false;
+      return null;
     }
-    ownSources.add(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
-    return true;
+    return target.isTransparent()
+        ? ownSources.addTransparent(Protocol.TCP, local, targetAddress)
+        : ownSources.add(Protocol.TCP, local);
   }
 
-  /** Takes back {@link #noteSource}, before the socket is closed. */
-  void forgetSource(int fd) {
-    if (loop.syscalls().localAddress(fd, local) >= 0) {
-      ownSources.remove(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
-    }
+  /** Takes back {@link #noteSource}. */
+  void forgetSource(OwnSources.Source source) {
+    ownSources.remove(source);
+  }
+
+  /** Opens a socket towards a target at {@link #targetAddress}: see {@link Upstreams#open}. */
+  int open(TcpSession session, Target target) {
+    return upstreams.open(
+        Linux.SOCK_STREAM, target, session.describe(steering.context()), targetAddress);
   }
 
   private LookupContext describe(int fd, Sockaddr client, CaptureSocket via) {

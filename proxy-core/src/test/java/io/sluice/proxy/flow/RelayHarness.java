@@ -12,6 +12,7 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.Limits;
 import io.sluice.config.ProgramSpec;
+import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.capture.CaptureSocket;
@@ -100,7 +101,8 @@ final class RelayHarness implements AutoCloseable {
             Duration.ofSeconds(5),
             idleTimeout,
             0,
-            maxConnections);
+            maxConnections,
+            SourceSpec.KERNEL);
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
             .map(it -> new Binding("echo", Protocol.UDP, IpPrefix.parse(it), Binding.ANY_PORT))

@@ -44,7 +44,7 @@ final class ResolverTest {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
       for (int i = 0; i < 100; i++) {
-        assertThat(name.address()).isEqualTo(ONE);
+        assertThat(name.address(null)).isEqualTo(ONE);
       }
       assertThat(resolver.name("a.example")).isSameAs(name);
       assertThat(asked.get()).isEqualTo(1);
@@ -57,11 +57,11 @@ final class ResolverTest {
     try (Resolver resolver = new Resolver(_ -> addresses("192.0.2.1", "2001:db8::2"))) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
-      assertThat(name.address()).isEqualTo(ONE);
+      assertThat(name.address(null)).isEqualTo(ONE);
       name.failed();
-      assertThat(name.address()).isEqualTo(TWO);
+      assertThat(name.address(null)).isEqualTo(TWO);
       name.failed();
-      assertThat(name.address()).isEqualTo(ONE);
+      assertThat(name.address(null)).isEqualTo(ONE);
     }
   }
 
@@ -80,9 +80,9 @@ final class ResolverTest {
       name.failed();
       assertThat(asked.get()).isEqualTo(1);
       TestDaemon.until("it is asked for again", () -> askedAfterFailure(name) == 2);
-      assertThat(name.address()).isEqualTo(ONE);
+      assertThat(name.address(null)).isEqualTo(ONE);
       TestDaemon.until("it is asked for again", () -> askedAfterFailure(name) >= 3);
-      TestDaemon.until("the new answer", () -> TWO.equals(name.address()));
+      TestDaemon.until("the new answer", () -> TWO.equals(name.address(null)));
     }
   }
 
@@ -103,8 +103,8 @@ final class ResolverTest {
     try (Resolver resolver = new Resolver(lookup)) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).containsExactly("a.example");
-      assertThat(name.address()).isNull();
-      TestDaemon.until("the answer", () -> ONE.equals(name.address()));
+      assertThat(name.address(null)).isNull();
+      TestDaemon.until("the answer", () -> ONE.equals(name.address(null)));
     }
   }
 
@@ -124,7 +124,7 @@ final class ResolverTest {
       Resolver.Name name = resolver.name("a.example");
       long start = System.nanoTime();
       assertThat(resolver.awaitFirstAnswers(100)).containsExactly("a.example");
-      assertThat(name.address()).isNull();
+      assertThat(name.address(null)).isNull();
       assertThat(System.nanoTime() - start).isLessThan(3_000_000_000L);
     }
   }

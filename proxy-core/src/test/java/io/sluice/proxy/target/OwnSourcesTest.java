@@ -17,8 +17,8 @@ class OwnSourcesTest {
   }
 
   private boolean contains(Protocol protocol, String client, int port, IpAddress to, int toPort) {
-    LookupContext context = new LookupContext((_, _) -> {});
-    return sources.contains(context.set(protocol, IpAddress.parse(client), port, to, toPort, 0));
+    LookupContext context = new LookupContext();
+    return sources.contains(context.of(protocol, IpAddress.parse(client), port, to, toPort, 0));
   }
 
   private boolean contains(Protocol protocol, String client, int port) {

@@ -35,6 +35,7 @@ public final class Linux {
   public static final int IP_FREEBIND = 15;
   public static final int IP_TRANSPARENT = 19;
   public static final int IP_BIND_ADDRESS_NO_PORT = 24;
+  public static final int IP_LOCAL_PORT_RANGE = 51;
   public static final int IPV6_2292PKTOPTIONS = 6;
   public static final int IPV6_V6ONLY = 26;
   public static final int IPV6_RECVPKTINFO = 49;

@@ -7,6 +7,12 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.PortRange;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /**
  * Opens the sockets towards targets for one event loop: makes one, binds it as the destination's
@@ -21,9 +27,11 @@ public final class Upstreams {
   static final int MOST_TRIES = 16;
 
   private static final long LOOPBACK_NET = 127;
+  private static final String EPHEMERAL_PORTS = "/proc/sys/net/ipv4/ip_local_port_range";
 
   private final Syscalls syscalls;
   private final Sockaddr local = new Sockaddr();
+  private final PortRange ephemeral = ephemeral();
   private DropReason refusal = DropReason.CONNECT_ERROR;
   private boolean isConnecting;
   private boolean mayReturn;
@@ -99,15 +107,35 @@ public final class Upstreams {
     if (result < 0) {
       return giveUp(fd, DropReason.NO_SOURCE_ADDRESS, result);
     }
-    if (type == Linux.SOCK_STREAM) {
+    boolean isLeftToConnect = type == Linux.SOCK_STREAM && leavePortToConnect(fd, port);
+    if (type == Linux.SOCK_STREAM && !isLeftToConnect) {
       // Connections of one client port to several targets, and those that have just ended.
-      int _ =
-          port == 0
-              ? syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_BIND_ADDRESS_NO_PORT, 1)
-              : syscalls.setOption(fd, Linux.SOL_SOCKET, Linux.SO_REUSEADDR, 1);
+      int _ = syscalls.setOption(fd, Linux.SOL_SOCKET, Linux.SO_REUSEADDR, 1);
     }
-    local.set(context.family(), context.remoteHigh(), context.remoteLow(), port);
+    local.set(
+        context.family(),
+        context.remoteHigh(),
+        context.remoteLow(),
+        isLeftToConnect ? 0 : port);
     return bindAndConnect(fd, type, remote);
+  }
+
+  /**
+   * Has connect(2) take the port. One of the machine's ephemeral ports that bind(2) took would be
+   * lost for every connect(2) of the machine, and clients' ports are mostly such.
+   *
+   * @param port 0 for any
+   * @return false if only bind(2) can take this port
+   */
+  private boolean leavePortToConnect(int fd, int port) {
+    boolean isBound =
+        port != 0
+            && (!ephemeral.contains(port)
+                || syscalls.setOption(
+                        fd, Linux.IPPROTO_IP, Linux.IP_LOCAL_PORT_RANGE, port << 16 | port)
+                    < 0); // before Linux 6.3
+    return !isBound
+        && syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_BIND_ADDRESS_NO_PORT, 1) >= 0;
   }
 
   /** Lets a socket bind to an address that isn't this machine's (ip(7), ipv6(7)). */
@@ -133,6 +161,18 @@ public final class Upstreams {
             && local.low() == remote.low();
     int _ = syscalls.close(probe);
     return isHere;
+  }
+
+  /** The ports that connect(2) chooses among, as they are now: outside, it can't be told which. */
+  private static PortRange ephemeral() {
+    try (InputStream in = Files.newInputStream(Path.of(EPHEMERAL_PORTS))) {
+      byte[] bytes = new byte[64];
+      int length = in.read(bytes); // at once: a second read finds the end
+      String text = new String(bytes, 0, Math.max(0, length), StandardCharsets.US_ASCII);
+      return PortRange.parse(text.strip().replaceAll("\\s+", "-"));
+    } catch (IOException | IllegalArgumentException _) {
+      return new PortRange(32_768, 60_999);
+    }
   }
 
   // ---- from own addresses

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,6 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(180)
 final class TransparentIT {
   private static final int PORT = 8080; // the server's as well: what goes there could be captured
+  private static final int FIRST_EPHEMERAL = 45_000;
+  private static final int LAST_EPHEMERAL = 45_019;
   private static final String YAML =
       """
       version: 1
@@ -33,6 +36,7 @@ final class TransparentIT {
         - {label: v4, prefix: 10.91.1.3, port: 8080}
         - {label: v6, prefix: "fd91:1::1", port: 8080}
         - {label: own, prefix: 10.91.1.4, port: 8080}
+        - {label: kernel, protocol: tcp, prefix: 10.91.1.5, port: 8080}
         - {label: own, prefix: "fd91:1::4", port: 8080}
       destinations:
         - {label: v4, protocol: tcp, targets: ["10.91.2.2:8080"], source: transparent, &}
@@ -40,6 +44,7 @@ final class TransparentIT {
         - {label: v6, protocol: tcp, targets: ["[fd91:2::2]:8080"], source: transparent, &}
         - {label: v6, protocol: udp, targets: ["[fd91:2::2]:8080"], source: transparent}
         - {label: own, protocol: tcp, targets: ["[fd91:2::2]:8080"], source: "fd91:2:1::/64"}
+        - {label: kernel, protocol: tcp, targets: ["10.91.2.2:8080"]}
         - {label: own, protocol: udp, targets: ["10.91.2.2:8080"], source: 10.91.2.1}
       """
           .replace("&", "connectTimeout: 1s, retries: 0");
@@ -53,6 +58,11 @@ final class TransparentIT {
         Netns gateway = Netns.make();
         Netns server = Netns.make()) {
       connect(client, gateway, server);
+      gateway.run(
+          "sh",
+          "-c",
+          "echo %d %d > /proc/sys/net/ipv4/ip_local_port_range"
+              .formatted(FIRST_EPHEMERAL, LAST_EPHEMERAL));
       List<String> serve = new ArrayList<>(SluiceProcess.java(PeerNames.class.getName()));
       serve.addAll(List.of("serve", String.valueOf(PORT)));
       try (SluiceProcess names = SluiceProcess.start(directory, server.inside(serve));
@@ -71,12 +81,23 @@ final class TransparentIT {
         for (String command : routing.commands()) {
           String _ = gateway.run("sh", "-c", command);
         }
+        // All ports that the gateway gives its own sockets, and one of these all the same.
         List<String> asked = new ArrayList<>();
         List<String> expected = new ArrayList<>();
+        for (int port = FIRST_EPHEMERAL; port <= LAST_EPHEMERAL; port++) {
+          asked.add("tcp 10.91.1.2 " + port + " 10.91.1.1");
+          expected.add("10.91.1.2:%1$d 10.91.1.2:%1$d".formatted(port));
+        }
+        asked.add("tcp 10.91.1.2 33000 10.91.1.5");
+        List<String> kept = ask(client, asked.toArray(String[]::new));
+        assertThat(kept.removeLast()).as(daemon::output).startsWith("10.91.1.2:33000 10.91.2.1:4");
+        assertThat(kept).containsExactlyElementsOf(expected);
+
+        asked.clear();
+        expected.clear();
         for (int i = 0; i < 20; i++) {
           for (String protocol : List.of("tcp", "udp")) {
-            // Privileged ports as well, and those that the gateway gives its own sockets.
-            int port = List.of(31_000, 1, 45_000, 500).get(i % 4) + i;
+            int port = (i % 2 == 0 ? 31_000 : 1) + i; // privileged ones as well
             asked.add(protocol + " 10.91.1.2 " + port + " 10.91.1.1");
             expected.add("10.91.1.2:%1$d 10.91.1.2:%1$d".formatted(port));
             asked.add(protocol + " fd91:1::2 " + port + " fd91:1::1");
@@ -90,15 +111,15 @@ final class TransparentIT {
         List<String> twice =
             ask(
                 client,
-                "tcp 10.91.1.2 32000 10.91.1.1",
-                "tcp 10.91.1.2 32000 10.91.1.3",
-                "udp 10.91.1.2 32000 10.91.1.1",
-                "udp 10.91.1.2 32000 10.91.1.3");
-        assertThat(twice.get(0)).isEqualTo("10.91.1.2:32000 10.91.1.2:32000");
-        assertThat(twice.get(2)).isEqualTo("10.91.1.2:32000 10.91.1.2:32000");
+                "tcp 10.91.1.9 32000 10.91.1.1",
+                "tcp 10.91.1.9 32000 10.91.1.3",
+                "udp 10.91.1.9 32000 10.91.1.1",
+                "udp 10.91.1.9 32000 10.91.1.3");
+        assertThat(twice.get(0)).isEqualTo("10.91.1.9:32000 10.91.1.9:32000");
+        assertThat(twice.get(2)).isEqualTo("10.91.1.9:32000 10.91.1.9:32000");
         for (int other : new int[] {1, 3}) {
           assertThat(twice.get(other))
-              .startsWith("10.91.1.2:32000 10.91.1.2:")
+              .startsWith("10.91.1.9:32000 10.91.1.9:")
               .doesNotEndWith(":32000");
         }
 
@@ -128,7 +149,8 @@ final class TransparentIT {
   private static void connect(Netns client, Netns gateway, Netns server) throws Exception {
     link(client, "10.91.1.2/24", "fd91:1::2/64", gateway, "g0", "10.91.1.1/24", "fd91:1::1/64");
     link(server, "10.91.2.2/24", "fd91:2::2/64", gateway, "g1", "10.91.2.1/24", "fd91:2::1/64");
-    for (String more : List.of("10.91.1.3/24", "10.91.1.4/24", "fd91:1::4/64")) {
+    address(client, "eth0", "10.91.1.9/24");
+    for (String more : List.of("10.91.1.3/24", "10.91.1.4/24", "10.91.1.5/24", "fd91:1::4/64")) {
       address(gateway, "g0", more);
     }
     for (Netns host : List.of(client, server)) {
@@ -173,7 +195,7 @@ final class TransparentIT {
         .lines()
         .filter(it -> it.startsWith("answer "))
         .map(it -> it.substring("answer ".length()))
-        .toList();
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   @Test

@@ -24,6 +24,7 @@ final class SourceSpreadScenario {
   public static void main(String[] arguments) throws Exception {
     tcp(9_000);
     udp(9_002);
+    tuples(9_004);
     System.exit(0);
   }
 
@@ -77,6 +78,31 @@ final class SourceSpreadScenario {
       System.out.println("udp spread");
     } finally {
       clients.forEach(DatagramSocket::close);
+    }
+  }
+
+  /** One port serves towards each target. */
+  private static void tuples(int port) throws Exception {
+    try (TestServer one = TestServer.start("127.0.0.1", 9_005, TestServer.PROTOCOL);
+        TestServer two = TestServer.start("127.0.0.1", 9_006, TestServer.PROTOCOL);
+        TestDaemon daemon =
+            TestDaemon.start(
+                1,
+                port,
+                "targets: [\"127.0.0.1:9005\", \"127.0.0.1:9006\"], retries: 0,"
+                    + " select: round-robin, source: 127.0.7.3")) {
+      List<Socket> clients = new ArrayList<>();
+      for (int i = 0; i < 2 * PORTS; i++) {
+        clients.add(connect(port));
+        daemon.awaitSessions(i + 1);
+      }
+      TestDaemon.until(
+          "all connected", () -> one.accepted() == PORTS && two.accepted() == PORTS);
+      check("none was refused", daemon.drops(DropReason.NO_SOURCE_PORT) == 0);
+      for (Socket client : clients) {
+        client.close();
+      }
+      System.out.println("a port for each target");
     }
   }
 

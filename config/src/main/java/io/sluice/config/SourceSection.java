@@ -67,6 +67,11 @@ final class SourceSection {
       throw new IllegalArgumentException(
           "\"" + text + "\" is no source; write transparent, or own addresses like 192.0.2.10");
     }
+    int colon = text.indexOf(':');
+    if (text.indexOf('.') >= 0 && colon > 0 && text.lastIndexOf(':') == colon) {
+      throw new IllegalArgumentException(
+          text + " has a port, and a source has none; write " + text.substring(0, colon));
+    }
     IpPrefix prefix = IpPrefix.parse(text);
     for (IpPrefix unusable : UNUSABLE) {
       if (unusable.contains(prefix) || prefix.contains(unusable)) {

@@ -153,7 +153,11 @@ final class TcpSession extends TimerWheel.Entry {
         refuse(reason);
         return;
       }
-      case NO_SOURCE_PORT -> relay.gate().pause("no source port is left for " + target);
+      case NO_SOURCE_PORT -> {
+        if (!target.isTransparent()) { // or one client could have all others wait
+          relay.gate().pause("no source port is left for " + target);
+        }
+      }
       default -> {}
     }
     connectFailed(reason);
@@ -161,8 +165,8 @@ final class TcpSession extends TimerWheel.Entry {
 
   private void connectFailed(DropReason reason) {
     closeUpstream();
-    if (reason != DropReason.NO_SOURCE_ADDRESS && reason != DropReason.LOOP) {
-      target.failed(loop()); // those say nothing about it
+    if (isTargetsFault(reason)) {
+      target.failed(loop());
     }
     if (retries < spec().retries()) {
       retries++;
@@ -184,6 +188,14 @@ final class TcpSession extends TimerWheel.Entry {
       }
     }
     refuse(reason);
+  }
+
+  private boolean isTargetsFault(DropReason reason) {
+    return switch (reason) {
+      case NO_SOURCE_ADDRESS, LOOP -> false;
+      case NO_SOURCE_PORT -> !target.isTransparent();
+      default -> true;
+    };
   }
 
   /** Later, because epoll may still have an event for a socket whose number the next one gets. */

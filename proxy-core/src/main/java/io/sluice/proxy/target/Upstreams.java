@@ -113,10 +113,7 @@ public final class Upstreams {
       int _ = syscalls.setOption(fd, Linux.SOL_SOCKET, Linux.SO_REUSEADDR, 1);
     }
     local.set(
-        context.family(),
-        context.remoteHigh(),
-        context.remoteLow(),
-        isLeftToConnect ? 0 : port);
+        context.family(), context.remoteHigh(), context.remoteLow(), isLeftToConnect ? 0 : port);
     return bindAndConnect(fd, type, remote);
   }
 

@@ -54,8 +54,7 @@ final class PeerNames {
 
   private static String text(SocketAddress address) {
     InetSocketAddress inet = (InetSocketAddress) address;
-    return IpAddress.withPort(
-        IpAddress.ofBytes(inet.getAddress().getAddress()), inet.getPort());
+    return IpAddress.withPort(IpAddress.ofBytes(inet.getAddress().getAddress()), inet.getPort());
   }
 
   private static void serve(int port) throws Exception {
@@ -81,7 +80,8 @@ final class PeerNames {
       Socket client = tcp.accept();
       client
           .getOutputStream()
-          .write((text(client.getRemoteSocketAddress()) + "\n").getBytes(StandardCharsets.US_ASCII));
+          .write(
+              (text(client.getRemoteSocketAddress()) + "\n").getBytes(StandardCharsets.US_ASCII));
     }
   }
 

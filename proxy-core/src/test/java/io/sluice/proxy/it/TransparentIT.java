@@ -161,7 +161,13 @@ final class TransparentIT {
   }
 
   private static void link(
-      Netns host, String v4, String v6, Netns gateway, String name, String gatewayV4, String gatewayV6)
+      Netns host,
+      String v4,
+      String v6,
+      Netns gateway,
+      String name,
+      String gatewayV4,
+      String gatewayV6)
       throws IOException, InterruptedException {
     host.run(
         "ip", "link", "add", "eth0", "type", "veth", "peer", "name", name, "netns", gateway.name());

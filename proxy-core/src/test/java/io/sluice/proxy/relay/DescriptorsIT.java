@@ -147,7 +147,12 @@ final class DescriptorsIT {
             "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range",
             SourceSpreadScenario.class)) {
       assertThat(scenario.exitCode()).as(() -> scenario.lines().toString()).isZero();
-      assertThat(scenario.lines()).contains("tcp recovered", "udp spread", "a port for each target");
+      assertThat(scenario.lines())
+          .contains(
+              "tcp recovered",
+              "udp spread",
+              "a port for each target",
+              "one client's ports are its own");
     }
   }
 

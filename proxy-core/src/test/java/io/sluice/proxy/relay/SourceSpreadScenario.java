@@ -8,6 +8,7 @@ import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.util.ArrayList;
@@ -25,16 +26,16 @@ final class SourceSpreadScenario {
     tcp(9_000);
     udp(9_002);
     tuples(9_004);
+    transparent(9_007);
     System.exit(0);
   }
 
   private static void tcp(int port) throws Exception {
     try (TestServer server = TestServer.start("127.0.0.1", 9_001, TestServer.PROTOCOL);
-        TestDaemon daemon =
-            TestDaemon.start(1, port, server.targets() + ", retries: 0" + SOURCE)) {
+        TestDaemon daemon = TestDaemon.start(1, port, server.targets() + ", retries: 0" + SOURCE)) {
       List<Socket> clients = new ArrayList<>();
       for (int i = 0; i < 2 * PORTS; i++) {
-        clients.add(connect(port));
+        clients.add(connect("127.0.0.1", port));
         daemon.awaitSessions(i + 1);
       }
       TestDaemon.until("all connected", () -> server.accepted() == 2 * PORTS);
@@ -93,16 +94,41 @@ final class SourceSpreadScenario {
                     + " select: round-robin, source: 127.0.7.3")) {
       List<Socket> clients = new ArrayList<>();
       for (int i = 0; i < 2 * PORTS; i++) {
-        clients.add(connect(port));
+        clients.add(connect("127.0.0.1", port));
         daemon.awaitSessions(i + 1);
       }
-      TestDaemon.until(
-          "all connected", () -> one.accepted() == PORTS && two.accepted() == PORTS);
+      TestDaemon.until("all connected", () -> one.accepted() == PORTS && two.accepted() == PORTS);
       check("none was refused", daemon.drops(DropReason.NO_SOURCE_PORT) == 0);
       for (Socket client : clients) {
         client.close();
       }
       System.out.println("a port for each target");
+    }
+  }
+
+  /** They hold their ports on this machine themselves, so that the daemon needs others. */
+  private static void transparent(int port) throws Exception {
+    try (TestServer server = TestServer.start("127.0.0.1", 9_008, TestServer.PROTOCOL);
+        TestDaemon daemon =
+            TestDaemon.start(
+                1, port, server.targets() + ", retries: 0, source: transparent")) {
+      List<Socket> clients = new ArrayList<>();
+      for (int i = 0; i < PORTS; i++) {
+        clients.add(connect("127.0.7.9", port));
+        daemon.awaitSessions(i + 1);
+      }
+      TestDaemon.until("all connected", () -> server.accepted() == PORTS);
+      for (int i = 0; i < 4; i++) {
+        check("more of this client are reset", !isServed("127.0.7.9", port));
+      }
+      check("counted", daemon.drops(DropReason.NO_SOURCE_PORT) == 4);
+      check("nobody waits for it", daemon.counters().acceptPauses().sum() == 0);
+      check("nor is the target blamed", daemon.destination().targets().getFirst().isUp());
+      check("another client is served", isServed("127.0.7.8", port));
+      for (Socket client : clients) {
+        client.close();
+      }
+      System.out.println("one client's ports are its own");
     }
   }
 
@@ -113,16 +139,20 @@ final class SourceSpreadScenario {
   }
 
   /** From a port of our own choice, so as to leave the four to the daemon. */
-  private static Socket connect(int port) throws IOException {
+  private static Socket connect(String from, int port) throws IOException {
     Socket client = new Socket();
-    client.bind(new InetSocketAddress(Streams.LOOPBACK, nextClientPort++));
+    client.bind(new InetSocketAddress(InetAddress.ofLiteral(from), nextClientPort++));
     client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
     client.setSoTimeout(5_000);
     return client;
   }
 
   private static boolean isServed(int port) {
-    try (Socket client = connect(port)) {
+    return isServed("127.0.0.1", port);
+  }
+
+  private static boolean isServed(String from, int port) {
+    try (Socket client = connect(from, port)) {
       Streams.send(client, "DL 10\n");
       return Streams.readAll(client.getInputStream()).bytes() == 10;
     } catch (IOException _) {

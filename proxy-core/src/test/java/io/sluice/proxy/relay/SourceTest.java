@@ -27,8 +27,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 final class SourceTest {
   private static final TestServer.Handler WHO_ARE_YOU =
-      connection ->
-          Streams.send(connection, connection.getInetAddress().getHostAddress() + "\n");
+      connection -> Streams.send(connection, connection.getInetAddress().getHostAddress() + "\n");
 
   private final int port = TestDaemon.freePort();
 
@@ -109,8 +108,7 @@ final class SourceTest {
   void connectionsComeFromTheAddressesInTurn() throws Exception {
     try (TestServer server = TestServer.start(WHO_ARE_YOU);
         TestDaemon daemon =
-            TestDaemon.start(
-                2, port, server.targets() + ", source: [127.0.7.4/30, 127.0.8.1]")) {
+            TestDaemon.start(2, port, server.targets() + ", source: [127.0.7.4/30, 127.0.8.1]")) {
       List<String> seen = new ArrayList<>();
       for (int i = 0; i < 10; i++) {
         seen.add(seen());
@@ -192,8 +190,7 @@ final class SourceTest {
   void aTransparentTargetSeesTheClientsAddress() throws Exception {
     needsTheRight();
     try (TestServer server = TestServer.start(WHO_ARE_YOU);
-        TestDaemon daemon =
-            TestDaemon.start(1, port, server.targets() + ", source: transparent")) {
+        TestDaemon daemon = TestDaemon.start(1, port, server.targets() + ", source: transparent")) {
       for (int i = 1; i < 6; i++) {
         // This machine's own client holds its port itself, so the target sees another one.
         assertThat(seen("127.0.7." + i, "127.0.0.1")).isEqualTo("127.0.7." + i);
@@ -249,8 +246,7 @@ final class SourceTest {
   @Test
   void whatATransparentSourceSendsBackToUsIsALoop() throws Exception {
     needsTheRight();
-    try (TestDaemon daemon =
-            TestDaemon.start(udp("'127.0.9.9:" + port + "'", "transparent"));
+    try (TestDaemon daemon = TestDaemon.start(udp("'127.0.9.9:" + port + "'", "transparent"));
         DatagramSocket client = new DatagramSocket(0, inet("127.0.5.1"))) {
       client.send(new DatagramPacket(new byte[1], 1, inet("127.0.7.1"), port));
       TestDaemon.until("a loop", () -> loops(daemon) == 1);

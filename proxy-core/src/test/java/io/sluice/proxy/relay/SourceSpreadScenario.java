@@ -110,8 +110,7 @@ final class SourceSpreadScenario {
   private static void transparent(int port) throws Exception {
     try (TestServer server = TestServer.start("127.0.0.1", 9_008, TestServer.PROTOCOL);
         TestDaemon daemon =
-            TestDaemon.start(
-                1, port, server.targets() + ", retries: 0, source: transparent")) {
+            TestDaemon.start(1, port, server.targets() + ", retries: 0, source: transparent")) {
       List<Socket> clients = new ArrayList<>();
       for (int i = 0; i < PORTS; i++) {
         clients.add(connect("127.0.7.9", port));

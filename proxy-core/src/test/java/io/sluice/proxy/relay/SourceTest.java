@@ -1,5 +1,6 @@
 package io.sluice.proxy.relay;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -27,7 +28,9 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 final class SourceTest {
   private static final TestServer.Handler WHO_ARE_YOU =
-      connection -> Streams.send(connection, connection.getInetAddress().getHostAddress() + "\n");
+      connection ->
+          Streams.send(
+              connection, requireNonNull(connection.getInetAddress()).getHostAddress() + "\n");
 
   private final int port = TestDaemon.freePort();
 

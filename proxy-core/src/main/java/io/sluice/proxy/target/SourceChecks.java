@@ -29,14 +29,18 @@ public final class SourceChecks {
         int result = setTransparent();
         return result >= 0
             ? null
-            : "source: transparent of destination '"
-                + destination.label()
-                + "' needs CAP_NET_ADMIN ("
+            : "source: transparent of "
+                + name(destination)
+                + " needs CAP_NET_ADMIN ("
                 + Linux.errnoName(-result)
                 + " at IP_TRANSPARENT); give it to the process, or leave source out";
       }
     }
     return null;
+  }
+
+  private static String name(DestinationSpec destination) {
+    return destination.protocol().word() + " destination '" + destination.label() + "'";
   }
 
   private static int setTransparent() {
@@ -61,7 +65,7 @@ public final class SourceChecks {
         for (IpPrefix prefix : prefixes) {
           String stranger = stranger(prefix);
           if (stranger != null) {
-            strangers.add("source of destination '" + destination.label() + "': " + stranger);
+            strangers.add("source of " + name(destination) + ": " + stranger);
           }
         }
       }

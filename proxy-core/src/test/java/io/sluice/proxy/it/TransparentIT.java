@@ -217,7 +217,7 @@ final class TransparentIT {
       assertThat(daemon.awaitExit()).isEqualTo(78);
       assertThat(daemon.output().lines().filter(it -> it.startsWith("sluice: ")))
           .containsExactly(
-              "sluice: source: transparent of destination 'v4' needs CAP_NET_ADMIN"
+              "sluice: source: transparent of tcp destination 'v4' needs CAP_NET_ADMIN"
                   + " (EPERM at IP_TRANSPARENT); give it to the process, or leave source out");
     }
   }
@@ -236,7 +236,7 @@ final class TransparentIT {
         daemon.awaitLine("ready");
         Files.writeString(file, YAML);
         daemon.signal("HUP");
-        daemon.awaitLine("source: transparent of destination 'v4' needs CAP_NET_ADMIN");
+        daemon.awaitLine("source: transparent of tcp destination 'v4' needs CAP_NET_ADMIN");
         assertThat(daemon.output()).contains("the old configuration stays in force");
         daemon.signal("TERM");
         assertThat(daemon.awaitExit()).isZero();

@@ -19,11 +19,11 @@ class SourceChecksTest {
             SourceChecks.strangers(
                 withSource("[127.0.0.0/28, 192.0.2.1, 198.51.100.0/24, '::1', '2001:db8::1']")))
         .containsExactly(
-            "source of destination 'web': 192.0.2.1 is no address of this machine now"
+            "source of tcp destination 'web': 192.0.2.1 is no address of this machine now"
                 + " (EADDRNOTAVAIL at bind)",
-            "source of destination 'web': 198.51.100.0 of 198.51.100.0/24 is no address of this"
+            "source of tcp destination 'web': 198.51.100.0 of 198.51.100.0/24 is no address of this"
                 + " machine now (EADDRNOTAVAIL at bind)",
-            "source of destination 'web': 2001:db8::1 is no address of this machine now"
+            "source of tcp destination 'web': 2001:db8::1 is no address of this machine now"
                 + " (EADDRNOTAVAIL at bind)");
   }
 

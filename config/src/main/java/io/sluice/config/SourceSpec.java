@@ -24,7 +24,12 @@ public sealed interface SourceSpec {
 
     /** Whether targets of a family can be reached from one of them. */
     public boolean has(Family family) {
-      return prefixes.stream().anyMatch(it -> it.family() == family);
+      for (int i = 0; i < prefixes.size(); i++) { // asked per connection: no iterator
+        if (prefixes.get(i).family() == family) {
+          return true;
+        }
+      }
+      return false;
     }
   }
 

@@ -7,6 +7,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.relay.OneLoop;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -62,6 +63,23 @@ final class ResolverTest {
       assertThat(name.address(null)).isEqualTo(TWO);
       name.failed();
       assertThat(name.address(null)).isEqualTo(ONE);
+    }
+  }
+
+  @Test
+  void anAddressOfThePreferredFamilyGoesBeforeTurns() throws Exception {
+    try (Resolver resolver = new Resolver(_ -> addresses("192.0.2.1", "2001:db8::2"));
+        Resolver other = new Resolver(_ -> addresses("192.0.2.1"))) {
+      Resolver.Name name = resolver.name("a.example");
+      Resolver.Name ipv4 = other.name("a.example");
+      assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
+      assertThat(other.awaitFirstAnswers(5_000)).isEmpty();
+      for (int i = 0; i < 3; i++) {
+        assertThat(name.address(Family.IPV4)).isEqualTo(ONE);
+        assertThat(name.address(Family.IPV6)).isEqualTo(TWO);
+        assertThat(ipv4.address(Family.IPV6)).isEqualTo(ONE);
+        name.failed();
+      }
     }
   }
 

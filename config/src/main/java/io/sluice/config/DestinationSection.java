@@ -27,7 +27,8 @@ final class DestinationSection {
           "connectTimeout",
           "idleTimeout",
           "retries",
-          "maxConnections");
+          "maxConnections",
+          "source");
   private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
   private static final String SELECTS =
       "hash, source, round-robin, least-connections, payload or quic";
@@ -111,6 +112,11 @@ final class DestinationSection {
     int retries = fields.optional("retries", RETRIES, value -> value.integer(0, MAX_RETRIES));
     int maxConnections =
         fields.optional("maxConnections", 0, value -> value.integer(0, MAX_CONNECTIONS));
+    SourceSpec source = fields.optional("source", SourceSpec.KERNEL, SourceSection::read);
+    Value sourceValue = fields.optional("source");
+    if (sourceValue != null && targets != null) {
+      SourceSection.check(sourceValue, source, targets);
+    }
     if (label == null || protocol == null || targets == null || select == null) {
       return null;
     }
@@ -126,7 +132,8 @@ final class DestinationSection {
         affinity,
         payload,
         quic,
-        messages);
+        messages,
+        source);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {

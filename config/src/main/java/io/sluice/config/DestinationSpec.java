@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param payload what {@link Select#PAYLOAD} looks at; null for the others
  * @param quic what {@link Select#QUIC} goes by; null for the others
  * @param messages what {@link Affinity#MESSAGE} needs to know; null for the others
+ * @param source where connections to the targets come from
  */
 public record DestinationSpec(
     String label,
@@ -27,8 +28,9 @@ public record DestinationSpec(
     Affinity affinity,
     @Nullable PayloadBytes payload,
     @Nullable Quic quic,
-    @Nullable MessageSpec messages) {
-  /** One that isn't steered by message. */
+    @Nullable MessageSpec messages,
+    SourceSpec source) {
+  /** One that isn't steered by message, and whose connections come from where the kernel says. */
   public DestinationSpec(
       String label,
       Protocol protocol,
@@ -53,7 +55,8 @@ public record DestinationSpec(
         affinity,
         payload,
         quic,
-        null);
+        null,
+        SourceSpec.KERNEL);
   }
 
   /** Bytes of the payload. */

@@ -183,6 +183,7 @@ class ConfigReaderTest {
                 idleTimeout: 1d
                 retries: 0
                 maxConnections: 10
+                source: [192.0.2.0/28, "2001:db8::1"]
             """);
 
     assertThat(config.destinations())
@@ -199,7 +200,10 @@ class ConfigReaderTest {
                 10,
                 DestinationSpec.Affinity.CONNECTION,
                 null,
-                null));
+                null,
+                null,
+                new SourceSpec.Addresses(
+                    List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1")))));
   }
 
   @Test

@@ -24,6 +24,7 @@ import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.Steering;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
@@ -122,6 +123,7 @@ public final class Daemon {
     List<Captures.Failure> failures = captures.apply(config.captures());
     refuseIfFatal(failures);
     failures.forEach(failure -> log.warn("{}", failure));
+    SourceChecks.strangers(config).forEach(log::warn);
     HostPort http = config.admin().http();
     if (http != null) {
       admin =
@@ -177,6 +179,7 @@ public final class Daemon {
     for (Captures.Failure failure : captures.apply(config.captures())) {
       log.warn("{}", failure);
     }
+    SourceChecks.strangers(config).forEach(log::warn);
     if (config.loops() != before.loops() || !config.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }

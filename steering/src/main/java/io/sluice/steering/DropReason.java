@@ -38,6 +38,8 @@ public enum DropReason {
   NO_DESCRIPTORS("no_descriptors"),
   /** The local ports for connections to the target are used up. */
   NO_SOURCE_PORT("no_source_port"),
+  /** The destination's {@code source} has no address that the target can be reached from. */
+  NO_SOURCE_ADDRESS("no_source_address"),
   /** The target would be ourselves: the connection came from one of our own upstream sockets. */
   LOOP("loop"),
   /** A datagram that could not be handed to the target's socket: its send buffer is full. */

@@ -6,6 +6,7 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.reuseport.ConnectionIds;
@@ -48,8 +49,8 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** It is over, and its descriptor closed. */
   boolean isEnded;
 
-  /** Its socket is among the {@link io.sluice.proxy.target.OwnSources}. */
-  boolean mayLoop;
+  /** What its socket is noted as, because what it sends could come back to us. */
+  OwnSources.@Nullable Source ownSource;
 
   /** Neighbours in {@link UnansweredFlows}. */
   @Nullable Flow older;

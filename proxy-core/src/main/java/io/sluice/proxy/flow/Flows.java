@@ -14,6 +14,7 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
@@ -31,6 +32,7 @@ final class Flows {
   private final Syscalls syscalls;
   private final Steering steering;
   private final SessionLimit limit;
+  private final Upstreams upstreams;
   private final OwnSources ownSources;
   private final Captured captured;
   private final Replies replies;
@@ -56,6 +58,7 @@ final class Flows {
     this.syscalls = loop.syscalls();
     this.steering = steering;
     this.limit = limit;
+    this.upstreams = new Upstreams(loop.syscalls());
     this.ownSources = ownSources;
     this.captured = captured;
     this.replies = replies;
@@ -101,7 +104,7 @@ final class Flows {
   @Nullable Flow open(
       FrontSocket front, FlowKey key, int ifindex, Payload datagram, long nowMillis) {
     describe(key, ifindex, datagram);
-    if (!ownSources.isEmpty() && isOurOwn(key)) {
+    if (!ownSources.isEmpty() && ownSources.contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
     Target target = steering.steer();
@@ -168,45 +171,37 @@ final class Flows {
     context.payload(datagram);
   }
 
-  private boolean isOurOwn(FlowKey key) {
-    return ownSources.contains(
-        Protocol.UDP, key.family(), key.clientHigh(), key.clientLow(), key.clientPort());
-  }
-
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
     if (!target.address(steering.context(), remote)) {
       return refused(DropReason.NO_TARGET);
     }
-    int fd = openUpstream();
+    int fd = openUpstream(target);
     if (isExhausted(fd) && evict()) {
-      fd = openUpstream();
+      fd = openUpstream(target);
     }
     if (fd < 0) {
-      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : failed(target);
-    }
-    int result = syscalls.connect(fd, remote);
-    if (result < 0) {
-      int _ = syscalls.close(fd);
-      return result == -Linux.EAGAIN || result == -Linux.EADDRNOTAVAIL
-          ? refused(DropReason.NO_SOURCE_PORT)
-          : failed(target);
+      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(target);
     }
     Flow flow = new Flow(this, key.copy(), front, target, fd, nowMillis);
     if (!flow.register(loop)) {
       int _ = syscalls.close(fd);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    flow.mayLoop =
-        captured.contains(
-            Protocol.UDP, remote.ipFamily(), remote.high(), remote.low(), remote.port());
-    if (flow.mayLoop && readSource(fd)) {
-      ownSources.add(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
+    boolean mayLoop =
+        upstreams.mayReturn()
+            && captured.contains(
+                Protocol.UDP, remote.ipFamily(), remote.high(), remote.low(), remote.port());
+    if (mayLoop && syscalls.localAddress(fd, local) >= 0) {
+      flow.ownSource =
+          target.isTransparent()
+              ? ownSources.addTransparent(Protocol.UDP, local, remote)
+              : ownSources.add(Protocol.UDP, local);
     }
     return flow;
   }
 
-  private int openUpstream() {
-    int fd = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+  private int openUpstream(Target target) {
+    int fd = upstreams.open(Linux.SOCK_DGRAM, target, steering.context(), remote);
     if (fd >= 0 && Descriptors.isReserved(fd)) {
       int _ = syscalls.close(fd);
       return -Linux.EMFILE;
@@ -218,18 +213,17 @@ final class Flows {
     return result == -Linux.EMFILE || result == -Linux.ENFILE;
   }
 
-  private boolean readSource(int fd) {
-    return syscalls.localAddress(fd, local) >= 0;
-  }
-
   private @Nullable Flow refused(DropReason reason) {
     steering.refuse(reason);
     return null;
   }
 
-  private @Nullable Flow failed(Target target) {
-    target.failed(loop);
-    return refused(DropReason.CONNECT_ERROR);
+  private @Nullable Flow notOpened(Target target) {
+    DropReason reason = upstreams.refusal();
+    if (reason == DropReason.CONNECT_ERROR) {
+      target.failed(loop); // the others say nothing about it
+    }
+    return refused(reason);
   }
 
   /** Ends the flow that has waited longest for a first answer; false if there is none. */
@@ -304,8 +298,9 @@ final class Flows {
     }
     loop.cancel(flow);
     flow.deregister();
-    if (flow.mayLoop && readSource(flow.upstream())) {
-      ownSources.remove(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
+    OwnSources.Source noted = flow.ownSource;
+    if (noted != null) {
+      ownSources.remove(noted);
     }
     int _ = syscalls.close(flow.upstream());
     replies.release(flow);

@@ -47,6 +47,8 @@ public final class Linux {
   public static final int IP_FREEBIND = 15;
   public static final int IP_TRANSPARENT = 19;
   public static final int IP_ORIGDSTADDR = 20; // also to ask for it
+  public static final int IP_BIND_ADDRESS_NO_PORT = 24;
+  public static final int IP_LOCAL_PORT_RANGE = 51;
   public static final int IPV6_2292PKTOPTIONS = 6;
   public static final int IPV6_V6ONLY = 26;
   public static final int IPV6_RECVPKTINFO = 49;
@@ -121,6 +123,7 @@ public final class Linux {
   public static final int ENOSPC = 28;
   public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
+  public static final int ELOOP = 40;
   public static final int EMSGSIZE = 90;
   public static final int EOPNOTSUPP = 95;
   public static final int EAFNOSUPPORT = 97;
@@ -188,6 +191,7 @@ public final class Linux {
       case ENOSPC -> "ENOSPC";
       case EPIPE -> "EPIPE";
       case ENOSYS -> "ENOSYS";
+      case ELOOP -> "ELOOP";
       case EMSGSIZE -> "EMSGSIZE";
       case EOPNOTSUPP -> "EOPNOTSUPP";
       case EAFNOSUPPORT -> "EAFNOSUPPORT";

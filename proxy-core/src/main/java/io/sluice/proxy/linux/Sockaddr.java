@@ -139,6 +139,11 @@ public final class Sockaddr {
     return isIpv4() ? Family.IPV4 : Family.IPV6;
   }
 
+  /** An IP address. */
+  public IpAddress ipAddress() {
+    return IpAddress.of(ipFamily(), high(), low());
+  }
+
   /** The port, host order. */
   public int port() {
     return memory.get(PORT, 2) & 0xffff;

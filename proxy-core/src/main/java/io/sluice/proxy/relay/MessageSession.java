@@ -16,6 +16,7 @@ import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -430,14 +431,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       connectFailed(index, DropReason.NO_TARGET);
       return;
     }
-    int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
+    int fd = relay.open(connection, target);
     if (fd < 0) {
-      noSocket(-fd, index);
-      return;
-    }
-    if (Descriptors.isReserved(fd)) {
-      int _ = syscalls().close(fd);
-      noSocket(Linux.EMFILE, index);
+      notOpened(index, relay.notOpened(-fd, target));
       return;
     }
     if (!target.isUnix()) {
@@ -448,44 +444,25 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     peer.sinceMillis = Loop.nowMillis();
     upstreams[index] = peer;
     target.opened();
-    int result = syscalls().connect(fd, relay.targetAddress());
-    peer.isNotedSource = relay.noteSource(fd);
-    if (result < 0 && result != -Linux.EINPROGRESS) {
-      connectFailed(index, reason(-result, target));
+    peer.ownSource = relay.noteSource(fd, target);
+    if (Descriptors.isReserved(fd)) {
+      relay.gate().pause(Linux.errnoName(Linux.EMFILE) + " at socket");
+      giveUp(DropReason.NO_DESCRIPTORS);
     } else if (!peer.register(loop())) {
-      noDescriptors();
-    } else if (result == 0) {
-      connected(peer);
-    } else {
+      giveUp(DropReason.NO_DESCRIPTORS);
+    } else if (relay.upstreams().isConnecting()) {
       loop().schedule(this);
+    } else {
+      connected(peer);
     }
   }
 
-  private void noSocket(int errno, int index) {
-    switch (errno) {
-      case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS -> {
-        relay.gate().pause(Linux.errnoName(errno) + " at socket");
-        noDescriptors();
-      }
-      default -> connectFailed(index, DropReason.CONNECT_ERROR); // such as a machine without IPv6
+  private void notOpened(int index, DropReason reason) {
+    if (reason == DropReason.NO_DESCRIPTORS) {
+      giveUp(reason); // it isn't the target's fault, and others would be no better
+    } else {
+      connectFailed(index, reason);
     }
-  }
-
-  /** It isn't the target's fault, and others would be no better. */
-  private void noDescriptors() {
-    giveUp(DropReason.NO_DESCRIPTORS);
-  }
-
-  private DropReason reason(int errno, Target target) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
-      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
-      case Linux.EADDRNOTAVAIL -> {
-        relay.gate().pause("no source port is left for " + target);
-        yield DropReason.NO_SOURCE_PORT;
-      }
-      default -> DropReason.CONNECT_ERROR;
-    };
   }
 
   private void connecting(MessagePeer peer, int events) {
@@ -493,7 +470,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if ((events & BROKEN) != 0) {
       errno = syscalls().option(peer.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        connectFailed(peer.index, reason(errno, plan.targets().get(peer.index)));
+        connectFailed(peer.index, Upstreams.reason(errno));
         return;
       }
       // It was connected, may have sent something, and was reset then.
@@ -516,7 +493,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   private void connectFailed(int index, DropReason reason) {
     closeUpstream(index);
-    plan.targets().get(index).failed(loop());
+    relay.connectFailed(plan.targets().get(index), reason);
     tries.failed(index, reason);
     resume();
   }
@@ -840,8 +817,8 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if (peer != null) {
       upstreams[index] = null;
       peer.discard(loop());
-      if (peer.isNotedSource) {
-        relay.forgetSource(peer.number());
+      if (peer.ownSource != null) {
+        relay.forgetSource(peer.ownSource);
       }
       peer.close();
       plan.targets().get(index).closed();

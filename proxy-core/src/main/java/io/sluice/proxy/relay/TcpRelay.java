@@ -14,6 +14,7 @@ import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -32,6 +33,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final Sockaddr local = new Sockaddr();
   private final Sockaddr targetAddress = new Sockaddr();
   private final PeekedPayload payload;
+  private final Upstreams upstreams;
   private final OwnSources ownSources;
   private final Captured captured;
   private long halfClosedMillis;
@@ -49,6 +51,7 @@ public final class TcpRelay implements ConnectionHandler {
       OwnSources ownSources,
       Captured captured,
       long halfClosedMillis) {
+    this.upstreams = new Upstreams(loop.syscalls());
     this.ownSources = ownSources;
     this.captured = captured;
     this.loop = loop;
@@ -79,6 +82,11 @@ public final class TcpRelay implements ConnectionHandler {
     return steering.counters();
   }
 
+  /** What opens the sockets towards targets. */
+  Upstreams upstreams() {
+    return upstreams;
+  }
+
   /** Where a session writes the address that it connects to. */
   Sockaddr targetAddress() {
     return targetAddress;
@@ -93,7 +101,7 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, null);
       return;
     }
-    if (!ownSources.isEmpty() && isOurOwn(context)) {
+    if (!ownSources.isEmpty() && ownSources.contains(context)) {
       steering.refuse(DropReason.LOOP);
       reset(fd, null);
       return;
@@ -127,21 +135,12 @@ public final class TcpRelay implements ConnectionHandler {
         context.family(), context.localHigh(), context.localLow(), context.localPort());
   }
 
-  private boolean isOurOwn(LookupContext context) {
-    return ownSources.contains(
-        Protocol.TCP,
-        context.family(),
-        context.remoteHigh(),
-        context.remoteLow(),
-        context.remotePort());
-  }
-
   /**
    * Notes where a connection to {@link #targetAddress} comes from, if it could come back to us.
    *
-   * @return whether {@link #forgetSource} is owed
+   * @return what {@link #forgetSource} is owed for; or null
    */
-  boolean noteSource(int fd) {
+  OwnSources.@Nullable Source noteSource(int fd, Target target) {
     boolean mayLoop =
         targetAddress.family() != Linux.AF_UNIX
             && captured.contains(
@@ -149,18 +148,56 @@ public final class TcpRelay implements ConnectionHandler {
                 targetAddress.ipFamily(),
                 targetAddress.high(),
                 targetAddress.low(),
-                targetAddress.port());
+                targetAddress.port())
+            && upstreams.mayReturn();
     if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
-      return false;
+      return null;
     }
-    ownSources.add(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
-    return true;
+    return target.isTransparent()
+        ? ownSources.addTransparent(Protocol.TCP, local, targetAddress)
+        : ownSources.add(Protocol.TCP, local);
   }
 
-  /** Takes back {@link #noteSource}, before the socket is closed. */
-  void forgetSource(int fd) {
-    if (loop.syscalls().localAddress(fd, local) >= 0) {
-      ownSources.remove(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
+  /** Takes back {@link #noteSource}. */
+  void forgetSource(OwnSources.Source source) {
+    ownSources.remove(source);
+  }
+
+  /** Opens a socket towards a target at {@link #targetAddress}: see {@link Upstreams#open}. */
+  int open(TcpSession session, Target target) {
+    return open(session.describe(steering.context()), target);
+  }
+
+  /** Opens one for the client of a connection. */
+  int open(LookupContext connection, Target target) {
+    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress);
+  }
+
+  /** What it comes to that a socket could not be opened; if that is our want, others wait. */
+  DropReason notOpened(int errno, Target target) {
+    DropReason reason = upstreams.refusal();
+    switch (reason) {
+      case NO_DESCRIPTORS -> gate.pause(Linux.errnoName(errno) + " at socket");
+      case NO_SOURCE_PORT -> {
+        if (!target.isTransparent()) { // or one client could have all others wait
+          gate.pause("no source port is left for " + target);
+        }
+      }
+      default -> {}
+    }
+    return reason;
+  }
+
+  /** Notes that a target could not be reached, unless it wasn't its fault. */
+  void connectFailed(Target target, DropReason reason) {
+    boolean isItsFault =
+        switch (reason) {
+          case NO_SOURCE_ADDRESS, LOOP -> false;
+          case NO_SOURCE_PORT -> !target.isTransparent();
+          default -> true;
+        };
+    if (isItsFault) {
+      target.failed(loop);
     }
   }
 

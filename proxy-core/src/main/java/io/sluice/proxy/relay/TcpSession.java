@@ -10,8 +10,10 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
@@ -123,9 +125,14 @@ final class TcpSession extends TimerWheel.Entry {
       connectFailed(DropReason.NO_TARGET);
       return;
     }
-    int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
+    int fd = relay.open(this, target);
     if (fd < 0) {
-      noSocket(-fd);
+      DropReason reason = relay.notOpened(-fd, target);
+      if (reason == DropReason.NO_DESCRIPTORS) {
+        refuse(reason);
+      } else {
+        connectFailed(reason);
+      }
       return;
     }
     if (!target.isUnix()) {
@@ -133,44 +140,19 @@ final class TcpSession extends TimerWheel.Entry {
     }
     Side side = new Side(this, fd);
     upstream = side;
-    int result = syscalls().connect(fd, relay.targetAddress());
-    side.isNotedSource = relay.noteSource(fd);
-    if (result < 0 && result != -Linux.EINPROGRESS) {
-      connectFailed(reason(-result));
-    } else if (!side.register(loop())) {
+    side.ownSource = relay.noteSource(fd, target);
+    if (!side.register(loop())) {
       refuse(DropReason.NO_DESCRIPTORS);
-    } else if (result == 0) {
-      connected();
-    } else {
+    } else if (relay.upstreams().isConnecting()) {
       loop().schedule(this);
+    } else {
+      connected();
     }
-  }
-
-  private void noSocket(int errno) {
-    switch (errno) {
-      case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS -> {
-        relay.gate().pause(Linux.errnoName(errno) + " at socket");
-        refuse(DropReason.NO_DESCRIPTORS);
-      }
-      default -> connectFailed(DropReason.CONNECT_ERROR); // such as a machine without IPv6
-    }
-  }
-
-  private DropReason reason(int errno) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
-      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
-      case Linux.EADDRNOTAVAIL -> {
-        relay.gate().pause("no source port is left for " + target);
-        yield DropReason.NO_SOURCE_PORT;
-      }
-      default -> DropReason.CONNECT_ERROR;
-    };
   }
 
   private void connectFailed(DropReason reason) {
     closeUpstream();
-    target.failed(loop());
+    relay.connectFailed(target, reason);
     if (retries < spec().retries()) {
       retries++;
       if (tried == null) {
@@ -206,7 +188,7 @@ final class TcpSession extends TimerWheel.Entry {
     if ((events & BROKEN) != 0) {
       errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        connectFailed(reason(errno));
+        connectFailed(Upstreams.reason(errno));
         return;
       }
       // It was connected, may have sent something, and was reset then.
@@ -576,9 +558,10 @@ final class TcpSession extends TimerWheel.Entry {
   }
 
   private void close(Side side) {
-    if (side.isNotedSource) {
-      side.isNotedSource = false;
-      relay.forgetSource(side.number());
+    OwnSources.Source noted = side.ownSource;
+    if (noted != null) {
+      side.ownSource = null;
+      relay.forgetSource(noted);
     }
     side.close();
   }

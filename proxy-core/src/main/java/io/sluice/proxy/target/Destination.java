@@ -2,6 +2,7 @@ package io.sluice.proxy.target;
 
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.DestinationSpec.PayloadBytes;
+import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
@@ -51,6 +52,7 @@ public final class Destination {
   private final @Nullable QuicProgram quic;
   private final @Nullable MessagePlan messages;
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
+  private final SourceAddresses sources;
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -98,6 +100,9 @@ public final class Destination {
   Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver) {
     this.spec = spec;
     this.traffic = previous == null ? new Traffic() : previous.traffic;
+    this.sources =
+        new SourceAddresses(
+            spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
       previous.targets.forEach(it -> known.put(it.spec().address(), it));
@@ -225,6 +230,21 @@ public final class Destination {
           spec.quic().connectionIdLength());
     }
     return connection;
+  }
+
+  /** The addresses that connections come from in turn; none if the kernel or the client says. */
+  SourceAddresses sources() {
+    return sources;
+  }
+
+  /** The only family that targets can be reached in; null if it may be either. */
+  @Nullable Family sourceFamily(Family client) {
+    return switch (spec.source()) {
+      case SourceSpec.Kernel _ -> null;
+      case SourceSpec.Transparent _ -> client;
+      case SourceSpec.Addresses own ->
+          !own.has(Family.IPV6) ? Family.IPV4 : own.has(Family.IPV4) ? null : Family.IPV6;
+    };
   }
 
   /** The socket that stands for this destination in the socket map: a member of the group. */

@@ -64,6 +64,11 @@ final class Netns implements AutoCloseable {
     return Long.parseLong(run("stat", "-L", "-c", "%i", "/proc/self/ns/net").strip());
   }
 
+  /** As {@code ip netns} calls it. */
+  String name() {
+    return name;
+  }
+
   /** What to put before a command so that it runs inside. */
   List<String> prefix() {
     return List.of("ip", "netns", "exec", name);

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /** {@code capture}: how traffic gets in. */
 final class CaptureSection {
   private static final List<String> KEYS =
-      List.of("name", "protocols", "addresses", "ports", "method", "strict");
+      List.of("name", "protocols", "addresses", "ports", "method", "strict", "proxyProtocol");
   private static final Set<Protocol> BOTH = EnumSet.allOf(Protocol.class);
 
   private CaptureSection() {}
@@ -47,10 +47,13 @@ final class CaptureSection {
         fields.optional(
             "method", CaptureSpec.Method.BIND, value -> value.parse(CaptureSection::method));
     boolean strict = fields.optional("strict", false, Value::flag);
+    Value header = fields.optional("proxyProtocol");
+    ProxyProtocolIn proxyProtocol = header == null ? null : ProxyProtocolSection.in(header);
     if (name == null || addresses == null || ports == null) {
       return null;
     }
-    return new CaptureSpec(name, EnumSet.copyOf(protocols), addresses, ports, method, strict);
+    return new CaptureSpec(
+        name, EnumSet.copyOf(protocols), addresses, ports, method, strict, proxyProtocol);
   }
 
   /** A name that no earlier item of the section has; null after a problem. */

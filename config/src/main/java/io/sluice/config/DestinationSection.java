@@ -19,7 +19,8 @@ final class DestinationSection {
           "connectTimeout",
           "idleTimeout",
           "retries",
-          "maxConnections");
+          "maxConnections",
+          "proxyProtocol");
   private static final List<String> TARGET_KEYS = List.of("address", "weight");
   private static final String SELECTS = "hash, source, round-robin or least-connections";
 
@@ -69,11 +70,22 @@ final class DestinationSection {
     int retries = fields.optional("retries", RETRIES, value -> value.integer(0, MAX_RETRIES));
     int maxConnections =
         fields.optional("maxConnections", 0, value -> value.integer(0, MAX_CONNECTIONS));
+    Value header = fields.optional("proxyProtocol");
+    ProxyProtocolOut proxyProtocol =
+        header == null ? null : ProxyProtocolSection.out(header, protocol);
     if (label == null || protocol == null || targets == null) {
       return null;
     }
     return new DestinationSpec(
-        label, protocol, targets, select, connectTimeout, idleTimeout, retries, maxConnections);
+        label,
+        protocol,
+        targets,
+        select,
+        connectTimeout,
+        idleTimeout,
+        retries,
+        maxConnections,
+        proxyProtocol);
   }
 
   private static @Nullable List<TargetSpec> targets(Value list, @Nullable Protocol protocol) {

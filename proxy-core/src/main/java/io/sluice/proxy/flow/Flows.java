@@ -1,6 +1,7 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -14,6 +15,7 @@ import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -92,14 +94,15 @@ final class Flows {
    * Asks the engine where a datagram without a flow belongs, and opens a flow to there.
    *
    * @param key copied
+   * @param tlvs that the client came with, in a PROXY protocol header
    * @return null if it is refused, which has been counted
    */
-  @Nullable Flow open(FrontSocket front, FlowKey key, int ifindex, long nowMillis) {
+  @Nullable Flow open(FrontSocket front, FlowKey key, int ifindex, byte[] tlvs, long nowMillis) {
     describe(key, ifindex);
     if (isDraining) {
       return refused(DropReason.DRAINING);
     }
-    if (!ownSources.isEmpty() && isOurOwn(key)) {
+    if (!ownSources.isEmpty() && isOurOwn(key.physical())) {
       return refused(DropReason.LOOP);
     }
     Target target = steering.steer();
@@ -119,6 +122,10 @@ final class Flows {
       limit.close();
       destination.close();
       return null;
+    }
+    ProxyHeaderWriter writer = destination.header();
+    if (writer != null) {
+      flow.header = writer.header(steering.context(), tlvs);
     }
     target.opened();
     front.hold();
@@ -149,6 +156,17 @@ final class Flows {
           key.localLow(),
           key.localPort(),
           ifindex);
+    }
+    if (key.isAnnounced()) {
+      FlowKey came = key.physical();
+      context.physical(
+          came.family(),
+          came.clientHigh(),
+          came.clientLow(),
+          came.clientPort(),
+          came.localHigh(),
+          came.localLow(),
+          came.localPort());
     }
   }
 
@@ -310,7 +328,10 @@ final class Flows {
           end.word(),
           Loop.nowMillis() - flow.openedMillis(),
           flow.bytesIn,
-          flow.bytesOut);
+          flow.bytesOut,
+          key.isAnnounced()
+              ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+              : null);
     }
   }
 

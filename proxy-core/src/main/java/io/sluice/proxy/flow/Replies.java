@@ -89,7 +89,7 @@ final class Replies {
   }
 
   private void gather(DatagramBatch into, Flow flow, int received) {
-    FlowKey key = flow.key();
+    FlowKey key = flow.key().physical();
     boolean needsSource = flow.front.needsSource();
     for (int slot = gathered; slot < gathered + received; slot++) {
       if (into.isTruncated(slot)) {

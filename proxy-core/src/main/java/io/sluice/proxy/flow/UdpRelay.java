@@ -1,8 +1,12 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.DatagramHandler;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -16,6 +20,8 @@ import io.sluice.proxy.target.Steering;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
+import java.nio.ByteBuffer;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,6 +56,9 @@ public final class UdpRelay implements DatagramHandler {
   private @Nullable DatagramBatch batch; // made for the first front socket
   private FlowKey current = new FlowKey();
   private FlowKey next = new FlowKey();
+  private final Steering steering;
+  private final ProxyHeader header = new ProxyHeader();
+  private HeaderSources headerSources = HeaderSources.of(List.of());
 
   /**
    * A relay without front sockets. Made on any thread.
@@ -59,6 +68,7 @@ public final class UdpRelay implements DatagramHandler {
    */
   public UdpRelay(Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources) {
     this.loop = loop;
+    this.steering = steering;
     this.syscalls = loop.syscalls();
     this.counters = steering.counters();
     Replies replies = new Replies(loop, counters);
@@ -147,6 +157,7 @@ public final class UdpRelay implements DatagramHandler {
   /** Takes a socket's share of datagrams in; true if there may be more. */
   private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
+    headerSources = steering.headerSources();
     for (int round = 0; round < ROUNDS; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
       if (received > 0) {
@@ -209,7 +220,45 @@ public final class UdpRelay implements DatagramHandler {
         isBound ? socket.address().high() : received.destinationHigh(),
         isBound ? socket.address().low() : received.destinationLow(),
         socket.port());
+    return headerSources.isEmpty() || readHeader(received, slot);
+  }
+
+  /**
+   * Reads who the client is, if its peer must announce that, into {@link #next}, and leaves the
+   * header out of what goes on; false if there is none.
+   */
+  private boolean readHeader(DatagramBatch received, int slot) {
+    ProxyProtocolIn announcing =
+        headerSources.of(
+            Protocol.UDP,
+            next.family(),
+            next.clientHigh(),
+            next.clientLow(),
+            next.localHigh(),
+            next.localLow(),
+            next.localPort());
+    if (announcing == null) {
+      return true;
+    }
+    int length = header.read(received.bytes(slot), Protocol.UDP);
+    if (length <= 0) {
+      counters.drops(DropReason.PROXY_HEADER, Protocol.UDP).increment();
+      return false;
+    }
+    if (header.hasAddresses()) {
+      next.announce(header);
+    }
+    received.skip(slot, length);
     return true;
+  }
+
+  /** The TLVs that a datagram's header brought; asked for its flow's first only. */
+  private byte[] tlvs(DatagramBatch received, int slot) {
+    ByteBuffer datagram = received.bytes(slot);
+    boolean isAnnounced = datagram.remaining() > received.length(slot);
+    return isAnnounced && header.read(datagram, Protocol.UDP) > 0
+        ? header.tlvs(datagram)
+        : ProxyHeaderWriter.NO_TLVS;
   }
 
   /** Passes slots of the {@link #current} key on. */
@@ -228,7 +277,7 @@ public final class UdpRelay implements DatagramHandler {
     while (at < to) {
       Flow flow = flows.find(current);
       if (flow == null) {
-        flow = flows.open(front, current, ifindex, nowMillis);
+        flow = flows.open(front, current, ifindex, tlvs(run, at), nowMillis);
       } else if (flow.front != front) {
         flows.move(flow, front);
       }
@@ -245,10 +294,15 @@ public final class UdpRelay implements DatagramHandler {
     flow.activeMillis = nowMillis;
     int at = from;
     while (at < to) {
+      byte[] beginning = flow.header;
+      if (beginning != null) {
+        run.begin(at, flow.isHeaderForEvery() ? to : at + 1, beginning);
+      }
       int sent = run.send(syscalls, flow.upstream(), at, to - at);
       if (sent > 0) {
         count(flow, run, at, at + sent);
         at += sent;
+        flow.headerSent();
       } else if (sent == -Linux.ECONNREFUSED) {
         flows.upstreamRefused(flow); // an earlier datagram's fate; this one has not been sent
         return at;

@@ -2,6 +2,7 @@ package io.sluice.proxy.header;
 
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -44,7 +45,9 @@ public final class ProxyHeader {
   };
 
   private static final byte[] V1_START = {'P', 'R', 'O', 'X', 'Y', ' '};
+  private static final int V1_MIN_BYTES = "PROXY UNKNOWN\r\n".length();
   private static final int V1_MAX_BYTES = 107;
+  private static final byte[] NO_TLVS = {};
   private static final byte[] NO_CHECKSUM = new byte[4];
 
   private int version;
@@ -58,6 +61,7 @@ public final class ProxyHeader {
   private int destinationPort;
   private int tlvsAt;
   private int tlvsBytes;
+  private int neededBytes;
   private String problem = "";
   private final CRC32C checksum = new CRC32C();
 
@@ -72,6 +76,7 @@ public final class ProxyHeader {
     version = 0;
     hasAddresses = false;
     tlvsBytes = 0;
+    neededBytes = 0;
     problem = "";
     if (startsWith(in, SIGNATURE)) {
       int length = readV2(in, transport);
@@ -95,6 +100,11 @@ public final class ProxyHeader {
     return true;
   }
 
+  private int incomplete(int neededBytes) {
+    this.neededBytes = neededBytes;
+    return INCOMPLETE;
+  }
+
   private int malformed(String why) {
     problem = why;
     hasAddresses = false;
@@ -107,7 +117,7 @@ public final class ProxyHeader {
   private int readV2(ByteBuffer in, Protocol transport) {
     int at = in.position();
     if (in.remaining() < V2_FIXED_BYTES) {
-      return INCOMPLETE;
+      return incomplete(V2_FIXED_BYTES);
     }
     int versionAndCommand = in.get(at + 12);
     int command = versionAndCommand & 0xf;
@@ -119,14 +129,16 @@ public final class ProxyHeader {
     }
     int familyNumber = in.get(at + 13) >> 4 & 0xf;
     int transportNumber = in.get(at + 13) & 0xf;
-    if (familyNumber > 3 || transportNumber > 2) {
+    boolean isLocal = command == 0;
+    boolean isUnspecified = familyNumber == 0 && transportNumber == 0;
+    boolean isDefined = isWithin(familyNumber, 1, 3) && isWithin(transportNumber, 1, 2);
+    if (!isLocal && !isUnspecified && !isDefined) {
       return malformed("an address family or transport that isn't defined");
     }
     int length = V2_FIXED_BYTES + unsignedShort(in, at + 14);
     if (length > MAX_BYTES) {
       return malformed("longer than 16 KiB");
     }
-    boolean isLocal = command == 0;
     boolean isIp = familyNumber == 1 || familyNumber == 2;
     if (!isLocal && isIp && transportNumber != (transport == Protocol.TCP ? 1 : 2)) {
       return malformed("a transport other than the one it came by");
@@ -142,7 +154,7 @@ public final class ProxyHeader {
       return malformed("too short for its addresses");
     }
     if (in.remaining() < length) {
-      return INCOMPLETE;
+      return incomplete(length);
     }
     version = 2;
     if (isLocal) {
@@ -156,6 +168,10 @@ public final class ProxyHeader {
       readAddresses(in, at + V2_FIXED_BYTES, familyNumber == 1);
     }
     return length;
+  }
+
+  private static boolean isWithin(int value, int first, int last) {
+    return value >= first && value <= last;
   }
 
   private void readAddresses(ByteBuffer in, int at, boolean ipv4) {
@@ -175,6 +191,25 @@ public final class ProxyHeader {
     int ports = at + (ipv4 ? 8 : 32);
     sourcePort = unsignedShort(in, ports);
     destinationPort = unsignedShort(in, ports + 2);
+    unmap();
+  }
+
+  /**
+   * Takes IPv4-mapped addresses for what they stand for, lest a client that came to a dual-stack
+   * socket escapes the rules for IPv4.
+   */
+  private void unmap() {
+    if (family == Family.IPV6
+        && isMapped(sourceHigh, sourceLow)
+        && isMapped(destinationHigh, destinationLow)) {
+      family = Family.IPV4;
+      sourceLow &= 0xffff_ffffL;
+      destinationLow &= 0xffff_ffffL;
+    }
+  }
+
+  private static boolean isMapped(long high, long low) {
+    return high == 0 && low >>> 32 == 0xffff;
   }
 
   private int readTlvs(ByteBuffer in, int from, int end) {
@@ -210,10 +245,13 @@ public final class ProxyHeader {
 
   /** CRC32c over the whole header, its own field taken as zero. */
   private boolean isChecksum(ByteBuffer in, int at, int end) {
+    int start = in.position();
+    int limit = in.limit();
     checksum.reset();
-    checksum.update(in.slice(in.position(), at - in.position()));
+    checksum.update(in.limit(at)); // up to its limit, which spares a slice
     checksum.update(NO_CHECKSUM);
-    checksum.update(in.slice(at + 4, end - at - 4));
+    checksum.update(in.limit(end).position(at + 4));
+    in.limit(limit).position(start);
     return checksum.getValue() == bits(in, at, 4);
   }
 
@@ -244,7 +282,10 @@ public final class ProxyHeader {
       }
     }
     if (end < 0) {
-      return count < V1_MAX_BYTES ? INCOMPLETE : malformed("a line of more than 107 bytes");
+      boolean isReturned = count > 0 && in.get(from + count - 1) == '\r';
+      return count < V1_MAX_BYTES
+          ? incomplete(Math.max(V1_MIN_BYTES, count + (isReturned ? 1 : 2)))
+          : malformed("a line of more than 107 bytes");
     }
     if (in.get(from + end - 1) != '\r') {
       return malformed("a line that doesn't end in CR LF");
@@ -288,6 +329,7 @@ public final class ProxyHeader {
     }
     version = 1;
     hasAddresses = true;
+    unmap();
     return lengthBytes;
   }
 
@@ -355,6 +397,36 @@ public final class ProxyHeader {
     return destinationPort;
   }
 
+  /**
+   * After {@link #INCOMPLETE}: how many bytes there must be, from the first on, before it is worth
+   * reading again. So who sends single bytes makes no more than some ninety readings of a line, and
+   * three of version 2.
+   */
+  public int neededBytes() {
+    return neededBytes;
+  }
+
+  /** Whether it has TLVs, after it was read. */
+  public boolean hasTlvs() {
+    return tlvsBytes > 0;
+  }
+
+  /** Describes what it announces, if it {@linkplain #hasAddresses names addresses}. */
+  public LookupContext describe(LookupContext context, Protocol protocol, int ifindex) {
+    return family == Family.IPV4
+        ? context.ipv4(
+            protocol, (int) sourceLow, sourcePort, (int) destinationLow, destinationPort, ifindex)
+        : context.ipv6(
+            protocol,
+            sourceHigh,
+            sourceLow,
+            sourcePort,
+            destinationHigh,
+            destinationLow,
+            destinationPort,
+            ifindex);
+  }
+
   /** What is wrong, after {@link #MALFORMED}. */
   public String problem() {
     return problem;
@@ -367,6 +439,9 @@ public final class ProxyHeader {
    * @param in what was {@linkplain #read read}, unchanged since
    */
   public byte[] tlvs(ByteBuffer in) {
+    if (tlvsBytes == 0) {
+      return NO_TLVS;
+    }
     ByteBuffer kept = ByteBuffer.allocate(tlvsBytes);
     int at = tlvsAt;
     while (at < tlvsAt + tlvsBytes) {

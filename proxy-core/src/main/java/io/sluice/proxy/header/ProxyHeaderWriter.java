@@ -1,96 +1,88 @@
 package io.sluice.proxy.header;
 
+import io.sluice.config.ProxyProtocolOut;
 import io.sluice.steering.Family;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the PROXY protocol header that tells a server who the client is: the layouts are drawn at
- * {@link ProxyHeader}. Immutable but for its checksum: an event loop owns one per destination.
+ * Makes the PROXY protocol headers that tell a destination's servers who the client is: the layouts
+ * are drawn at {@link ProxyHeader}. Immutable; any thread. Asked once per connection or UDP flow.
  */
 public final class ProxyHeaderWriter {
-  private static final byte[] NONE = {};
+  /** No TLVs came in. */
+  public static final byte[] NO_TLVS = {};
 
-  private final int version;
-  private final boolean withChecksum;
+  /** Makes IDs differ from those of other processes. */
+  private static final String PROCESS = String.format("%016x", new SecureRandom().nextLong());
+
+  private static final AtomicLong ids = new AtomicLong();
+  private static final int TLV_HEADER_BYTES = 3;
+  private static final int UNIQUE_ID_BYTES = 32;
+  private static final int CHECKSUM_BYTES = 4;
+
+  private final ProxyProtocolOut spec;
   private final byte[] tlvs;
-  private final CRC32C checksum = new CRC32C();
 
-  /**
-   * A writer of one version.
-   *
-   * @param version 1 or 2
-   * @param withChecksum adds a CRC32c TLV; version 2 only
-   * @param tlvs what each header carries besides, encoded; version 2 only
-   */
-  public ProxyHeaderWriter(int version, boolean withChecksum, byte[] tlvs) {
-    this.version = version;
-    this.withChecksum = withChecksum;
-    this.tlvs = tlvs.clone();
+  public ProxyHeaderWriter(ProxyProtocolOut spec) {
+    this.spec = spec;
+    ByteBuffer out = ByteBuffer.allocate(ProxyHeader.MAX_BYTES);
+    for (ProxyProtocolOut.Tlv tlv : spec.tlvs()) {
+      put(out, tlv.type(), tlv.value().getBytes(StandardCharsets.UTF_8));
+    }
+    this.tlvs = written(out);
   }
 
-  /** One TLV, encoded. */
-  public static byte[] tlv(int type, byte[] value) {
-    return ByteBuffer.allocate(3 + value.length)
-        .put((byte) type)
-        .putShort((short) value.length)
-        .put(value)
-        .array();
+  /** A writer of what a destination's configuration asks for; null for none. */
+  public static @Nullable ProxyHeaderWriter of(@Nullable ProxyProtocolOut spec) {
+    return spec == null ? null : new ProxyHeaderWriter(spec);
+  }
+
+  /** Whether each datagram gets the header, rather than a flow's first only. */
+  public boolean isForEveryDatagram() {
+    return spec.everyDatagram();
   }
 
   /**
-   * Writes the header of a connection or datagram.
+   * The header of a connection or flow.
    *
    * @param client the addresses that the server is to be told
-   * @param uniqueId up to 128 bytes, or empty for none
-   * @param passedOn TLVs that came in ({@link ProxyHeader#tlvs}), or empty
-   * @param out big endian; the header starts at its position, which moves behind it. A header that
-   *     would be longer than {@link ProxyHeader#MAX_BYTES} goes without {@code passedOn}
-   * @return the header's length in bytes
+   * @param cameIn the TLVs that the client came with ({@link ProxyHeader#tlvs}), or none; they go
+   *     on if the configuration says so, except those of a type that it sets itself, and unless the
+   *     header would be longer than {@link ProxyHeader#MAX_BYTES} with them
    */
-  public int write(LookupContext client, byte[] uniqueId, byte[] passedOn, ByteBuffer out) {
-    return version == 1 ? writeV1(client, out) : writeV2(client, uniqueId, passedOn, out);
+  public byte[] header(LookupContext client, byte[] cameIn) {
+    return spec.version() == 1 ? line(client) : version2(client, cameIn);
   }
 
-  private static int writeV1(LookupContext client, ByteBuffer out) {
-    byte[] line =
-        ("PROXY "
-                + (client.family() == Family.IPV4 ? "TCP4 " : "TCP6 ")
-                + text(client.remote())
-                + ' '
-                + text(client.local())
-                + ' '
-                + client.remotePort()
-                + ' '
-                + client.localPort()
-                + "\r\n")
-            .getBytes(StandardCharsets.US_ASCII);
-    out.put(line);
-    return line.length;
+  private static byte[] line(LookupContext client) {
+    String line =
+        "PROXY "
+            + (client.family() == Family.IPV4 ? "TCP4 " : "TCP6 ")
+            + client.remote()
+            + ' '
+            + client.local()
+            + ' '
+            + client.remotePort()
+            + ' '
+            + client.localPort()
+            + "\r\n";
+    return line.getBytes(StandardCharsets.US_ASCII);
   }
 
-  private static String text(IpAddress address) {
-    return address.toString();
-  }
-
-  private int writeV2(LookupContext client, byte[] uniqueId, byte[] passedOn, ByteBuffer out) {
+  private byte[] version2(LookupContext client, byte[] cameIn) {
+    ByteBuffer out = ByteBuffer.allocate(ProxyHeader.MAX_BYTES);
     boolean ipv4 = client.family() == Family.IPV4;
-    int fixed = (ipv4 ? 12 : 36) + tlvs.length + (withChecksum ? 7 : 0);
-    int unique = uniqueId.length == 0 ? 0 : 3 + uniqueId.length;
-    byte[] others =
-        ProxyHeader.V2_FIXED_BYTES + fixed + unique + passedOn.length > ProxyHeader.MAX_BYTES
-            ? NONE
-            : passedOn;
-    int length = fixed + unique + others.length;
-    int start = out.position();
     out.put(ProxyHeader.SIGNATURE);
     out.put((byte) 0x21);
     out.put((byte) ((ipv4 ? 0x10 : 0x20) | (client.protocol() == Protocol.TCP ? 1 : 2)));
-    out.putShort((short) length);
+    out.putShort((short) 0); // the length, below
     if (ipv4) {
       out.putInt(client.remoteIp4()).putInt(client.localIp4());
     } else {
@@ -98,16 +90,54 @@ public final class ProxyHeaderWriter {
       out.putLong(client.localHigh()).putLong(client.localLow());
     }
     out.putShort((short) client.remotePort()).putShort((short) client.localPort());
-    out.put(tlvs).put(others);
-    if (unique > 0) {
-      out.put((byte) ProxyHeader.TLV_UNIQUE_ID).putShort((short) uniqueId.length).put(uniqueId);
+    out.put(tlvs);
+    boolean hasId = spec.passOn() && passOn(cameIn, out);
+    if (spec.uniqueId() && !hasId) {
+      put(out, ProxyHeader.TLV_UNIQUE_ID, uniqueId());
     }
-    if (withChecksum) {
-      out.put((byte) ProxyHeader.TLV_CRC32C).putShort((short) 4).putInt(0);
-      checksum.reset();
-      checksum.update(out.slice(start, out.position() - start));
-      out.putInt(out.position() - 4, (int) checksum.getValue());
+    int length = out.position() + (spec.crc32c() ? TLV_HEADER_BYTES + CHECKSUM_BYTES : 0);
+    out.putShort(ProxyHeader.V2_FIXED_BYTES - 2, (short) (length - ProxyHeader.V2_FIXED_BYTES));
+    if (spec.crc32c()) {
+      put(out, ProxyHeader.TLV_CRC32C, new byte[CHECKSUM_BYTES]);
+      CRC32C checksum = new CRC32C();
+      checksum.update(out.array(), 0, length);
+      out.putInt(length - CHECKSUM_BYTES, (int) checksum.getValue());
     }
-    return out.position() - start;
+    return written(out);
+  }
+
+  private static byte[] uniqueId() {
+    return (PROCESS + String.format("%016x", ids.incrementAndGet()))
+        .getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /** Writes the TLVs that came in, all or none; whether one of them is a unique ID. */
+  private boolean passOn(byte[] cameIn, ByteBuffer out) {
+    int room = out.remaining() - 2 * TLV_HEADER_BYTES - CHECKSUM_BYTES - UNIQUE_ID_BYTES;
+    if (cameIn.length > room) {
+      return false;
+    }
+    boolean hasId = false;
+    ByteBuffer from = ByteBuffer.wrap(cameIn);
+    while (from.hasRemaining()) {
+      int type = from.get() & 0xff;
+      byte[] value = new byte[from.getShort() & 0xffff];
+      from.get(value);
+      if (spec.tlvs().stream().noneMatch(own -> own.type() == type)) {
+        put(out, type, value);
+        hasId |= type == ProxyHeader.TLV_UNIQUE_ID;
+      }
+    }
+    return hasId;
+  }
+
+  private static void put(ByteBuffer out, int type, byte[] value) {
+    out.put((byte) type).putShort((short) value.length).put(value);
+  }
+
+  private static byte[] written(ByteBuffer out) {
+    byte[] bytes = new byte[out.position()];
+    out.get(0, bytes);
+    return bytes;
   }
 }

@@ -12,6 +12,7 @@ public final class Linux {
   public static final int SOCK_DGRAM = 2;
   public static final int SOCK_NONBLOCK = 0x800;
   public static final int SOCK_CLOEXEC = 0x80000;
+  public static final int MSG_PEEK = 0x2;
   public static final int MSG_CTRUNC = 0x8;
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
@@ -25,6 +26,7 @@ public final class Linux {
   public static final int SO_RCVBUF = 8;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
+  public static final int SO_RCVLOWAT = 18;
 
   // netinet/in.h, linux/in.h, linux/in6.h
   public static final int IPPROTO_IP = 0;

@@ -269,6 +269,15 @@ public final class Syscalls {
     }
   }
 
+  /** Looks at what a socket has received, and leaves it there. */
+  public long peek(int fd, long buffer, long lengthBytes) {
+    try {
+      return check((long) RECV.invokeExact(state, fd, buffer, lengthBytes, Linux.MSG_PEEK));
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
   /** Sends without raising SIGPIPE. */
   public long send(int fd, long buffer, long lengthBytes) {
     try {

@@ -1,8 +1,11 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.ConnectionHandler;
+import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
@@ -12,6 +15,7 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
@@ -29,6 +33,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final AcceptGate gate;
   private final Sockaddr local = new Sockaddr();
   private final Sockaddr targetAddress = new Sockaddr();
+  private final ProxyHeader header = new ProxyHeader();
   private final OwnSources ownSources;
   private final IntPredicate isCapturedPort;
   private long halfClosedMillis;
@@ -80,6 +85,16 @@ public final class TcpRelay implements ConnectionHandler {
     return targetAddress;
   }
 
+  /** What a connection reads its PROXY protocol header with, in one go. */
+  ProxyHeader header() {
+    return header;
+  }
+
+  /** What the next lookup looks at. */
+  LookupContext context() {
+    return steering.context();
+  }
+
   @Override
   public void accepted(int fd, Sockaddr client, CaptureSocket via) {
     LookupContext context = describe(fd, client, via);
@@ -94,6 +109,34 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, null);
       return;
     }
+    ProxyProtocolIn announcing = headerOf(context);
+    if (announcing != null) {
+      new HeaderWait(this, fd, context, announcing.timeout().toMillis()).start();
+      return;
+    }
+    open(fd, context, null);
+  }
+
+  private @Nullable ProxyProtocolIn headerOf(LookupContext context) {
+    return steering
+        .headerSources()
+        .of(
+            Protocol.TCP,
+            context.family(),
+            context.remoteHigh(),
+            context.remoteLow(),
+            context.localHigh(),
+            context.localLow(),
+            context.localPort());
+  }
+
+  /**
+   * Looks up where a connection belongs, and opens its session or resets it.
+   *
+   * @param context describes its client, announced or not
+   * @param via who announced the client; null if nobody did
+   */
+  void open(int fd, LookupContext context, @Nullable Via via) {
     Target target = steering.steer();
     if (target == null) {
       reset(fd, null);
@@ -104,7 +147,7 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, target);
       return;
     }
-    TcpSession session = new TcpSession(this, context, fd, target);
+    TcpSession session = new TcpSession(this, context, fd, target, via);
     try {
       session.connect();
     } catch (RuntimeException | Error failure) {
@@ -166,6 +209,19 @@ public final class TcpRelay implements ConnectionHandler {
             ifindex);
   }
 
+  /** Refuses the connection that the context describes, for a reason that is to be counted. */
+  void refuse(int fd, DropReason reason) {
+    steering.refuse(reason);
+    reset(fd, null);
+  }
+
+  /** Closes a connection that has no session yet, because the daemon stops. */
+  void abandon(int fd) {
+    int _ = loop.syscalls().setResetOnClose(fd);
+    int _ = loop.syscalls().close(fd);
+    gate.leave();
+  }
+
   /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */
   private void reset(int fd, @Nullable Target target) {
     int _ = loop.syscalls().setResetOnClose(fd);
@@ -184,7 +240,10 @@ public final class TcpRelay implements ConnectionHandler {
           steering.refusal().word(),
           0,
           0,
-          0);
+          0,
+          context.isAnnounced()
+              ? IpAddress.withPort(context.physicalRemote(), context.physicalRemotePort())
+              : null);
     }
   }
 
@@ -213,6 +272,8 @@ public final class TcpRelay implements ConnectionHandler {
     loop.forEachTimed(entry -> {
       if (entry instanceof TcpSession session) {
         session.shutdown();
+      } else if (entry instanceof HeaderWait wait) {
+        wait.close();
       }
     });
   }

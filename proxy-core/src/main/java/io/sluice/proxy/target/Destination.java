@@ -2,6 +2,7 @@ package io.sluice.proxy.target;
 
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
@@ -26,6 +27,7 @@ public final class Destination {
   private final List<Target> targets;
   private final ReuseportGroup group;
   private final Traffic traffic;
+  private final @Nullable ProxyHeaderWriter header;
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -63,6 +65,7 @@ public final class Destination {
    */
   Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver) {
     this.spec = spec;
+    this.header = ProxyHeaderWriter.of(spec.proxyProtocol());
     this.traffic = previous == null ? new Traffic() : previous.traffic;
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
@@ -110,6 +113,11 @@ public final class Destination {
 
   public Traffic traffic() {
     return traffic;
+  }
+
+  /** Makes the PROXY protocol headers that its targets get; null if they get none. */
+  public @Nullable ProxyHeaderWriter header() {
+    return header;
   }
 
   /** The socket that stands for this destination in the socket map: a member of the group. */

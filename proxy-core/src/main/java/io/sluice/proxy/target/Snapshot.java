@@ -6,6 +6,7 @@ import io.sluice.config.ListenerSpec;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
+import io.sluice.proxy.header.HeaderSources;
 import io.sluice.steering.Errno;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
@@ -43,7 +44,8 @@ public record Snapshot(
     SkLookup engine,
     List<Destination> destinations,
     Map<Key, Integer> bindingCounts,
-    boolean asksForInterface) {
+    boolean asksForInterface,
+    HeaderSources headerSources) {
 
   /** What names a destination: a label stands for one of each protocol. */
   public record Key(String label, Protocol protocol) {}
@@ -107,7 +109,8 @@ public record Snapshot(
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
         bindingCounts,
-        asksForInterface(config));
+        asksForInterface(config),
+        HeaderSources.of(config.captures()));
   }
 
   private static boolean asksForInterface(Config config) {

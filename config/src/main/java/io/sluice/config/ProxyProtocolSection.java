@@ -3,6 +3,7 @@ package io.sluice.config;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -32,11 +33,10 @@ final class ProxyProtocolSection {
     if (fields == null) {
       return null;
     }
-    List<IpPrefix> from = fields.required("from", "[10.0.0.0/8]", ProxyProtocolSection::prefixes);
-    return from == null
-        ? null
-        : new ProxyProtocolIn(
-            from, fields.optional("timeout", ProxyProtocolIn.TIMEOUT, Value::duration));
+    List<IpPrefix> from =
+        fields.required("from", "[10.0.0.0/8]", ProxyProtocolSection::prefixes);
+    Duration timeout = fields.optional("timeout", ProxyProtocolIn.TIMEOUT, Value::duration);
+    return from == null ? null : new ProxyProtocolIn(from, timeout);
   }
 
   private static @Nullable List<IpPrefix> prefixes(Value list) {

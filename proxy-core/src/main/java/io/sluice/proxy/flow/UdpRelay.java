@@ -157,7 +157,7 @@ public final class UdpRelay implements DatagramHandler {
   /** Takes a socket's share of datagrams in; true if there may be more. */
   private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
-    headerSources = steering.headerSources();
+    refreshHeaderSources();
     for (int round = 0; round < ROUNDS; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
       if (received > 0) {
@@ -169,6 +169,15 @@ public final class UdpRelay implements DatagramHandler {
       }
     }
     return true;
+  }
+
+  /** Once per share: a reload takes effect with the next. */
+  private void refreshHeaderSources() {
+    try {
+      headerSources = steering.headerSources();
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a snapshot", failure); // the last one's hold on: flows that exist need no lookup
+    }
   }
 
   /** Splits a batch into runs of the same flow. */
@@ -220,7 +229,12 @@ public final class UdpRelay implements DatagramHandler {
         isBound ? socket.address().high() : received.destinationHigh(),
         isBound ? socket.address().low() : received.destinationLow(),
         socket.port());
-    return headerSources.isEmpty() || readHeader(received, slot);
+    try {
+      return headerSources.isEmpty() || readHeader(received, slot);
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a PROXY header", failure); // thrown on, it would cost others theirs
+      return false;
+    }
   }
 
   /**

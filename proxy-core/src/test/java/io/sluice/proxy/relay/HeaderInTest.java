@@ -58,7 +58,7 @@ final class HeaderInTest {
       - {label: plain, protocol: tcp, prefix: 127.0.0.0/8, port: %1$d}
     programs:
       - {name: bindings, builtin: bindings}
-      - {name: by-client, rules: [{from: 203.0.114.0/24, assign: plain, replace: true}]}
+      - {name: by-client, rules: [{from: 203.0.114.0/24, protocol: tcp, assign: plain, replace: true}]}
     destinations:
       - {label: announced, protocol: tcp, %4$s}
       - {label: plain, protocol: tcp, %5$s}
@@ -235,8 +235,8 @@ final class HeaderInTest {
     int other = TestDaemon.freePort();
     String yaml =
         configuration("127.0.0.1", "1h").replace("ports: " + port, "ports: " + other);
-    try (TestDaemon stopping = TestDaemon.start(yaml);
-        Socket client = Streams.connect(other)) {
+    TestDaemon stopping = TestDaemon.start(yaml);
+    try (Socket client = Streams.connect(other)) {
       Streams.send(client, "PROXY ");
       stopping.awaitSessions(1);
       stopping.close();

@@ -1,5 +1,12 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.config.Config;
+import io.sluice.config.ProxyProtocolOut;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import java.util.List;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
@@ -12,12 +19,44 @@ final class AllocationProbe {
   private static final int MOST_ROUNDS = 30;
   private static final int FLOWS = 5;
 
+  private static final byte[] PLAIN = {'p', 'i', 'n', 'g'};
+
+  /** With TLVs and a checksum. */
+  private static final byte[] ANNOUNCED =
+      new ProxyHeaderWriter(
+              new ProxyProtocolOut(2, true, true, List.of(), false, true))
+          .header(
+              new LookupContext().ipv4(Protocol.UDP, 0xcb007109, 56324, 0xc6336401, 53, 0),
+              ProxyHeaderWriter.NO_TLVS);
+
   private AllocationProbe() {}
+
+  /**
+   * All to one target.
+   *
+   * @param withHeaders whether datagrams come with PROXY protocol headers, and go on with others
+   */
+  private static Config config(int port, boolean withHeaders) {
+    return TestDaemon.config(
+        """
+        capture:
+          - {name: edge, protocols: [udp], addresses: [127.0.3.0/24], ports: any%s}
+        listeners:
+          - {protocol: udp, address: 0.0.0.0, port: 53, destination: echo}
+        bindings:
+          - {label: echo, protocol: udp, prefix: 127.0.3.0/24, port: any}
+        destinations:
+          - {label: echo, protocol: udp, targets: ["127.0.0.1:%d"], idleTimeout: 1h%s}
+        """
+            .formatted(
+                withHeaders ? ", proxyProtocol: {from: [127.0.0.1]}" : "",
+                port,
+                withHeaders ? ", proxyProtocol: {version: v2, uniqueId: true, crc32c: true}" : ""));
+  }
 
   public static void main(String[] arguments) throws Exception {
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0);
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+        RelayHarness relay = new RelayHarness(config(server.port(), arguments.length > 0));
         UdpPeer client = UdpPeer.client()) {
       Thread _ = Thread.ofPlatform().daemon().start(() -> echo(server));
       int port = relay.open("0.0.0.0", "127.0.3.0/24").port();
@@ -31,8 +70,8 @@ final class AllocationProbe {
         }
         for (int i = 0; i < ROUND; i += 2 * FLOWS) {
           for (int flow = 0; flow < FLOWS; flow++) {
-            client.send("ping", "127.0.3." + flow, port);
-            client.send("pong", "127.0.3." + flow, port);
+            client.send(arguments.length > 0 ? ANNOUNCED : PLAIN, "127.0.3." + flow, port);
+            client.send(arguments.length > 0 ? ANNOUNCED : PLAIN, "127.0.3." + flow, port);
           }
           for (int reply = 0; reply < 2 * FLOWS; reply++) {
             client.receive();

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AllocationTest {
   /**
@@ -15,10 +18,12 @@ class AllocationTest {
    * something too big: then each call costs 40 bytes. That depends on the machine's mood, so this
    * runs in a process where the calls are compiled on their own.
    */
-  @Test
-  void aDatagramOfAnExistingFlowAllocatesNothing() throws Exception {
-    Process probe =
-        new ProcessBuilder(
+  @ParameterizedTest
+  @ValueSource(strings = {"", "with PROXY headers in and out"})
+  void aDatagramOfAnExistingFlowAllocatesNothing(String how) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 Path.of(property("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "--enable-native-access=ALL-UNNAMED",
@@ -26,7 +31,12 @@ class AllocationTest {
                 "-XX:CompileCommand=dontinline,io.sluice.proxy.linux.Syscalls::*",
                 "-cp",
                 property("java.class.path"),
-                AllocationProbe.class.getName())
+                AllocationProbe.class.getName()));
+    if (!how.isEmpty()) {
+      command.add(how);
+    }
+    Process probe =
+        new ProcessBuilder(command)
             .redirectError(Redirect.INHERIT)
             .start();
     String output = new String(probe.getInputStream().readAllBytes(), UTF_8);

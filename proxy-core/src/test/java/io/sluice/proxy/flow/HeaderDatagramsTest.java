@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -214,7 +215,7 @@ class HeaderDatagramsTest {
       await().until(() -> server.heard().size() == 50);
       assertThat(server.heard().stream().skip(1).map(UdpPeer.Datagram::text))
           .containsExactlyElementsOf(
-              java.util.stream.IntStream.range(1, 50).mapToObj(String::valueOf).toList());
+              IntStream.range(1, 50).mapToObj(String::valueOf).toList());
     }
   }
 

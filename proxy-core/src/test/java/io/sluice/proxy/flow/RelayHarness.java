@@ -73,7 +73,11 @@ final class RelayHarness implements AutoCloseable {
   }
 
   RelayHarness(TargetAddress target, Duration idleTimeout, int maxConnections) {
-    snapshot = Snapshot.of(config(target, idleTimeout, maxConnections), null, resolver);
+    this(config(target, idleTimeout, maxConnections));
+  }
+
+  RelayHarness(Config config) {
+    snapshot = Snapshot.of(config, null, resolver);
     Steering steering = new Steering(this::lookUp, counters);
     relay = new UdpRelay(loop, steering, limit, ownSources);
   }

@@ -11,6 +11,7 @@ import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -64,7 +65,7 @@ class ProxyHeaderFuzzTest {
       check(input, random.nextInt(5) == 0 ? Protocol.UDP : Protocol.TCP, random);
     } catch (RuntimeException | AssertionError failure) {
       throw new AssertionError(
-          "seed " + seed + ", input " + java.util.HexFormat.of().formatHex(input), failure);
+          "seed " + seed + ", input " + HexFormat.of().formatHex(input), failure);
     }
   }
 

@@ -33,8 +33,7 @@ final class ProxyProtocolSection {
     if (fields == null) {
       return null;
     }
-    List<IpPrefix> from =
-        fields.required("from", "[10.0.0.0/8]", ProxyProtocolSection::prefixes);
+    List<IpPrefix> from = fields.required("from", "[10.0.0.0/8]", ProxyProtocolSection::prefixes);
     Duration timeout = fields.optional("timeout", ProxyProtocolIn.TIMEOUT, Value::duration);
     return from == null ? null : new ProxyProtocolIn(from, timeout);
   }

@@ -319,6 +319,7 @@ public final class UdpRelay implements DatagramHandler {
         flow.headerSent();
       } else if (sent == -Linux.ECONNREFUSED) {
         flows.upstreamRefused(flow); // an earlier datagram's fate; this one has not been sent
+        run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {
         counters.drops(Flows.upstreamDrop(-sent), Protocol.UDP).increment();

@@ -223,6 +223,13 @@ public final class DatagramBatch {
     isBegun = true;
   }
 
+  /** Takes {@link #begin} back, for slots that were not sent. */
+  public void unbegin(int from, int to) {
+    for (int slot = from; slot < to; slot++) {
+      unbegin(slot);
+    }
+  }
+
   private int receivedLength(int slot) {
     return receiving.get(JAVA_INT, slot * HEADER_BYTES + LENGTH_AT);
   }

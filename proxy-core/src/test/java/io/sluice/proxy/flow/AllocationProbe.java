@@ -6,8 +6,8 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
-import java.util.List;
 import java.io.IOException;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -23,8 +23,7 @@ final class AllocationProbe {
 
   /** With TLVs and a checksum. */
   private static final byte[] ANNOUNCED =
-      new ProxyHeaderWriter(
-              new ProxyProtocolOut(2, true, true, List.of(), false, true))
+      new ProxyHeaderWriter(new ProxyProtocolOut(2, true, true, List.of(), false, true))
           .header(
               new LookupContext().ipv4(Protocol.UDP, 0xcb007109, 56324, 0xc6336401, 53, 0),
               ProxyHeaderWriter.NO_TLVS);

@@ -35,10 +35,7 @@ class AllocationTest {
     if (!how.isEmpty()) {
       command.add(how);
     }
-    Process probe =
-        new ProcessBuilder(command)
-            .redirectError(Redirect.INHERIT)
-            .start();
+    Process probe = new ProcessBuilder(command).redirectError(Redirect.INHERIT).start();
     String output = new String(probe.getInputStream().readAllBytes(), UTF_8);
     assertThat(probe.waitFor()).isZero();
     // A few bytes in all may be the timer's.

@@ -85,7 +85,7 @@ class HeaderDatagramsTest {
               "",
               HEADER.substring(0, 20),
               "PROXY TCP4 203.0.113.9 198.51.100.1 56324 53\r\n",
-              HEADER.replace("\u0021\u0012", "\u0021\u0011"));
+              HEADER.replace("!\u0012", "!\u0011"));
       for (String each : wrong) {
         send(balancer, each);
       }
@@ -150,8 +150,7 @@ class HeaderDatagramsTest {
         assertThat(balancer.receive().text()).matches("[0-6]");
       }
       assertThat(daemon.sessions()).isEqualTo(7);
-      assertThat(
-              server.heard().stream().map(it -> it.from() + " " + it.text()).distinct().toList())
+      assertThat(server.heard().stream().map(it -> it.from() + " " + it.text()).distinct().toList())
           .hasSize(7);
     }
   }
@@ -214,8 +213,7 @@ class HeaderDatagramsTest {
       assertThat(heard(server, 0).payload).isEqualTo("0");
       await().until(() -> server.heard().size() == 50);
       assertThat(server.heard().stream().skip(1).map(UdpPeer.Datagram::text))
-          .containsExactlyElementsOf(
-              IntStream.range(1, 50).mapToObj(String::valueOf).toList());
+          .containsExactlyElementsOf(IntStream.range(1, 50).mapToObj(String::valueOf).toList());
     }
   }
 

@@ -49,7 +49,8 @@ class ProxyHeaderFuzzTest {
       return;
     }
     long first = System.nanoTime();
-    long end = first + Duration.ofSeconds(Integer.getInteger("sluice.fuzz.seconds", SECONDS)).toNanos();
+    long end =
+        first + Duration.ofSeconds(Integer.getInteger("sluice.fuzz.seconds", SECONDS)).toNanos();
     long seed = first;
     do {
       runOne(seed++);
@@ -120,38 +121,27 @@ class ProxyHeaderFuzzTest {
 
   private static byte[] changed(byte[] input, Random random) {
     int at = random.nextInt(input.length + 1);
-    switch (random.nextInt(6)) {
-      case 0 -> { // a bit
-        if (at < input.length) {
-          input[at] ^= (byte) (1 << random.nextInt(8));
-        }
-        return input;
-      }
-      case 1 -> { // a byte
-        if (at < input.length) {
-          input[at] = (byte) random.nextInt();
-        }
-        return input;
-      }
-      case 2 -> { // cut off
-        return Arrays.copyOf(input, at);
-      }
-      case 3 -> { // a word put in
-        byte[] word = WORDS[random.nextInt(WORDS.length)];
-        return joined(
-            joined(Arrays.copyOf(input, at), word), Arrays.copyOfRange(input, at, input.length));
-      }
-      case 4 -> { // cut out
-        int until = Math.min(input.length, at + random.nextInt(8));
-        return joined(Arrays.copyOf(input, at), Arrays.copyOfRange(input, until, input.length));
-      }
-      default -> { // among the fixed fields of version 2
-        if (input.length > 16) {
-          input[12 + random.nextInt(4)] = (byte) random.nextInt();
-        }
-        return input;
-      }
+    return switch (random.nextInt(6)) {
+      case 0 -> with(input, at, at < input.length ? input[at] ^ 1 << random.nextInt(8) : 0);
+      case 1 -> with(input, at, random.nextInt());
+      case 2 -> with(input, 12 + random.nextInt(4), random.nextInt()); // fields of version 2
+      case 3 -> spliced(input, at, at, WORDS[random.nextInt(WORDS.length)]);
+      case 4 -> spliced(input, at, Math.min(input.length, at + random.nextInt(8)), NONE);
+      default -> Arrays.copyOf(input, at);
+    };
+  }
+
+  private static byte[] with(byte[] input, int at, int value) {
+    byte[] changed = input.clone();
+    if (at < changed.length) {
+      changed[at] = (byte) value;
     }
+    return changed;
+  }
+
+  private static byte[] spliced(byte[] input, int from, int to, byte[] between) {
+    byte[] end = Arrays.copyOfRange(input, to, input.length);
+    return joined(joined(Arrays.copyOf(input, from), between), end);
   }
 
   private static byte[] joined(byte[] first, byte[] second) {

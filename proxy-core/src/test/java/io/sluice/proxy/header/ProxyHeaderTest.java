@@ -165,8 +165,7 @@ class ProxyHeaderTest {
 
   @Test
   void mappedAddressesAreTheIpv4AddressesThatTheyStandFor() {
-    assertThat(
-            read("PROXY TCP6 ::ffff:192.0.2.9 ::ffff:198.51.100.1 56324 443\r\n", Protocol.TCP))
+    assertThat(read("PROXY TCP6 ::ffff:192.0.2.9 ::ffff:198.51.100.1 56324 443\r\n", Protocol.TCP))
         .isPositive();
     assertThat(source()).hasToString("192.0.2.9");
     assertThat(destination()).hasToString("198.51.100.1");
@@ -208,9 +207,7 @@ class ProxyHeaderTest {
       damaged[i] ^= 0x40;
       ByteBuffer in = ByteBuffer.wrap(damaged);
 
-      assertThat(header.read(in, Protocol.TCP))
-          .as("byte %d damaged", i)
-          .isNotEqualTo(whole.length);
+      assertThat(header.read(in, Protocol.TCP)).as("byte %d damaged", i).isNotEqualTo(whole.length);
       assertThat(in.position()).isZero();
       assertThat(in.limit()).isEqualTo(whole.length);
     }

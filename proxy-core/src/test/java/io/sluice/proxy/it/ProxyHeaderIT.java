@@ -102,8 +102,8 @@ final class ProxyHeaderIT {
         log-queries: yes
         username: ""
         chroot: ""
-        directory: "%1$s"
-        pidfile: "%1$s/unbound.pid"
+        directory: "DIRECTORY"
+        pidfile: "DIRECTORY/unbound.pid"
         local-zone: "test." static
         local-data: "www.test. A 192.0.2.7"
       remote-control:
@@ -140,9 +140,9 @@ final class ProxyHeaderIT {
       netns.run("ip", "route", "add", "local", prefix, "dev", "lo");
     }
     startNginx(directory);
-    haproxy =
-        start(directory, "haproxy", "-db", "-f", write(directory, "haproxy.cfg", HAPROXY));
-    String unboundFile = write(directory, "unbound.conf", UNBOUND.formatted(directory));
+    haproxy = start(directory, "haproxy", "-db", "-f", write(directory, "haproxy.cfg", HAPROXY));
+    String unboundFile =
+        write(directory, "unbound.conf", UNBOUND.replace("DIRECTORY", directory.toString()));
     unbound = start(directory, "unbound", "-d", "-c", unboundFile);
     dnsdist =
         start(
@@ -197,8 +197,18 @@ final class ProxyHeaderIT {
 
   private String curl(String source, String url) throws Exception {
     return netns.run(
-        "curl", "-sS", "--retry", "20", "--retry-delay", "1", "--retry-all-errors", "--max-time",
-        "60", "--interface", source, url);
+        "curl",
+        "-sS",
+        "--retry",
+        "20",
+        "--retry-delay",
+        "1",
+        "--retry-all-errors",
+        "--max-time",
+        "60",
+        "--interface",
+        source,
+        url);
   }
 
   private static void awaitText(String text, Callable<String> log) {
@@ -210,7 +220,8 @@ final class ProxyHeaderIT {
   @ParameterizedTest
   @CsvSource({"8001, 127.1.0.1", "8002, 127.1.0.2"})
   void nginxLogsTheTrueClientForVersion1And2(int port, String client) throws Exception {
-    assertThat(curl(client, "http://192.0.2.3:" + port + "/nginx")).isEqualTo("told " + client + "\n");
+    assertThat(curl(client, "http://192.0.2.3:" + port + "/nginx"))
+        .isEqualTo("told " + client + "\n");
     awaitText(
         "client " + client + " to 192.0.2.3:" + port + " /nginx", () -> Files.readString(nginxLog));
   }
@@ -257,7 +268,16 @@ final class ProxyHeaderIT {
 
   private String kdig(String source, String server, int port) throws Exception {
     return netns.run(
-        "kdig", "@" + server, "-p", String.valueOf(port), "-b", source, "+short", "+retry=5",
-        "+time=3", "www.test", "A");
+        "kdig",
+        "@" + server,
+        "-p",
+        String.valueOf(port),
+        "-b",
+        source,
+        "+short",
+        "+retry=5",
+        "+time=3",
+        "www.test",
+        "A");
   }
 }

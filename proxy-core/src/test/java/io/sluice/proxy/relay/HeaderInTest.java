@@ -20,8 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * PROXY protocol headers in front of TCP connections. 127.0.0.1 is a listed peer; the programs send
- * announced clients of 203.0.113.0/24 that asked for 198.51.100.0/24 to the server {@code announced},
- * and everybody else to {@code plain}.
+ * announced clients of 203.0.113.0/24 that asked for 198.51.100.0/24 to the server {@code
+ * announced}, and everybody else to {@code plain}.
  */
 @Timeout(60)
 final class HeaderInTest {
@@ -107,8 +107,7 @@ final class HeaderInTest {
   @ParameterizedTest
   @ValueSource(strings = {"v1", "v2"})
   void aHeaderMayComeByteByByte(String version) throws IOException {
-    byte[] header =
-        (version.equals("v1") ? V1 : V2).getBytes(StandardCharsets.ISO_8859_1);
+    byte[] header = (version.equals("v1") ? V1 : V2).getBytes(StandardCharsets.ISO_8859_1);
     try (Socket client = Streams.connect(port)) {
       for (byte each : header) {
         client.getOutputStream().write(each); // without delay: a segment each
@@ -233,8 +232,7 @@ final class HeaderInTest {
   @Test
   void aWaitingConnectionEndsWithTheDaemon() throws Exception {
     int other = TestDaemon.freePort();
-    String yaml =
-        configuration("127.0.0.1", "1h").replace("ports: " + port, "ports: " + other);
+    String yaml = configuration("127.0.0.1", "1h").replace("ports: " + port, "ports: " + other);
     TestDaemon stopping = TestDaemon.start(yaml);
     try (Socket client = Streams.connect(other)) {
       Streams.send(client, "PROXY ");

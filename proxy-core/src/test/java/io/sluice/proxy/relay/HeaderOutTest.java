@@ -36,11 +36,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class HeaderOutTest {
   private static final String V1_IN = "PROXY TCP4 203.0.113.9 198.51.100.1 56324 443\r\n";
   private static final String V2_IN =
-      "0d0a0d0a000d0a515549540a" + "21110022" + "cb007109" + "c6336401" + "dc04" + "01bb"
-          + "020004" + "6e616d65" // authority: name
-          + "050002" + "0707" // unique ID
-          + "e00003" + "616263" // custom
-          + "040001" + "00"; // padding
+      "0d0a0d0a000d0a515549540a"
+          + "21110022"
+          + "cb007109"
+          + "c6336401"
+          + "dc04"
+          + "01bb"
+          + "020004"
+          + "6e616d65" // authority: name
+          + "050002"
+          + "0707" // unique ID
+          + "e00003"
+          + "616263" // custom
+          + "040001"
+          + "00"; // padding
 
   private final int port = TestDaemon.freePort();
   private final BlockingQueue<byte[]> heard = new LinkedBlockingQueue<>();
@@ -84,8 +93,7 @@ final class HeaderOutTest {
       int length = header.read(in, Protocol.TCP);
       assertThat(length).as(header.problem()).isPositive();
       tlvs = HexFormat.of().formatHex(header.tlvs(in));
-      payload =
-          new String(Arrays.copyOfRange(bytes, length, bytes.length), StandardCharsets.UTF_8);
+      payload = new String(Arrays.copyOfRange(bytes, length, bytes.length), StandardCharsets.UTF_8);
     }
 
     String client() {
@@ -194,8 +202,11 @@ final class HeaderOutTest {
   @Test
   void theTargetThatIsReachedAfterARetryGetsIt() throws Exception {
     String targets =
-        "select: round-robin, targets: [\"127.0.0.1:" + TestDaemon.freePort() + "\", \"127.0.0.1:"
-            + server.port() + "\"]";
+        "select: round-robin, targets: [\"127.0.0.1:"
+            + TestDaemon.freePort()
+            + "\", \"127.0.0.1:"
+            + server.port()
+            + "\"]";
     try (TestDaemon _ = TestDaemon.start(configuration("v2", targets))) {
       for (int i = 0; i < 2; i++) {
         try (Socket client = Streams.connect("127.0.9.1", port)) {

@@ -8,10 +8,12 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -26,11 +28,15 @@ import java.util.TreeSet;
 final class CaptureChecks {
   private final NavigableMap<IpAddress, List<Entry>> entries = new TreeMap<>();
   private final SortedSet<Integer> lengths = new TreeSet<>();
+  private final Set<Protocol> announced = EnumSet.noneOf(Protocol.class);
 
   private record Entry(IpPrefix prefix, CaptureSpec capture) {}
 
   CaptureChecks(Collection<CaptureSpec> captures) {
     for (CaptureSpec capture : captures) {
+      if (capture.proxyProtocol() != null) {
+        announced.addAll(capture.protocols());
+      }
       for (IpPrefix prefix : capture.addresses()) {
         entries
             .computeIfAbsent(prefix.address(), _ -> new ArrayList<>())
@@ -105,6 +111,9 @@ final class CaptureChecks {
 
   /** Whether a capture has some of the traffic. */
   boolean overlaps(Protocol protocol, IpPrefix prefix, int port) {
+    if (announced.contains(protocol)) {
+      return true; // a PROXY protocol header may name any address
+    }
     for (int length : lengths) {
       if (length < prefix.length()) {
         IpAddress shortened = IpPrefix.containing(prefix.address(), length).address();

@@ -26,7 +26,8 @@ final class CaptureSection {
           "except",
           "socketPort",
           "install",
-          "fdName");
+          "fdName",
+          "proxyProtocol");
   private static final List<String> EXCEPT_KEYS = List.of("ports", "addresses");
   private static final Set<Protocol> BOTH = EnumSet.allOf(Protocol.class);
   private static final List<IpPrefix> EVERYWHERE =
@@ -73,11 +74,13 @@ final class CaptureSection {
                 "ports", "[80, \"9000-9099\"]", value -> all(value, PortRange::parse));
     boolean strict = fields.optional("strict", false, Value::flag);
     CaptureSpec.Options options = options(fields, method);
+    Value header = fields.optional("proxyProtocol");
+    ProxyProtocolIn proxyProtocol = header == null ? null : ProxyProtocolSection.in(header);
     if (name == null || addresses == null || ports == null) {
       return null;
     }
     return new CaptureSpec(
-        name, EnumSet.copyOf(protocols), addresses, ports, method, strict, options);
+        name, EnumSet.copyOf(protocols), addresses, ports, method, strict, options, proxyProtocol);
   }
 
   /** Both by default, as far as the method has them. */

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param strict whether one port that can't be bound fails the start, instead of being reported
  * @param options what only some methods have
+ * @param proxyProtocol who announces clients; null if nobody does
  */
 public record CaptureSpec(
     String name,
@@ -23,7 +24,8 @@ public record CaptureSpec(
     List<PortRange> ports,
     Method method,
     boolean strict,
-    Options options) {
+    Options options,
+    @Nullable ProxyProtocolIn proxyProtocol) {
   /** The way in. */
   public enum Method {
     /** {@link #SK_LOOKUP} if the rights allow it, else {@link #BIND}. */
@@ -88,7 +90,7 @@ public record CaptureSpec(
     ports = List.copyOf(ports);
   }
 
-  /** A capture without options. */
+  /** A capture without options, whose clients all speak for themselves. */
   public CaptureSpec(
       String name,
       Set<Protocol> protocols,
@@ -96,7 +98,7 @@ public record CaptureSpec(
       List<PortRange> ports,
       Method method,
       boolean strict) {
-    this(name, protocols, addresses, ports, method, strict, Options.NONE);
+    this(name, protocols, addresses, ports, method, strict, Options.NONE, null);
   }
 
   /** What the inherited sockets are called. */

@@ -28,7 +28,8 @@ final class DestinationSection {
           "idleTimeout",
           "retries",
           "maxConnections",
-          "source");
+          "source",
+          "proxyProtocol");
   private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
   private static final String SELECTS =
       "hash, source, round-robin, least-connections, payload or quic";
@@ -117,6 +118,9 @@ final class DestinationSection {
     if (sourceValue != null && targets != null) {
       SourceSection.check(sourceValue, source, targets);
     }
+    Value header = fields.optional("proxyProtocol");
+    ProxyProtocolOut proxyProtocol =
+        header == null ? null : ProxyProtocolSection.out(header, protocol);
     if (label == null || protocol == null || targets == null || select == null) {
       return null;
     }
@@ -133,7 +137,8 @@ final class DestinationSection {
         payload,
         quic,
         messages,
-        source);
+        source,
+        proxyProtocol);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {

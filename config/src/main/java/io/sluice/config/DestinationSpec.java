@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param quic what {@link Select#QUIC} goes by; null for the others
  * @param messages what {@link Affinity#MESSAGE} needs to know; null for the others
  * @param source where connections to the targets come from
+ * @param proxyProtocol the header that targets get; null for none
  */
 public record DestinationSpec(
     String label,
@@ -29,8 +30,9 @@ public record DestinationSpec(
     @Nullable PayloadBytes payload,
     @Nullable Quic quic,
     @Nullable MessageSpec messages,
-    SourceSpec source) {
-  /** One that isn't steered by message, and whose connections come from where the kernel says. */
+    SourceSpec source,
+    @Nullable ProxyProtocolOut proxyProtocol) {
+  /** One that isn't steered by message, with the kernel's source addresses and no header. */
   public DestinationSpec(
       String label,
       Protocol protocol,
@@ -56,7 +58,8 @@ public record DestinationSpec(
         payload,
         quic,
         null,
-        SourceSpec.KERNEL);
+        SourceSpec.KERNEL,
+        null);
   }
 
   /** Bytes of the payload. */

@@ -65,6 +65,7 @@ final class Methods {
         capture.ports(),
         method,
         capture.strict(),
-        capture.options());
+        capture.options(),
+        capture.proxyProtocol());
   }
 }

@@ -4,6 +4,7 @@ import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.target.OwnSources;
@@ -52,6 +53,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** What its socket is noted as, because what it sends could come back to us. */
   OwnSources.@Nullable Source ownSource;
 
+  /** The PROXY protocol header that its target's datagrams begin with; null for none (any more). */
+  byte @Nullable [] header;
+
   /** Neighbours in {@link UnansweredFlows}. */
   @Nullable Flow older;
 
@@ -80,6 +84,19 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   void rearm() {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);
+    }
+  }
+
+  /** Whether each datagram begins with the {@link #header}. */
+  boolean isHeaderForEvery() {
+    ProxyHeaderWriter writer = target.destination().header();
+    return writer != null && writer.isForEveryDatagram();
+  }
+
+  /** A datagram went out: if only the first has a header, that was it. */
+  void headerSent() {
+    if (header != null && !isHeaderForEvery()) {
+      header = null;
     }
   }
 

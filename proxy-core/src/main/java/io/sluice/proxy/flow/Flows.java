@@ -3,6 +3,7 @@ package io.sluice.proxy.flow;
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -17,10 +18,12 @@ import io.sluice.proxy.target.Target;
 import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -99,10 +102,16 @@ final class Flows {
    * destination wants each datagram looked up, there may be a flow to that target already.
    *
    * @param key copied; left narrowed down to the target in the second case
+   * @param tlvs that the client came with, in a PROXY protocol header; asked for a new flow's only
    * @return null if it is refused, which has been counted
    */
   @Nullable Flow open(
-      FrontSocket front, FlowKey key, int ifindex, Payload datagram, long nowMillis) {
+      FrontSocket front,
+      FlowKey key,
+      int ifindex,
+      Payload datagram,
+      Supplier<byte[]> tlvs,
+      long nowMillis) {
     describe(key, ifindex, datagram);
     if (!ownSources.isEmpty() && ownSources.contains(steering.context())) {
       return refused(DropReason.LOOP);
@@ -138,6 +147,10 @@ final class Flows {
     if (destination.isQuic()) {
       flow.connection = destination.connection(datagram);
     }
+    ProxyHeaderWriter writer = destination.header();
+    if (writer != null) {
+      flow.header = writer.header(steering.context(), tlvs.get());
+    }
     target.opened();
     front.hold();
     table.put(flow);
@@ -169,6 +182,17 @@ final class Flows {
           ifindex);
     }
     context.payload(datagram);
+    if (key.isAnnounced()) {
+      FlowKey came = key.physical();
+      context.physical(
+          came.family(),
+          came.clientHigh(),
+          came.clientLow(),
+          came.clientPort(),
+          came.localHigh(),
+          came.localLow(),
+          came.localPort());
+    }
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
@@ -324,7 +348,10 @@ final class Flows {
           end.word(),
           Loop.nowMillis() - flow.openedMillis(),
           flow.bytesIn,
-          flow.bytesOut);
+          flow.bytesOut,
+          key.isAnnounced()
+              ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+              : null);
     }
   }
 

@@ -108,7 +108,7 @@ final class Replies {
   }
 
   private void gather(DatagramBatch into, Flow flow, int way, int received) {
-    FlowKey key = flow.key();
+    FlowKey key = flow.key().physical();
     boolean needsSource = flow.front.needsSource();
     Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {

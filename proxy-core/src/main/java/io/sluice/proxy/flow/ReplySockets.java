@@ -53,7 +53,7 @@ final class ReplySockets {
   @Nullable ReplySocket hold(Flow flow) {
     ReplySocket held = flow.reply;
     if (held == null || held.isClosed) {
-      held = find(flow.key(), flow.front.socket().arrival());
+      held = find(flow.key().physical(), flow.front.socket().arrival());
       flow.reply = held;
       if (held == null) {
         return null;

@@ -32,6 +32,7 @@ public final class Linux {
   public static final int SO_RCVBUF = 8;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
+  public static final int SO_RCVLOWAT = 18;
   public static final int SO_ACCEPTCONN = 30;
   public static final int SO_ATTACH_REUSEPORT_EBPF = 52;
   public static final int SO_COOKIE = 57;

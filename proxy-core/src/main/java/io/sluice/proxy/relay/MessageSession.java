@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
@@ -70,6 +72,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private final Target home;
   private final MessagePlan plan;
   private final LookupContext connection = new LookupContext();
+  private final @Nullable Via via;
   private final MessagePeer client;
   private final @Nullable MessagePeer[] upstreams;
   private final SkSkb skb;
@@ -107,8 +110,15 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private int undelivered;
   private int opened;
 
-  MessageSession(TcpRelay relay, LookupContext context, int fd, Target home, MessagePlan plan) {
+  MessageSession(
+      TcpRelay relay,
+      LookupContext context,
+      int fd,
+      Target home,
+      MessagePlan plan,
+      @Nullable Via via) {
     this.relay = relay;
+    this.via = via;
     this.home = home;
     this.plan = plan;
     this.client = new MessagePeer(this, fd, MessagePeer.CLIENT);
@@ -123,6 +133,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
             context.local(),
             context.localPort(),
             context.ingressIfindex());
+    if (via != null) {
+      LookupContext _ = via.addTo(connection);
+    }
     this.skb = plan.open(connection, this::isUsable);
     this.strparser = requireNonNull(skb.strparser());
     this.input = new MessageInput(plan.spec().maxMessageBytes());
@@ -488,7 +501,22 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     opened++;
     plan.targets().get(peer.index).succeeded();
     relay.counters().connected(Loop.nowMillis() - peer.sinceMillis);
+    ProxyHeaderWriter header = destination().header();
+    if (header != null && !sendHeader(header, peer)) {
+      return;
+    }
     resume();
+  }
+
+  /** Begins what the target hears with a PROXY protocol header; false if the target broke. */
+  private boolean sendHeader(ProxyHeaderWriter writer, MessagePeer peer) {
+    byte[] header = writer.header(connection, via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
+    loop().buffer().copyFrom(header);
+    boolean isSent = peer.send(loop(), loop().buffer(), 0, header.length) == 0;
+    if (!isSent) {
+      broke(peer);
+    }
+    return isSent;
   }
 
   private void connectFailed(int index, DropReason reason) {
@@ -808,7 +836,8 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
           word,
           Loop.nowMillis() - startMillis,
           bytesIn,
-          bytesOut);
+          bytesOut,
+          via == null ? null : via.toString());
     }
   }
 

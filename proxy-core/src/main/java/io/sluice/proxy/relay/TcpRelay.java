@@ -1,9 +1,12 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.ConnectionHandler;
+import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
@@ -16,6 +19,7 @@ import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
 import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
@@ -34,6 +38,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final Sockaddr targetAddress = new Sockaddr();
   private final PeekedPayload payload;
   private final Upstreams upstreams;
+  private final ProxyHeader header = new ProxyHeader();
   private final OwnSources ownSources;
   private final Captured captured;
   private long halfClosedMillis;
@@ -92,6 +97,16 @@ public final class TcpRelay implements ConnectionHandler {
     return targetAddress;
   }
 
+  /** What a connection reads its PROXY protocol header with, in one go. */
+  ProxyHeader header() {
+    return header;
+  }
+
+  /** What the next lookup looks at. */
+  LookupContext context() {
+    return steering.context();
+  }
+
   @Override
   public void accepted(int fd, Sockaddr client, CaptureSocket via) {
     boolean isTold = readLocal(fd, client.isIpv4(), via);
@@ -106,6 +121,34 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, null);
       return;
     }
+    ProxyProtocolIn announcing = headerOf(context);
+    if (announcing != null) {
+      new HeaderWait(this, fd, context, announcing.timeout().toMillis()).start();
+      return;
+    }
+    open(fd, context, null);
+  }
+
+  private @Nullable ProxyProtocolIn headerOf(LookupContext context) {
+    return steering
+        .headerSources()
+        .of(
+            Protocol.TCP,
+            context.family(),
+            context.remoteHigh(),
+            context.remoteLow(),
+            context.localHigh(),
+            context.localLow(),
+            context.localPort());
+  }
+
+  /**
+   * Looks up where a connection belongs, and opens its session or resets it.
+   *
+   * @param context describes its client, announced or not
+   * @param via who announced the client; null if nobody did
+   */
+  void open(int fd, LookupContext context, @Nullable Via via) {
     context.payload(payload.of(fd));
     Target target = steering.steer();
     if (target == null) {
@@ -119,10 +162,10 @@ public final class TcpRelay implements ConnectionHandler {
     }
     MessagePlan messages = target.destination().messages();
     if (messages != null) {
-      new MessageSession(this, context, fd, target, messages).begin();
+      new MessageSession(this, context, fd, target, messages, via).begin();
       return;
     }
-    TcpSession session = new TcpSession(this, context, fd, target);
+    TcpSession session = new TcpSession(this, context, fd, target, via);
     try {
       session.connect();
     } catch (RuntimeException | Error failure) {
@@ -241,6 +284,19 @@ public final class TcpRelay implements ConnectionHandler {
             ifindex);
   }
 
+  /** Refuses the connection that the context describes, for a reason that is to be counted. */
+  void refuse(int fd, DropReason reason) {
+    steering.refuse(reason);
+    reset(fd, null);
+  }
+
+  /** Closes a connection that has no session yet, because the daemon stops. */
+  void abandon(int fd) {
+    int _ = loop.syscalls().setResetOnClose(fd);
+    int _ = loop.syscalls().close(fd);
+    gate.leave();
+  }
+
   /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */
   private void reset(int fd, @Nullable Target target) {
     int _ = loop.syscalls().setResetOnClose(fd);
@@ -259,7 +315,10 @@ public final class TcpRelay implements ConnectionHandler {
           steering.refusal().word(),
           0,
           0,
-          0);
+          0,
+          context.isAnnounced()
+              ? IpAddress.withPort(context.physicalRemote(), context.physicalRemotePort())
+              : null);
     }
   }
 
@@ -290,6 +349,8 @@ public final class TcpRelay implements ConnectionHandler {
         session.shutdown();
       } else if (entry instanceof MessageSession session) {
         session.shutdown();
+      } else if (entry instanceof HeaderWait wait) {
+        wait.close();
       }
     });
   }

@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -70,6 +72,7 @@ final class TcpSession extends TimerWheel.Entry {
   private final long localLow;
   private final char remotePort;
   private final char localPort;
+  private final @Nullable Via via;
   private final long startMillis;
   private @Nullable Side upstream;
   private Target target;
@@ -80,8 +83,9 @@ final class TcpSession extends TimerWheel.Entry {
   private long activeMillis;
   private int undelivered;
 
-  TcpSession(TcpRelay relay, LookupContext context, int fd, Target target) {
+  TcpSession(TcpRelay relay, LookupContext context, int fd, Target target, @Nullable Via via) {
     this.relay = relay;
+    this.via = via;
     this.target = target;
     this.client = new Side(this, fd);
     this.family = context.family();
@@ -98,10 +102,12 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** Describes this session's connection again. */
   LookupContext describe(LookupContext context) {
-    return family == Family.IPV4
-        ? context.ipv4(Protocol.TCP, (int) remoteLow, remotePort, (int) localLow, localPort, 0)
-        : context.ipv6(
-            Protocol.TCP, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort, 0);
+    LookupContext described =
+        family == Family.IPV4
+            ? context.ipv4(Protocol.TCP, (int) remoteLow, remotePort, (int) localLow, localPort, 0)
+            : context.ipv6(
+                Protocol.TCP, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort, 0);
+    return via == null ? described : via.addTo(described);
   }
 
   private Loop loop() {
@@ -211,7 +217,28 @@ final class TcpSession extends TimerWheel.Entry {
       refuse(DropReason.NO_DESCRIPTORS);
       return;
     }
+    ProxyHeaderWriter header = target.destination().header();
+    if (header != null && !sendHeader(header)) {
+      return;
+    }
     pump(client); // most have spoken by now: this spares them the wait for epoll to say so
+  }
+
+  /** Begins what the target hears with a PROXY protocol header; false if the target broke. */
+  private boolean sendHeader(ProxyHeaderWriter writer) {
+    byte[] header =
+        writer.header(
+            describe(relay.context()), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
+    loop().buffer().copyFrom(header);
+    long sent = syscalls().send(upstream().number(), loop().buffer().address(), header.length);
+    if (sent < 0 && sent != -Linux.EAGAIN) {
+      broke(upstream());
+      return false;
+    }
+    if (sent < header.length) {
+      client.hold(loop(), (int) Math.max(0, sent), header.length); // as if the client had sent it
+    }
+    return true;
   }
 
   /** Resets the client: no target could be reached. */
@@ -553,7 +580,8 @@ final class TcpSession extends TimerWheel.Entry {
           word,
           Loop.nowMillis() - startMillis,
           client.bytes,
-          bytesOut);
+          bytesOut,
+          via == null ? null : via.toString());
     }
   }
 

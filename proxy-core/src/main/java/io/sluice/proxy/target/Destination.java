@@ -4,6 +4,7 @@ import io.sluice.config.DestinationSpec;
 import io.sluice.config.DestinationSpec.PayloadBytes;
 import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.metrics.RateLimit;
@@ -53,6 +54,7 @@ public final class Destination {
   private final @Nullable MessagePlan messages;
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
   private final SourceAddresses sources;
+  private final @Nullable ProxyHeaderWriter header;
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -99,6 +101,7 @@ public final class Destination {
    */
   Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver) {
     this.spec = spec;
+    this.header = ProxyHeaderWriter.of(spec.proxyProtocol());
     this.traffic = previous == null ? new Traffic() : previous.traffic;
     this.sources =
         new SourceAddresses(
@@ -245,6 +248,11 @@ public final class Destination {
       case SourceSpec.Addresses own ->
           !own.has(Family.IPV6) ? Family.IPV4 : own.has(Family.IPV4) ? null : Family.IPV6;
     };
+  }
+
+  /** Makes the PROXY protocol headers that its targets get; null if they get none. */
+  public @Nullable ProxyHeaderWriter header() {
+    return header;
   }
 
   /** The socket that stands for this destination in the socket map: a member of the group. */

@@ -65,20 +65,24 @@ public final class OwnSources {
     sources.computeIfPresent(source, (_, count) -> count == 1 ? null : count - 1);
   }
 
-  /** Whether the traffic that a lookup is about is our own. */
+  /** Whether the traffic that a lookup is about is our own: by the addresses that it really has. */
   public boolean contains(LookupContext context) {
     return contains(context, 0, 0, 0)
-        || contains(context, context.localHigh(), context.localLow(), context.localPort());
+        || contains(
+            context,
+            context.physicalLocalHigh(),
+            context.physicalLocalLow(),
+            context.physicalLocalPort());
   }
 
   private boolean contains(LookupContext context, long toHigh, long toLow, int toPort) {
     return sources.containsKey(
         new Source(
             context.protocol(),
-            context.family(),
-            context.remoteHigh(),
-            context.remoteLow(),
-            context.remotePort(),
+            context.physicalFamily(),
+            context.physicalRemoteHigh(),
+            context.physicalRemoteLow(),
+            context.physicalRemotePort(),
             toHigh,
             toLow,
             toPort));

@@ -91,7 +91,7 @@ public final class Upstreams {
     if (isWanted && isHere(remote)) {
       return refuse(DropReason.LOOP, -Linux.ELOOP);
     }
-    mayReturn = !isWanted;
+    mayReturn = !isWanted || context.isAnnounced(); // such packets have not come in
     int fd = fromClient(type, context, context.remotePort(), remote);
     return fd < 0 && refusal == DropReason.NO_SOURCE_PORT
         ? fromClient(type, context, 0, remote) // its port is taken, or a privileged one

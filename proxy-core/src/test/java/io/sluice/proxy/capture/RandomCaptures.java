@@ -41,7 +41,8 @@ final class RandomCaptures {
               random.nextInt(3) > 0 ? ports() : List.of(PortRange.ANY),
               CaptureSpec.Method.SK_LOOKUP,
               false,
-              options));
+              options,
+              null));
     }
     return captures;
   }

@@ -18,9 +18,9 @@ class AllocationTest {
    * runs in a process where the calls are compiled on their own.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"FLOW", "DATAGRAM"})
-  void aDatagramOfAnExistingFlowAllocatesNothing(String affinity) throws Exception {
-    assertAllocatesNothing(affinity);
+  @ValueSource(strings = {"FLOW", "DATAGRAM", "headers"})
+  void aDatagramOfAnExistingFlowAllocatesNothing(String how) throws Exception {
+    assertAllocatesNothing(how);
   }
 
   @Test

@@ -101,8 +101,16 @@ final class RelayHarness implements AutoCloseable {
       int maxConnections,
       DestinationSpec.Affinity affinity,
       int mostReplySockets) {
+    this(config(target, idleTimeout, maxConnections, affinity), affinity, mostReplySockets);
+  }
+
+  RelayHarness(Config config) {
+    this(config, DestinationSpec.Affinity.FLOW, ReplySockets.MOST);
+  }
+
+  private RelayHarness(Config config, DestinationSpec.Affinity affinity, int mostReplySockets) {
     this.affinity = affinity;
-    snapshot = TestDaemon.snapshot(config(target, idleTimeout, maxConnections), null, resolver);
+    snapshot = TestDaemon.snapshot(config, null, resolver);
     Steering steering = new Steering(this::lookUp, counters);
     relay = new UdpRelay(loop, steering, limit, ownSources, this::isCaptured, mostReplySockets);
   }
@@ -139,7 +147,11 @@ final class RelayHarness implements AutoCloseable {
     return new TargetAddress.Ip(IpAddress.parse(address), port);
   }
 
-  private Config config(TargetAddress target, Duration idleTimeout, int maxConnections) {
+  private static Config config(
+      TargetAddress target,
+      Duration idleTimeout,
+      int maxConnections,
+      DestinationSpec.Affinity affinity) {
     DestinationSpec destination =
         new DestinationSpec(
             "echo",
@@ -172,7 +184,7 @@ final class RelayHarness implements AutoCloseable {
 
   /** Brings the next snapshot into force, as a reload does. */
   void reload(TargetAddress target) {
-    snapshot = TestDaemon.snapshot(config(target, NEVER, 0), snapshot, resolver);
+    snapshot = TestDaemon.snapshot(config(target, NEVER, 0, affinity), snapshot, resolver);
   }
 
   /** Opens a front socket on a port that the kernel chooses. */

@@ -246,7 +246,8 @@ final class MapSwapIT {
             ListenerTable.of(List.of())),
         made.destinations(),
         made.bindingCounts(),
-        false);
+        false,
+        made.headerSources());
   }
 
   private Captures capture(

@@ -33,6 +33,10 @@ class HeaderDatagramsTest {
   }
 
   private TestDaemon daemon(UdpPeer server, String out) throws Exception {
+    return daemon(server, out, "");
+  }
+
+  private TestDaemon daemon(UdpPeer server, String out, String others) throws Exception {
     return TestDaemon.start(
         """
         loops: 1
@@ -43,9 +47,10 @@ class HeaderDatagramsTest {
           - {label: dns, protocol: udp, prefix: 198.51.100.0/24, port: 53}
           - {label: dns, protocol: udp, prefix: 127.0.0.0/8, port: %1$d}
         destinations:
-          - {label: dns, protocol: udp, targets: ["127.0.0.1:%2$d"]%3$s}
+          - {label: dns, protocol: udp, targets: ["127.0.0.1:%2$d"%4$s]%3$s}
         """
-            .formatted(port, server.port(), out.isEmpty() ? "" : ", proxyProtocol: " + out));
+            .formatted(
+                port, server.port(), out.isEmpty() ? "" : ", proxyProtocol: " + out, others));
   }
 
   private static long drops(TestDaemon daemon, DropReason reason) {
@@ -152,6 +157,31 @@ class HeaderDatagramsTest {
       assertThat(daemon.sessions()).isEqualTo(7);
       assertThat(server.heard().stream().map(it -> it.from() + " " + it.text()).distinct().toList())
           .hasSize(7);
+    }
+  }
+
+  @Test
+  void datagramsAreSteeredByThePayloadBehindTheirHeader() throws Exception {
+    try (UdpPeer one = UdpPeer.echo();
+        UdpPeer other = UdpPeer.echo();
+        TestDaemon _ =
+            daemon(
+                one,
+                "v2, affinity: datagram, select: payload, payload: {length: 1}",
+                ", \"127.0.0.1:%d\"".formatted(other.port()));
+        UdpPeer balancer = UdpPeer.client()) {
+      for (int round = 0; round < 2; round++) {
+        for (char first = 'a'; first <= 'z'; first++) {
+          send(balancer, HEADER + first);
+          Heard reply = new Heard(balancer.receive().payload()); // echoed with the header
+          assertThat(reply.client).isEqualTo("203.0.113.9:56324");
+          assertThat(reply.payload).isEqualTo("" + first);
+        }
+      }
+      List<String> atOne = one.heard().stream().map(it -> new Heard(it.payload()).payload).toList();
+      assertThat(atOne).hasSizeBetween(2, 50); // hashed over both
+      assertThat(atOne.subList(0, atOne.size() / 2))
+          .isEqualTo(atOne.subList(atOne.size() / 2, atOne.size()));
     }
   }
 

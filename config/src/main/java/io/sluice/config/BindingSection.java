@@ -80,8 +80,8 @@ final class BindingSection {
     PortRange ports = value.parse(Words::portOrAny);
     if (derivesCapture && PortRange.ANY.equals(ports)) {
       value.error(
-          "port any needs a capture that says which ports; add one, like"
-              + " capture: [{name: edge, addresses: [192.0.2.1], ports: [\"1000-1999\"]}]");
+          "port any needs a capture that brings every port in; add one, like"
+              + " capture: [{name: edge, addresses: [192.0.2.1], ports: any, method: sk_lookup}]");
       return null;
     }
     return ports;

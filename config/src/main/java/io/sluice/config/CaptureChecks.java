@@ -8,10 +8,12 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -26,11 +28,15 @@ import java.util.TreeSet;
 final class CaptureChecks {
   private final NavigableMap<IpAddress, List<Entry>> entries = new TreeMap<>();
   private final SortedSet<Integer> lengths = new TreeSet<>();
+  private final Set<Protocol> announced = EnumSet.noneOf(Protocol.class);
 
   private record Entry(IpPrefix prefix, CaptureSpec capture) {}
 
   CaptureChecks(Collection<CaptureSpec> captures) {
     for (CaptureSpec capture : captures) {
+      if (capture.proxyProtocol() != null) {
+        announced.addAll(capture.protocols());
+      }
       for (IpPrefix prefix : capture.addresses()) {
         entries
             .computeIfAbsent(prefix.address(), _ -> new ArrayList<>())
@@ -69,8 +75,45 @@ final class CaptureChecks {
     }
   }
 
+  /**
+   * Warns of captures that take the admin server's connections away from it: unlike a bound socket,
+   * the kernel and rules don't mind that somebody listens there.
+   */
+  static void checkAdmin(List<Located<CaptureSpec>> captures, Admin admin) {
+    HostPort http = admin.http();
+    for (Located<CaptureSpec> located : captures) {
+      CaptureSpec capture = located.value();
+      boolean bound =
+          switch (capture.method()) {
+            case BIND, INHERITED -> true;
+            case AUTO, SK_LOOKUP, TPROXY, REDIRECT -> false;
+          };
+      if (http != null && http.port() != 0 && !bound && takes(capture, http)) {
+        located
+            .at()
+            .warning(
+                "it takes the connections to admin.http, "
+                    + IpAddress.withPort(http.address(), http.port())
+                    + ", too; add except: {ports: ["
+                    + http.port()
+                    + "]}");
+      }
+    }
+  }
+
+  private static boolean takes(CaptureSpec capture, HostPort tcp) {
+    List<PortRange> except = capture.options().exceptPorts();
+    return matches(capture, Protocol.TCP, tcp.port())
+        && capture.addresses().stream().anyMatch(it -> it.contains(tcp.address()))
+        && (except == null || except.stream().noneMatch(it -> it.contains(tcp.port())))
+        && capture.options().exceptAddresses().stream().noneMatch(it -> it.contains(tcp.address()));
+  }
+
   /** Whether a capture has some of the traffic. */
   boolean overlaps(Protocol protocol, IpPrefix prefix, int port) {
+    if (announced.contains(protocol)) {
+      return true; // a PROXY protocol header may name any address
+    }
     for (int length : lengths) {
       if (length < prefix.length()) {
         IpAddress shortened = IpPrefix.containing(prefix.address(), length).address();

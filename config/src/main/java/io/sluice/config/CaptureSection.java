@@ -1,5 +1,6 @@
 package io.sluice.config;
 
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
@@ -15,8 +16,28 @@ import org.jspecify.annotations.Nullable;
 /** {@code capture}: how traffic gets in. */
 final class CaptureSection {
   private static final List<String> KEYS =
-      List.of("name", "protocols", "addresses", "ports", "method", "strict");
+      List.of(
+          "name",
+          "protocols",
+          "addresses",
+          "ports",
+          "method",
+          "strict",
+          "except",
+          "socketPort",
+          "install",
+          "fdName",
+          "proxyProtocol");
+  private static final List<String> EXCEPT_KEYS = List.of("ports", "addresses");
   private static final Set<Protocol> BOTH = EnumSet.allOf(Protocol.class);
+  private static final List<IpPrefix> EVERYWHERE =
+      List.of(new IpPrefix(IpAddress.ANY_IPV4, 0), new IpPrefix(IpAddress.ANY_IPV6, 0));
+  private static final String METHODS = "bind, sk_lookup, tproxy, redirect, inherited and auto are";
+
+  /** Where the rules of a method hand the traffic, if the file doesn't say. */
+  private static final int TPROXY_PORT = 15001;
+
+  private static final int REDIRECT_PORT = 15002;
 
   private CaptureSection() {}
 
@@ -37,20 +58,95 @@ final class CaptureSection {
 
   private static @Nullable CaptureSpec capture(Fields fields, Map<String, Value> names) {
     String name = fields.required("name", "edge", value -> uniqueName(value, names));
-    List<Protocol> protocols =
-        fields.optional("protocols", List.copyOf(BOTH), value -> all(value, Words::protocol));
-    List<IpPrefix> addresses =
-        fields.required("addresses", "[192.0.2.0/24]", value -> all(value, Words::prefix));
-    List<PortRange> ports =
-        fields.required("ports", "[80, \"9000-9099\"]", value -> all(value, PortRange::parse));
     CaptureSpec.Method method =
         fields.optional(
             "method", CaptureSpec.Method.BIND, value -> value.parse(CaptureSection::method));
+    List<Protocol> protocols = protocols(fields, method);
+    boolean inherited = method == CaptureSpec.Method.INHERITED;
+    List<IpPrefix> addresses =
+        inherited && !fields.has("addresses")
+            ? EVERYWHERE
+            : fields.required("addresses", "[192.0.2.0/24]", value -> all(value, Words::prefix));
+    List<PortRange> ports =
+        inherited && !fields.has("ports")
+            ? List.of(PortRange.ANY)
+            : fields.required(
+                "ports", "[80, \"9000-9099\"]", value -> all(value, PortRange::parse));
     boolean strict = fields.optional("strict", false, Value::flag);
+    CaptureSpec.Options options = options(fields, method);
+    Value header = fields.optional("proxyProtocol");
+    ProxyProtocolIn proxyProtocol = header == null ? null : ProxyProtocolSection.in(header);
     if (name == null || addresses == null || ports == null) {
       return null;
     }
-    return new CaptureSpec(name, EnumSet.copyOf(protocols), addresses, ports, method, strict);
+    return new CaptureSpec(
+        name, EnumSet.copyOf(protocols), addresses, ports, method, strict, options, proxyProtocol);
+  }
+
+  /** Both by default, as far as the method has them. */
+  private static List<Protocol> protocols(Fields fields, CaptureSpec.Method method) {
+    boolean tcpOnly = method == CaptureSpec.Method.REDIRECT;
+    List<Protocol> missing = tcpOnly ? List.of(Protocol.TCP) : List.copyOf(BOTH);
+    List<Protocol> protocols =
+        fields.optional("protocols", missing, value -> all(value, Words::protocol));
+    Value given = fields.optional("protocols");
+    if (tcpOnly && given != null && protocols.contains(Protocol.UDP)) {
+      given.error(
+          "method redirect takes no UDP, as the kernel doesn't tell where a redirected datagram"
+              + " wanted to go; use tproxy or sk_lookup");
+    }
+    return protocols;
+  }
+
+  private static CaptureSpec.Options options(Fields fields, CaptureSpec.Method method) {
+    boolean rules = method.hasRules();
+    boolean inherited = method == CaptureSpec.Method.INHERITED;
+    belongs(fields, "except", !inherited, method, "every method but inherited");
+    belongs(fields, "socketPort", rules, method, "tproxy and redirect");
+    belongs(fields, "install", rules, method, "tproxy and redirect");
+    belongs(fields, "fdName", inherited, method, "inherited");
+    Value section = fields.optional("except");
+    Fields except = section == null ? null : Fields.of(section, EXCEPT_KEYS);
+    int socketPort =
+        fields.optional("socketPort", defaultPort(method), value -> value.parse(Words::port));
+    return new CaptureSpec.Options(
+        except == null ? null : exceptPorts(except.optional("ports")),
+        except == null
+            ? List.of()
+            : except.optional("addresses", List.of(), value -> all(value, Words::prefix)),
+        socketPort,
+        fields.optional("install", false, Value::flag),
+        fdName(fields.optional("fdName")));
+  }
+
+  /** The ports of {@code except}; none if it says {@code none}; null if it says nothing. */
+  private static @Nullable List<PortRange> exceptPorts(@Nullable Value ports) {
+    if (ports == null) {
+      return null;
+    }
+    boolean none = ports.isScalar() && "none".equals(ports.text());
+    return none ? List.of() : all(ports, PortRange::parse);
+  }
+
+  private static @Nullable String fdName(@Nullable Value name) {
+    return name == null ? null : name.parse(Labels::parse);
+  }
+
+  private static int defaultPort(CaptureSpec.Method method) {
+    return switch (method) {
+      case TPROXY -> TPROXY_PORT;
+      case REDIRECT -> REDIRECT_PORT;
+      case AUTO, BIND, SK_LOOKUP, INHERITED -> 0;
+    };
+  }
+
+  /** Reports a key that the method has no use for. */
+  private static void belongs(
+      Fields fields, String key, boolean belongs, CaptureSpec.Method method, String where) {
+    Value value = fields.optional(key);
+    if (value != null && !belongs) {
+      value.error("method " + method.word() + " has no " + key + "; it belongs to " + where);
+    }
   }
 
   /** A name that no earlier item of the section has; null after a problem. */
@@ -87,13 +183,9 @@ final class CaptureSection {
   private static CaptureSpec.Method method(String text) {
     for (CaptureSpec.Method method : CaptureSpec.Method.values()) {
       if (method.word().equals(text)) {
-        if (method != CaptureSpec.Method.BIND) {
-          throw new IllegalArgumentException(
-              "method " + text + " is not available in this version; use bind");
-        }
         return method;
       }
     }
-    throw new IllegalArgumentException("\"" + text + "\" is no method; use bind");
+    throw new IllegalArgumentException("\"" + text + "\" is no method; " + METHODS);
   }
 }

@@ -138,6 +138,7 @@ public final class ConfigReader {
             : captures.stream().map(Located::value).toList();
     if (!derived && capturesRead) {
       CaptureChecks.check(effective, bindings, listeners);
+      CaptureChecks.checkAdmin(captures, admin);
     }
     if (effective.isEmpty() && problems.errors() == 0) {
       root.warning("nothing is captured: there is no capture, binding or listener");

@@ -28,7 +28,9 @@ final class DestinationSection {
           "connectTimeout",
           "idleTimeout",
           "retries",
-          "maxConnections");
+          "maxConnections",
+          "source",
+          "proxyProtocol");
   private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
   private static final String SELECTS =
       "hash, source, round-robin, least-connections, payload, quic or program";
@@ -120,6 +122,14 @@ final class DestinationSection {
     int retries = fields.optional("retries", RETRIES, value -> value.integer(0, MAX_RETRIES));
     int maxConnections =
         fields.optional("maxConnections", 0, value -> value.integer(0, MAX_CONNECTIONS));
+    SourceSpec source = fields.optional("source", SourceSpec.KERNEL, SourceSection::read);
+    Value sourceValue = fields.optional("source");
+    if (sourceValue != null && targets != null) {
+      SourceSection.check(sourceValue, source, targets);
+    }
+    Value header = fields.optional("proxyProtocol");
+    ProxyProtocolOut proxyProtocol =
+        header == null ? null : ProxyProtocolSection.out(header, protocol);
     if (label == null || protocol == null || targets == null || select == null) {
       return null;
     }
@@ -136,7 +146,9 @@ final class DestinationSection {
         payload,
         quic,
         messages,
-        program);
+        program,
+        source,
+        proxyProtocol);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param quic what {@link Select#QUIC} goes by; null for the others
  * @param messages what {@link Affinity#MESSAGE} needs to know; null for the others
  * @param program what {@link Select#PROGRAM} asks; null for the others
+ * @param source where connections to the targets come from
+ * @param proxyProtocol the header that targets get; null for none
  */
 public record DestinationSpec(
     String label,
@@ -29,8 +31,13 @@ public record DestinationSpec(
     @Nullable PayloadBytes payload,
     @Nullable Quic quic,
     @Nullable MessageSpec messages,
-    @Nullable JarClass program) {
-  /** One that isn't steered by message, nor by a program of its own. */
+    @Nullable JarClass program,
+    SourceSpec source,
+    @Nullable ProxyProtocolOut proxyProtocol) {
+  /**
+   * One that isn't steered by message, nor by a program of its own, with the kernel's source
+   * addresses and no header.
+   */
   public DestinationSpec(
       String label,
       Protocol protocol,
@@ -56,6 +63,8 @@ public record DestinationSpec(
         payload,
         quic,
         null,
+        null,
+        SourceSpec.KERNEL,
         null);
   }
 

@@ -183,6 +183,7 @@ class ConfigReaderTest {
                 idleTimeout: 1d
                 retries: 0
                 maxConnections: 10
+                source: [192.0.2.0/28, "2001:db8::1"]
             """);
 
     assertThat(config.destinations())
@@ -199,6 +200,10 @@ class ConfigReaderTest {
                 10,
                 DestinationSpec.Affinity.CONNECTION,
                 null,
+                null,
+                null,
+                new SourceSpec.Addresses(
+                    List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
                 null));
   }
 
@@ -522,5 +527,44 @@ class ConfigReaderTest {
 
   private static Config read(String sections) throws ConfigException {
     return ConfigReader.read("f", "version: 1\n" + sections, Map.of());
+  }
+
+  @Test
+  void proxyProtocolIsReadInItsFormsAndAnnouncedAddressesNeedNoCapture() throws ConfigException {
+    Loaded loaded =
+        ConfigReader.load(
+            "f",
+            """
+            version: 1
+            capture:
+              - {name: a, addresses: [127.0.0.1], ports: 80, proxyProtocol: {from: "10.0.0.0/8"}}
+              - {name: b, addresses: [127.0.0.2], ports: 80,
+                 proxyProtocol: {from: [10.0.0.1, "2001:db8::/32"], timeout: 500ms}}
+            bindings:
+              - {label: a, prefix: 198.51.100.1/32, port: 443}
+            destinations:
+              - {label: a, protocol: tcp, targets: ["127.0.0.1:1"], proxyProtocol: v1}
+              - label: a
+                protocol: udp
+                targets: ["127.0.0.1:1"]
+                proxyProtocol:
+                  {version: v2, uniqueId: true, crc32c: true, passOn: true, datagrams: first,
+                   tlvs: [{type: 0xEA, value: text}]}
+            """,
+            Map.of());
+    assertThat(loaded.warnings()).isEmpty();
+    assertThat(loaded.config().captures())
+        .extracting(CaptureSpec::proxyProtocol)
+        .containsExactly(
+            new ProxyProtocolIn(List.of(IpPrefix.parse("10.0.0.0/8")), Duration.ofSeconds(3)),
+            new ProxyProtocolIn(
+                List.of(IpPrefix.parse("10.0.0.1"), IpPrefix.parse("2001:db8::/32")),
+                Duration.ofMillis(500)));
+    assertThat(loaded.config().destinations())
+        .extracting(DestinationSpec::proxyProtocol)
+        .containsExactly(
+            new ProxyProtocolOut(1, false, false, List.of(), false, true),
+            new ProxyProtocolOut(
+                2, true, true, List.of(new ProxyProtocolOut.Tlv(0xea, "text")), true, false));
   }
 }

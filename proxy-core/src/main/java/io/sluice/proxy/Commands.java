@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
       Commands.Check.class,
       Commands.Test.class,
       Commands.Explain.class,
+      CaptureCommand.class,
       DemoCommand.class,
       Commands.Version.class,
       CommandLine.HelpCommand.class

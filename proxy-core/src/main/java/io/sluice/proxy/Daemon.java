@@ -12,7 +12,10 @@ import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.capture.Requirement;
+import io.sluice.proxy.capture.Requirements;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.capture.UnmetRequirementException;
 import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
@@ -21,7 +24,10 @@ import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.Snapshot;
+import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.Steering;
+import io.sluice.steering.Family;
+import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -78,8 +84,8 @@ public final class Daemon {
       Steering steering = new Steering(() -> snapshot, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
       TcpRelay tcp =
-          new TcpRelay(loop, steering, gate, ownSources, this::isCapturedPort, halfClosedMillis);
-      UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources);
+          new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
+      UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
       workers.add(new Worker(loop, tcp, udp));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
@@ -93,6 +99,7 @@ public final class Daemon {
    * Starts serving: resolves names, opens the captures and the admin server. If it fails, nothing
    * is left running.
    *
+   * @throws UnmetRequirementException if a capture's method lacks something on this machine
    * @throws IOException if nothing could be captured, or a strict capture not wholly, or the admin
    *     address is taken; the message has a line for each
    */
@@ -109,9 +116,14 @@ public final class Daemon {
   private void open() throws IOException, InterruptedException {
     resolveNames();
     Config config = snapshot.config();
+    List<Requirement> unmet = Requirements.unmet(config.captures());
+    if (!unmet.isEmpty()) {
+      throw new UnmetRequirementException(unmet);
+    }
     List<Captures.Failure> failures = captures.apply(config.captures());
     refuseIfFatal(failures);
     failures.forEach(failure -> log.warn("{}", failure));
+    SourceChecks.strangers(config).forEach(log::warn);
     HostPort http = config.admin().http();
     if (http != null) {
       admin =
@@ -124,8 +136,9 @@ public final class Daemon {
     }
   }
 
-  private boolean isCapturedPort(int port) {
-    return captures.isTcpPort(port);
+  /** As the captures say; which are made after what asks them. */
+  private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
+    return captures.contains(protocol, family, high, low, port);
   }
 
   private void refuseIfFatal(List<Captures.Failure> failures) throws IOException {
@@ -166,6 +179,7 @@ public final class Daemon {
     for (Captures.Failure failure : captures.apply(config.captures())) {
       log.warn("{}", failure);
     }
+    SourceChecks.strangers(config).forEach(log::warn);
     if (config.loops() != before.loops() || !config.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }
@@ -223,6 +237,7 @@ public final class Daemon {
       });
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
+    captures.release();
     if (admin != null) {
       admin.close();
     }

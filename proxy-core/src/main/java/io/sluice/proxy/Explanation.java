@@ -1,5 +1,6 @@
 package io.sluice.proxy;
 
+import io.sluice.config.CaptureSpec;
 import io.sluice.config.JarClass;
 import io.sluice.config.Lookup;
 import io.sluice.proxy.capture.Captures;
@@ -9,6 +10,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Program;
+import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import java.util.ArrayList;
@@ -42,12 +44,27 @@ record Explanation(
   /** What one program did. */
   record Step(String program, String outcome, List<Program.Candidate> considered) {}
 
+  /** The capture whose peers may have announced the addresses; null if there is none. */
+  private static Captures.@Nullable Entry announcing(
+      List<CaptureSpec> captures, Protocol protocol) {
+    for (CaptureSpec capture : captures) {
+      if (capture.proxyProtocol() != null && capture.protocols().contains(protocol)) {
+        return new Captures.Entry(
+            capture.name(), capture.method().word(), "announced by a PROXY header");
+      }
+    }
+    return null;
+  }
+
   /** Looks up, and says why. */
   static Explanation of(Lookup lookup, Snapshot snapshot) {
     List<Step> steps = new ArrayList<>();
     Captures.Entry capture =
         Captures.entry(
             snapshot.config().captures(), lookup.protocol(), lookup.local(), lookup.localPort());
+    if (capture == null) {
+      capture = announcing(snapshot.config().captures(), lookup.protocol());
+    }
     if (capture == null) {
       return new Explanation(
           lookup,

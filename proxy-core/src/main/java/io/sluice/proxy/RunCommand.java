@@ -4,6 +4,8 @@ import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Loaded;
+import io.sluice.proxy.capture.UnmetRequirementException;
+import io.sluice.proxy.target.SourceChecks;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.security.Security;
@@ -32,7 +34,8 @@ import picocli.CommandLine.Spec;
       "",
       "Environment: SLUICE_LOG=json, SLUICE_LOG_LEVEL=DEBUG, SLUICE_ACCESS_LOG=OFF.",
       "",
-      "Exit code 0 after a signal, 1 if it can't serve, 78 if the configuration is bad."
+      "Exit code 0 after a signal, 1 if it can't serve, 78 if the configuration is bad,",
+      "or asks for what this machine or user doesn't have."
     })
 final class RunCommand implements Callable<Integer> {
   private static final List<String> FORMS = List.of("text", "json");
@@ -60,6 +63,11 @@ final class RunCommand implements Callable<Integer> {
     if (loaded == null) {
       return Commands.BAD_CONFIGURATION;
     }
+    String unmet = SourceChecks.missingRight(loaded.config());
+    if (unmet != null) {
+      err.println("sluice: " + unmet);
+      return Commands.BAD_CONFIGURATION;
+    }
     Daemon daemon;
     try {
       daemon = new Daemon(loaded.config());
@@ -69,7 +77,9 @@ final class RunCommand implements Callable<Integer> {
       return Commands.BAD_CONFIGURATION;
     } catch (IOException failure) {
       String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
-      return Commands.FAILED;
+      return failure instanceof UnmetRequirementException
+          ? Commands.BAD_CONFIGURATION
+          : Commands.FAILED;
     }
     for (String name : new String[] {"TERM", "INT", "HUP"}) {
       Signals.handle(name, this::received);
@@ -113,7 +123,12 @@ final class RunCommand implements Callable<Integer> {
       try {
         Loaded loaded = ConfigReader.load(file.file);
         loaded.warnings().forEach(daemon::warn);
-        daemon.reload(loaded.config());
+        String unmet = SourceChecks.missingRight(loaded.config());
+        if (unmet == null) {
+          daemon.reload(loaded.config());
+        } else {
+          daemon.reloadRefused(unmet);
+        }
       } catch (ConfigException bad) {
         daemon.reloadRefused(bad.getMessage());
       } catch (RuntimeException | Error failure) {

@@ -22,6 +22,13 @@ public enum DropReason {
   NO_LISTENER("no_listener"),
   /** It reached a wildcard socket of ours, but its address is outside the captured prefixes. */
   NOT_CAPTURED("not_captured"),
+  /**
+   * A peer that must begin with a PROXY protocol header sent none or a wrong one, or ended before
+   * it was complete.
+   */
+  PROXY_HEADER("proxy_header"),
+  /** A peer that must begin with a PROXY protocol header did not complete it in time. */
+  PROXY_HEADER_TIMEOUT("proxy_header_timeout"),
   /** {@code limits.flows} is reached, and no unanswered flow could make room. */
   FLOW_LIMIT("flow_limit"),
   /** The destination's own {@code maxConnections} is reached. */
@@ -38,6 +45,8 @@ public enum DropReason {
   NO_DESCRIPTORS("no_descriptors"),
   /** The local ports for connections to the target are used up. */
   NO_SOURCE_PORT("no_source_port"),
+  /** The destination's {@code source} has no address that the target can be reached from. */
+  NO_SOURCE_ADDRESS("no_source_address"),
   /** The target would be ourselves: the connection came from one of our own upstream sockets. */
   LOOP("loop"),
   /** A datagram that could not be handed to the target's socket: its send buffer is full. */

@@ -33,6 +33,16 @@ public final class LookupContext {
   private boolean hasPacket = true;
   private @Nullable Object groupState;
 
+  // Only where a PROXY protocol header has announced the addresses above; stale otherwise.
+  private boolean isAnnounced;
+  private Family physicalFamily = Family.IPV4;
+  private long physicalRemoteHigh;
+  private long physicalRemoteLow;
+  private long physicalLocalHigh;
+  private long physicalLocalLow;
+  private int physicalRemotePort;
+  private int physicalLocalPort;
+
   private @Nullable Socket socket;
   private boolean noReuseport;
   private DropReason dropReason = DropReason.PROGRAM;
@@ -146,6 +156,7 @@ public final class LookupContext {
     this.ingressIfindex = ingressIfindex;
     this.payload = Payload.EMPTY;
     this.hasPacket = true;
+    this.isAnnounced = false;
     select(null, false);
     return this;
   }
@@ -169,6 +180,30 @@ public final class LookupContext {
     checkNotRunning();
     this.payload = Payload.EMPTY;
     this.hasPacket = false;
+    return this;
+  }
+
+  /**
+   * Adds by which addresses the packet really came, after {@link #ipv4} or {@link #ipv6} have been
+   * given those that a PROXY protocol header announced.
+   */
+  public LookupContext physical(
+      Family family,
+      long remoteHigh,
+      long remoteLow,
+      int remotePort,
+      long localHigh,
+      long localLow,
+      int localPort) {
+    checkNotRunning();
+    this.isAnnounced = true;
+    this.physicalFamily = family;
+    this.physicalRemoteHigh = remoteHigh;
+    this.physicalRemoteLow = remoteLow;
+    this.physicalRemotePort = remotePort;
+    this.physicalLocalHigh = localHigh;
+    this.physicalLocalLow = localLow;
+    this.physicalLocalPort = localPort;
     return this;
   }
 
@@ -244,6 +279,59 @@ public final class LookupContext {
   /** Keeps what reuseport groups reuse from lookup to lookup on this thread; theirs alone. */
   public void groupState(Object state) {
     groupState = state;
+  }
+
+  /**
+   * Whether a PROXY protocol header of a trusted peer has told something about the client, mostly
+   * its addresses. If not, the physical ones are the same.
+   */
+  public boolean isAnnounced() {
+    return isAnnounced;
+  }
+
+  /** The family of the physical addresses. */
+  public Family physicalFamily() {
+    return isAnnounced ? physicalFamily : family;
+  }
+
+  /** The address of who sent the packet, upper 64 bits; 0 for IPv4. */
+  public long physicalRemoteHigh() {
+    return isAnnounced ? physicalRemoteHigh : remoteHigh;
+  }
+
+  /** The address of who sent the packet, lower 64 bits; the whole of an IPv4 one. */
+  public long physicalRemoteLow() {
+    return isAnnounced ? physicalRemoteLow : remoteLow;
+  }
+
+  /** The port of who sent the packet, host order. */
+  public int physicalRemotePort() {
+    return isAnnounced ? physicalRemotePort : remotePort;
+  }
+
+  /** The address that the packet was sent to, upper 64 bits; 0 for IPv4. */
+  public long physicalLocalHigh() {
+    return isAnnounced ? physicalLocalHigh : localHigh;
+  }
+
+  /** The address that the packet was sent to, lower 64 bits; the whole of an IPv4 one. */
+  public long physicalLocalLow() {
+    return isAnnounced ? physicalLocalLow : localLow;
+  }
+
+  /** The port that the packet was sent to, host order. */
+  public int physicalLocalPort() {
+    return isAnnounced ? physicalLocalPort : localPort;
+  }
+
+  /** Who sent the packet, as an object; allocates. */
+  public IpAddress physicalRemote() {
+    return IpAddress.of(physicalFamily(), physicalRemoteHigh(), physicalRemoteLow());
+  }
+
+  /** Where the packet was sent to, as an object; allocates. */
+  public IpAddress physicalLocal() {
+    return IpAddress.of(physicalFamily(), physicalLocalHigh(), physicalLocalLow());
   }
 
   /** The client's address as an object; allocates. */

@@ -2,52 +2,42 @@ package io.sluice.proxy.capture;
 
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
-import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
-import java.util.List;
 
 /**
- * A bound socket that takes captured traffic in. One bound to a wildcard also gets what nobody
- * asked for: {@link #captures} tells it apart.
+ * A socket that takes captured traffic in. Unless that can only be what its address and port say,
+ * it may also get what nobody asked for: {@link #captures} tells it apart.
  *
  * @param fd the descriptor; listening, if it is TCP
  * @param address what it is bound to
  * @param port host order
- * @param prefixes what is captured through it; changes with the configuration
+ * @param isShared whether others outside this process have the socket too: its state is theirs
+ * @param captured what is captured; changes with the configuration
  */
 public record CaptureSocket(
-    int fd, Protocol protocol, IpAddress address, int port, Prefixes prefixes) {
+    int fd,
+    Protocol protocol,
+    IpAddress address,
+    int port,
+    Arrival arrival,
+    boolean isShared,
+    Captured captured) {
 
-  /** The captured prefixes of one socket. Written by the main thread, read by the loop. */
-  public static final class Prefixes {
-    private volatile IpPrefix[] prefixes;
-
-    public Prefixes(List<IpPrefix> prefixes) {
-      this.prefixes = prefixes.toArray(IpPrefix[]::new);
-    }
-
-    void replace(List<IpPrefix> prefixes) {
-      this.prefixes = prefixes.toArray(IpPrefix[]::new);
-    }
-
-    boolean contain(Family family, long high, long low) {
-      for (IpPrefix prefix : prefixes) {
-        if (prefix.contains(family, high, low)) {
-          return true;
-        }
-      }
-      return false;
-    }
+  /** A socket of our own that was bound to what it takes. */
+  public static CaptureSocket bound(
+      int fd, Protocol protocol, IpAddress address, int port, Captured captured) {
+    Arrival arrival = address.isWildcard() ? Arrival.WILDCARD : Arrival.BOUND;
+    return new CaptureSocket(fd, protocol, address, port, arrival, false, captured);
   }
 
-  /** Bound to {@code 0.0.0.0} or {@code ::}. */
-  public boolean isWildcard() {
-    return address.isWildcard();
+  /** Whether traffic wanted just what the socket is bound to. */
+  public boolean isBound() {
+    return arrival == Arrival.BOUND;
   }
 
-  /** Whether traffic to this local address is captured. Any thread; allocates nothing. */
-  public boolean captures(Family family, long high, long low) {
-    return prefixes.contain(family, high, low);
+  /** Whether traffic to this local address and port is captured. Any thread; allocates nothing. */
+  public boolean captures(Family family, long high, long low, int localPort) {
+    return captured.contains(protocol, family, high, low, localPort);
   }
 
   @Override

@@ -4,8 +4,10 @@ import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.reuseport.ConnectionIds;
@@ -27,6 +29,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** The socket that the client's datagrams come from and the replies leave through. */
   FrontSocket front;
 
+  /** The socket that replies leave through instead, where the front socket can't. */
+  @Nullable ReplySocket reply;
+
   /** When the last datagram of either direction came. */
   long activeMillis;
 
@@ -45,8 +50,11 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** It is over, and its descriptor closed. */
   boolean isEnded;
 
-  /** Its socket is among the {@link io.sluice.proxy.target.OwnSources}. */
-  boolean mayLoop;
+  /** What its socket is noted as, because what it sends could come back to us. */
+  OwnSources.@Nullable Source ownSource;
+
+  /** The PROXY protocol header that its target's datagrams begin with; null for none (any more). */
+  byte @Nullable [] header;
 
   /** Neighbours in {@link UnansweredFlows}. */
   @Nullable Flow older;
@@ -76,6 +84,19 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   void rearm() {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);
+    }
+  }
+
+  /** Whether each datagram begins with the {@link #header}. */
+  boolean isHeaderForEvery() {
+    ProxyHeaderWriter writer = target.destination().header();
+    return writer != null && writer.isForEveryDatagram();
+  }
+
+  /** A datagram went out: if only the first has a header, that was it. */
+  void headerSent() {
+    if (header != null && !isHeaderForEvery()) {
+      header = null;
     }
   }
 

@@ -1,7 +1,9 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a flow is: a client's address and port, and the address and port that it sent to; and where
@@ -15,8 +17,10 @@ import io.sluice.steering.IpAddress;
  *   +----+--------------+-------------+-----------+
  * </pre>
  *
- * <p>The scope tells link-local clients of two interfaces apart. Mutable, so that one instance
- * serves all lookups; the one of a flow is a {@link #copy} that nobody changes.
+ * <p>The scope tells link-local clients of two interfaces apart. A client that a PROXY protocol
+ * header announced has a second key, of the addresses by which its datagrams really come: so two
+ * balancers that announce the same client have a flow each. Mutable, so that one instance serves
+ * all lookups; the one of a flow is a {@link #copy} that nobody changes.
  */
 final class FlowKey {
   private long clientHigh;
@@ -25,6 +29,8 @@ final class FlowKey {
   private long localLow;
   private long ports;
   private long target; // its socket's cookie; 0 for a flow that has one target for all
+  private @Nullable FlowKey via; // null: not announced
+  private @Nullable FlowKey spareVia;
 
   /** Addresses are the upper and the lower 64 bits, ports in host order, as in the context. */
   FlowKey set(
@@ -46,6 +52,7 @@ final class FlowKey {
             | (long) clientPort << 16
             | localPort;
     this.target = 0;
+    this.via = null;
     return this;
   }
 
@@ -63,18 +70,56 @@ final class FlowKey {
     return target != 0;
   }
 
+  /** Makes it the key of the client that a header announced, who comes by what it was until now. */
+  void announce(ProxyHeader header) {
+    FlowKey came = spareVia == null ? new FlowKey() : spareVia;
+    came.copyAddresses(this);
+    set(
+        header.family(),
+        header.sourceHigh(),
+        header.sourceLow(),
+        header.sourcePort(),
+        0,
+        header.destinationHigh(),
+        header.destinationLow(),
+        header.destinationPort());
+    spareVia = came;
+    via = came;
+  }
+
+  /** Whether a PROXY protocol header announced the client. */
+  boolean isAnnounced() {
+    return via != null;
+  }
+
+  /** By which addresses the datagrams come and the replies go; itself if nobody was announced. */
+  FlowKey physical() {
+    return via == null ? this : via;
+  }
+
   FlowKey copy() {
     FlowKey copy = new FlowKey();
-    copy.clientHigh = clientHigh;
-    copy.clientLow = clientLow;
-    copy.localHigh = localHigh;
-    copy.localLow = localLow;
-    copy.ports = ports;
+    copy.copyAddresses(this);
     copy.target = target;
+    copy.via = via == null ? null : via.copy();
     return copy;
   }
 
+  private void copyAddresses(FlowKey other) {
+    clientHigh = other.clientHigh;
+    clientLow = other.clientLow;
+    localHigh = other.localHigh;
+    localLow = other.localLow;
+    ports = other.ports;
+  }
+
   boolean same(FlowKey other) {
+    FlowKey otherVia = other.via;
+    return sameAddresses(other)
+        && (via == null ? otherVia == null : otherVia != null && via.sameAddresses(otherVia));
+  }
+
+  private boolean sameAddresses(FlowKey other) {
     return clientLow == other.clientLow
         && ports == other.ports
         && localLow == other.localLow
@@ -91,7 +136,8 @@ final class FlowKey {
     long hash = fold(clientHigh ^ secret, clientLow ^ otherSecret);
     hash = fold(localHigh ^ secret, localLow ^ hash);
     hash = fold(ports ^ otherSecret, hash ^ secret);
-    return target == 0 ? hash : fold(target ^ otherSecret, hash ^ secret);
+    hash = target == 0 ? hash : fold(target ^ otherSecret, hash ^ secret);
+    return via == null ? hash : hash ^ via.hash(otherSecret, secret);
   }
 
   private static long fold(long a, long b) {
@@ -144,6 +190,7 @@ final class FlowKey {
   public String toString() {
     return IpAddress.withPort(client(), clientPort())
         + " → "
-        + IpAddress.withPort(local(), localPort());
+        + IpAddress.withPort(local(), localPort())
+        + (via == null ? "" : " via " + via);
   }
 }

@@ -1,7 +1,9 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -13,12 +15,15 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,8 +35,9 @@ final class Flows {
   private final Syscalls syscalls;
   private final Steering steering;
   private final SessionLimit limit;
+  private final Upstreams upstreams;
   private final OwnSources ownSources;
-  private final Fronts fronts;
+  private final Captured captured;
   private final Replies replies;
   private final FlowTable<Flow> table = new FlowTable<>();
   private final UnansweredFlows unanswered = new UnansweredFlows();
@@ -49,14 +55,15 @@ final class Flows {
       Steering steering,
       SessionLimit limit,
       OwnSources ownSources,
-      Fronts fronts,
+      Captured captured,
       Replies replies) {
     this.loop = loop;
     this.syscalls = loop.syscalls();
     this.steering = steering;
     this.limit = limit;
+    this.upstreams = new Upstreams(loop.syscalls());
     this.ownSources = ownSources;
-    this.fronts = fronts;
+    this.captured = captured;
     this.replies = replies;
   }
 
@@ -95,12 +102,18 @@ final class Flows {
    * destination wants each datagram looked up, there may be a flow to that target already.
    *
    * @param key copied; left narrowed down to the target in the second case
+   * @param tlvs that the client came with, in a PROXY protocol header; asked for a new flow's only
    * @return null if it is refused, which has been counted
    */
   @Nullable Flow open(
-      FrontSocket front, FlowKey key, int ifindex, Payload datagram, long nowMillis) {
+      FrontSocket front,
+      FlowKey key,
+      int ifindex,
+      Payload datagram,
+      Supplier<byte[]> tlvs,
+      long nowMillis) {
     describe(key, ifindex, datagram);
-    if (!ownSources.isEmpty() && isOurOwn(key)) {
+    if (!ownSources.isEmpty() && ownSources.contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
     Target target = steering.steer();
@@ -134,6 +147,10 @@ final class Flows {
     if (destination.isQuic()) {
       flow.connection = destination.connection(datagram);
     }
+    ProxyHeaderWriter writer = destination.header();
+    if (writer != null) {
+      flow.header = writer.header(steering.context(), tlvs.get());
+    }
     target.opened();
     front.hold();
     table.put(flow);
@@ -165,45 +182,50 @@ final class Flows {
           ifindex);
     }
     context.payload(datagram);
-  }
-
-  private boolean isOurOwn(FlowKey key) {
-    return ownSources.contains(
-        Protocol.UDP, key.family(), key.clientHigh(), key.clientLow(), key.clientPort());
+    if (key.isAnnounced()) {
+      FlowKey came = key.physical();
+      context.physical(
+          came.family(),
+          came.clientHigh(),
+          came.clientLow(),
+          came.clientPort(),
+          came.localHigh(),
+          came.localLow(),
+          came.localPort());
+    }
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
     if (!target.address(steering.context(), remote)) {
       return refused(DropReason.NO_TARGET);
     }
-    int fd = openUpstream();
+    int fd = openUpstream(target);
     if (isExhausted(fd) && evict()) {
-      fd = openUpstream();
+      fd = openUpstream(target);
     }
     if (fd < 0) {
-      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : failed(target);
-    }
-    int result = syscalls.connect(fd, remote);
-    if (result < 0) {
-      int _ = syscalls.close(fd);
-      return result == -Linux.EAGAIN || result == -Linux.EADDRNOTAVAIL
-          ? refused(DropReason.NO_SOURCE_PORT)
-          : failed(target);
+      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(target);
     }
     Flow flow = new Flow(this, key.copy(), front, target, fd, nowMillis);
     if (!flow.register(loop)) {
       int _ = syscalls.close(fd);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    flow.mayLoop = fronts.take(remote.ipFamily(), remote.high(), remote.low(), remote.port());
-    if (flow.mayLoop && readSource(fd)) {
-      ownSources.add(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
+    boolean mayLoop =
+        upstreams.mayReturn()
+            && captured.contains(
+                Protocol.UDP, remote.ipFamily(), remote.high(), remote.low(), remote.port());
+    if (mayLoop && syscalls.localAddress(fd, local) >= 0) {
+      flow.ownSource =
+          target.isTransparent()
+              ? ownSources.addTransparent(Protocol.UDP, local, remote)
+              : ownSources.add(Protocol.UDP, local);
     }
     return flow;
   }
 
-  private int openUpstream() {
-    int fd = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+  private int openUpstream(Target target) {
+    int fd = upstreams.open(Linux.SOCK_DGRAM, target, steering.context(), remote);
     if (fd >= 0 && Descriptors.isReserved(fd)) {
       int _ = syscalls.close(fd);
       return -Linux.EMFILE;
@@ -215,18 +237,17 @@ final class Flows {
     return result == -Linux.EMFILE || result == -Linux.ENFILE;
   }
 
-  private boolean readSource(int fd) {
-    return syscalls.localAddress(fd, local) >= 0;
-  }
-
   private @Nullable Flow refused(DropReason reason) {
     steering.refuse(reason);
     return null;
   }
 
-  private @Nullable Flow failed(Target target) {
-    target.failed(loop);
-    return refused(DropReason.CONNECT_ERROR);
+  private @Nullable Flow notOpened(Target target) {
+    DropReason reason = upstreams.refusal();
+    if (reason == DropReason.CONNECT_ERROR) {
+      target.failed(loop); // the others say nothing about it
+    }
+    return refused(reason);
   }
 
   /** Ends the flow that has waited longest for a first answer; false if there is none. */
@@ -301,10 +322,12 @@ final class Flows {
     }
     loop.cancel(flow);
     flow.deregister();
-    if (flow.mayLoop && readSource(flow.upstream())) {
-      ownSources.remove(Protocol.UDP, local.ipFamily(), local.high(), local.low(), local.port());
+    OwnSources.Source noted = flow.ownSource;
+    if (noted != null) {
+      ownSources.remove(noted);
     }
     int _ = syscalls.close(flow.upstream());
+    replies.release(flow);
     flow.front.release(syscalls);
     count.decrementAndGet();
     limit.close();
@@ -325,7 +348,10 @@ final class Flows {
           end.word(),
           Loop.nowMillis() - flow.openedMillis(),
           flow.bytesIn,
-          flow.bytesOut);
+          flow.bytesOut,
+          key.isAnnounced()
+              ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+              : null);
     }
   }
 

@@ -4,10 +4,10 @@ import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.capture.Arrival;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.steering.Family;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,16 +52,12 @@ final class FrontSocket implements EpollIoHandle {
 
   /** Whether the reply must say which address it comes from. */
   boolean needsSource() {
-    return socket.isWildcard();
+    return socket.arrival() == Arrival.WILDCARD;
   }
 
-  /** Whether this socket would take in what is sent to its port at this address. */
-  boolean takes(Family family, long high, long low) {
-    return socket.isWildcard()
-        ? socket.captures(family, high, low)
-        : socket.address().family() == family
-            && socket.address().high() == high
-            && socket.address().low() == low;
+  /** Whether replies can't leave through it, as its port isn't the one that was asked. */
+  boolean needsReplySocket() {
+    return socket.arrival().isSteered();
   }
 
   /** A flow replies through it from now on. */

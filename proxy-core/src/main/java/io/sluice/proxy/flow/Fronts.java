@@ -1,6 +1,5 @@
 package io.sluice.proxy.flow;
 
-import io.sluice.steering.Family;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -30,16 +29,6 @@ final class Fronts {
       }
     }
     return null;
-  }
-
-  /** Whether a datagram to this address and port would come in through one of them. */
-  boolean take(Family family, long high, long low, int port) {
-    for (FrontSocket front : at(port)) {
-      if (front.takes(family, high, low)) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** All of them. */

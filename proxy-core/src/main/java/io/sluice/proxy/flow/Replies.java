@@ -29,16 +29,33 @@ final class Replies {
   private final Loop loop;
   private final Counters counters;
   private final Runnable flushing = this::flush;
+  private final ReplySockets sockets;
   private final @Nullable Flow[] owners = new @Nullable Flow[SLOTS]; // null: not to be sent
+  private final int[] ways = new int[SLOTS]; // the descriptor that each leaves through
   private @Nullable DatagramBatch batch; // made when the first reply comes
   private int gathered;
   private boolean isFlushing;
   private boolean isDrained;
   private boolean isRefused;
 
-  Replies(Loop loop, Counters counters) {
+  Replies(Loop loop, Counters counters, int mostSockets) {
     this.loop = loop;
     this.counters = counters;
+    this.sockets = new ReplySockets(loop.syscalls(), flushing, mostSockets);
+  }
+
+  /** A flow has ended, and what it gathered is sent. */
+  void release(Flow flow) {
+    sockets.release(flow);
+  }
+
+  /** Through which socket a flow's replies leave; negative if there is none for them. */
+  private int way(Flow flow) {
+    if (!flow.front.needsReplySocket()) {
+      return flow.front.socket().fd();
+    }
+    ReplySocket own = sockets.hold(flow);
+    return own == null ? -1 : own.fd();
   }
 
   /** Whether the last {@link #receive} left nothing behind. */
@@ -58,6 +75,7 @@ final class Replies {
    */
   int receive(Flow flow) {
     DatagramBatch into = batch();
+    int way = way(flow);
     isDrained = false;
     isRefused = false;
     int taken = 0;
@@ -69,7 +87,7 @@ final class Replies {
       int room = Math.min(SLOTS - gathered, BUDGET - taken);
       int received = into.receive(loop.syscalls(), flow.upstream(), gathered, room);
       if (received > 0) {
-        gather(into, flow, received);
+        gather(into, flow, way, received);
         taken += received;
         isDrained = received < room;
       } else {
@@ -89,16 +107,17 @@ final class Replies {
     return taken;
   }
 
-  private void gather(DatagramBatch into, Flow flow, int received) {
-    FlowKey key = flow.key();
+  private void gather(DatagramBatch into, Flow flow, int way, int received) {
+    FlowKey key = flow.key().physical();
     boolean needsSource = flow.front.needsSource();
     Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {
-      if (into.isTruncated(slot)) {
+      if (way < 0 || into.isTruncated(slot)) {
         drop(DropReason.REPLY_ERROR);
         continue;
       }
       owners[slot] = flow;
+      ways[slot] = way;
       if (destination.isQuic()) {
         ConnectionIds.Entry learned = destination.learn(into.payload(slot), flow.target());
         flow.connection = learned == null ? flow.connection : learned;
@@ -124,31 +143,26 @@ final class Replies {
     isFlushing = false;
     int from = 0;
     while (from < gathered) {
-      Flow flow = owners[from];
-      if (flow == null) {
+      if (owners[from] == null) {
         from++;
         continue;
       }
       int to = from + 1;
-      while (to < gathered && leavesThrough(owners[to], flow.front)) {
+      while (to < gathered && owners[to] != null && ways[to] == ways[from]) {
         to++;
       }
-      send(flow.front, from, to);
+      send(ways[from], from, to);
       from = to;
     }
     Arrays.fill(owners, 0, gathered, null);
     gathered = 0;
   }
 
-  private static boolean leavesThrough(@Nullable Flow flow, FrontSocket front) {
-    return flow != null && flow.front == front;
-  }
-
-  private void send(FrontSocket front, int from, int to) {
+  private void send(int way, int from, int to) {
     DatagramBatch out = batch();
     int at = from;
     while (at < to) {
-      int sent = out.send(loop.syscalls(), front.socket().fd(), at, to - at);
+      int sent = out.send(loop.syscalls(), way, at, to - at);
       if (sent > 0) {
         count(out, at, at + sent);
         at += sent;

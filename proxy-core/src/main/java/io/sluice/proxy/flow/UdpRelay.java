@@ -1,8 +1,13 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.DatagramHandler;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -16,6 +21,9 @@ import io.sluice.proxy.target.Steering;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,19 +58,38 @@ public final class UdpRelay implements DatagramHandler {
   private @Nullable DatagramBatch batch; // made for the first front socket
   private FlowKey current = new FlowKey();
   private FlowKey next = new FlowKey();
+  private final Steering steering;
+  private final ProxyHeader header = new ProxyHeader();
+  private final Supplier<byte[]> tlvs = this::tlvs; // once: asking for flows allocates nothing
+  private int asked; // the slot that a flow is asked for
+  private HeaderSources headerSources = HeaderSources.of(List.of());
 
   /**
    * A relay without front sockets. Made on any thread.
    *
    * @param limit shared by all loops; a reload changes it there
    * @param ownSources shared by all loops
+   * @param captured what could come back to us
    */
-  public UdpRelay(Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources) {
+  public UdpRelay(
+      Loop loop, Steering steering, SessionLimit limit, OwnSources ownSources, Captured captured) {
+    this(loop, steering, limit, ownSources, captured, ReplySockets.MOST);
+  }
+
+  /** With another bound of {@link ReplySockets}. */
+  UdpRelay(
+      Loop loop,
+      Steering steering,
+      SessionLimit limit,
+      OwnSources ownSources,
+      Captured captured,
+      int mostReplySockets) {
     this.loop = loop;
+    this.steering = steering;
     this.syscalls = loop.syscalls();
     this.counters = steering.counters();
-    Replies replies = new Replies(loop, counters);
-    this.flows = new Flows(loop, steering, limit, ownSources, fronts, replies);
+    Replies replies = new Replies(loop, counters, mostReplySockets);
+    this.flows = new Flows(loop, steering, limit, ownSources, captured, replies);
   }
 
   /**
@@ -94,7 +121,9 @@ public final class UdpRelay implements DatagramHandler {
     if (front == null) {
       return;
     }
-    connectToItself(socket);
+    if (!socket.isShared()) {
+      connectToItself(socket);
+    }
     int shares = MOST_SHARES_AT_CLOSE;
     while (receive(front) && shares > 0) {
       shares--;
@@ -147,6 +176,7 @@ public final class UdpRelay implements DatagramHandler {
   /** Takes a socket's share of datagrams in; true if there may be more. */
   private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
+    refreshHeaderSources();
     for (int round = 0; round < ROUNDS; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
       if (received > 0) {
@@ -158,6 +188,15 @@ public final class UdpRelay implements DatagramHandler {
       }
     }
     return true;
+  }
+
+  /** Once per share: a reload takes effect with the next. */
+  private void refreshHeaderSources() {
+    try {
+      headerSources = steering.headerSources();
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a snapshot", failure); // the last one's hold on: flows that exist need no lookup
+    }
   }
 
   /** Splits a batch into runs of the same flow. */
@@ -192,11 +231,15 @@ public final class UdpRelay implements DatagramHandler {
       counters.drops(DropReason.UPSTREAM_BUFFER, Protocol.UDP).increment();
       return false;
     }
-    boolean isBound = !socket.isWildcard();
+    boolean isBound = socket.isBound();
+    int port = socket.arrival().isSteered() ? received.destinationPort() : socket.port();
     if (!isBound
         && !(isTold
             && socket.captures(
-                received.family(slot), received.destinationHigh(), received.destinationLow()))) {
+                received.family(slot),
+                received.destinationHigh(),
+                received.destinationLow(),
+                port))) {
       counters.drops(DropReason.NOT_CAPTURED, Protocol.UDP).increment();
       return false;
     }
@@ -208,8 +251,52 @@ public final class UdpRelay implements DatagramHandler {
         received.clientScope(slot),
         isBound ? socket.address().high() : received.destinationHigh(),
         isBound ? socket.address().low() : received.destinationLow(),
-        socket.port());
+        port);
+    try {
+      return headerSources.isEmpty() || readHeader(received, slot);
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a PROXY header", failure); // thrown on, it would cost others theirs
+      return false;
+    }
+  }
+
+  /**
+   * Reads who the client is, if its peer must announce that, into {@link #next}, and leaves the
+   * header out of what goes on; false if there is none.
+   */
+  private boolean readHeader(DatagramBatch received, int slot) {
+    ProxyProtocolIn announcing =
+        headerSources.of(
+            Protocol.UDP,
+            next.family(),
+            next.clientHigh(),
+            next.clientLow(),
+            next.localHigh(),
+            next.localLow(),
+            next.localPort());
+    if (announcing == null) {
+      return true;
+    }
+    int length = header.read(received.bytes(slot), Protocol.UDP);
+    if (length <= 0) {
+      counters.drops(DropReason.PROXY_HEADER, Protocol.UDP).increment();
+      return false;
+    }
+    if (header.hasAddresses()) {
+      next.announce(header);
+    }
+    received.skip(slot, length);
     return true;
+  }
+
+  /** The TLVs that the header brought of the datagram that a flow is asked for. */
+  private byte[] tlvs() {
+    DatagramBatch received = batch();
+    ByteBuffer datagram = received.bytes(asked);
+    boolean isAnnounced = datagram.remaining() > received.length(asked);
+    return isAnnounced && header.read(datagram, Protocol.UDP) > 0
+        ? header.tlvs(datagram)
+        : ProxyHeaderWriter.NO_TLVS;
   }
 
   /** Passes slots of the {@link #current} key on. */
@@ -228,7 +315,8 @@ public final class UdpRelay implements DatagramHandler {
     while (at < to) {
       Flow flow = flows.find(current);
       if (flow == null) {
-        flow = flows.open(front, current, ifindex, run.payload(at), nowMillis);
+        asked = at;
+        flow = flows.open(front, current, ifindex, run.payload(at), tlvs, nowMillis);
       }
       if (flow != null && flow.front != front) {
         flows.move(flow, front);
@@ -251,12 +339,18 @@ public final class UdpRelay implements DatagramHandler {
     }
     int at = from;
     while (at < to) {
+      byte[] beginning = flow.header;
+      if (beginning != null) {
+        run.begin(at, flow.isHeaderForEvery() ? to : at + 1, beginning);
+      }
       int sent = run.send(syscalls, flow.upstream(), at, to - at);
       if (sent > 0) {
         count(flow, run, at, at + sent);
         at += sent;
+        flow.headerSent();
       } else if (sent == -Linux.ECONNREFUSED) {
         flows.upstreamRefused(flow); // an earlier datagram's fate; this one has not been sent
+        run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {
         counters.drops(Flows.upstreamDrop(-sent), Protocol.UDP).increment();

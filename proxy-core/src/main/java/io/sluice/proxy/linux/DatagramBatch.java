@@ -10,12 +10,16 @@ import io.sluice.steering.Payload;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A row of slots that {@code recvmmsg(2)} fills and {@code sendmmsg(2)} empties, without copying
- * the payload: each slot has two headers over the same bytes, one to receive and one to send.
+ * the payload: each slot has two headers over the same bytes, one to receive and one to send. What
+ * is sent may leave out the beginning of what was received ({@link #skip}), and may begin with
+ * bytes that all slots share ({@link #begin}): PROXY protocol headers that came in or go out.
  *
  * <p>One side of a relay is a connected socket, which needs no addresses. The other one needs the
  * client's address, and the local address that the client used, as a control message. Which side
@@ -24,10 +28,11 @@ import java.util.Objects;
  * <pre>
  *   mmsghdr     0 name*  8 name length(4)  16 iovec*  24 iovec count
  *              32 control*  40 control length  48 flags(4)  56 datagram's length(4)   64 bytes
- *   iovec       0 base*  8 length                                                     16 bytes
+ *   iovec       0 base*  8 length       16 bytes; to send, a slot has one for its beginning first
  *   control     0 length  8 level(4)  12 type(4)  16 data, padded to 8 bytes
  *   in_pktinfo  0 ifindex(4)  4 spec_dst(be)  8 addr(be)                              12 bytes
  *   in6_pktinfo 0 addr(be)  16 ifindex(4)                                             20 bytes
+ *   origdstaddr 0 sockaddr_in or sockaddr_in6, see {@link Sockaddr}                16, 28 bytes
  * </pre>
  *
  * <p>Names are as in {@link Sockaddr}; include/linux/socket.h, include/uapi/linux/{in,ipv6}.h.
@@ -47,7 +52,11 @@ public final class DatagramBatch {
   private static final int FLAGS_AT = 48;
   private static final int LENGTH_AT = 56;
 
+  /** The longest that {@link #begin} takes. */
+  public static final int MAX_BEGINNING_BYTES = 16 << 10;
+
   private static final long IOVEC_BYTES = 16;
+  private static final long SENDING_IOVECS_BYTES = 2 * IOVEC_BYTES;
   private static final long NAME_BYTES = 32;
   private static final long CONTROL_BYTES = 128;
   private static final int CONTROL_HEADER_BYTES = 16;
@@ -66,11 +75,17 @@ public final class DatagramBatch {
   private final MemorySegment sendingIovecs;
   private final MemorySegment names;
   private final MemorySegment controls;
+  private final MemorySegment payload;
   private final View view;
+  private final long stride;
+  private final ByteBuffer bytes;
+  private @Nullable MemorySegment beginning; // made for the first that is needed
+  private boolean isBegun; // some slots have one
 
   private int used; // slots whose receiving headers the kernel has written to
   private long destinationHigh;
   private long destinationLow;
+  private int destinationPort;
   private int ifindex;
 
   private DatagramBatch(int slots, int slotBytes, boolean fromClients) {
@@ -78,32 +93,42 @@ public final class DatagramBatch {
     Arena arena = Arena.ofAuto();
     this.receiving = arena.allocate(slots * HEADER_BYTES, 64);
     this.sending = arena.allocate(slots * HEADER_BYTES, 64);
-    this.sendingIovecs = arena.allocate(slots * IOVEC_BYTES, 64);
+    this.sendingIovecs = arena.allocate(slots * SENDING_IOVECS_BYTES, 64);
     this.names = arena.allocate(slots * NAME_BYTES, 64);
     this.controls = arena.allocate(slots * CONTROL_BYTES, 64);
     MemorySegment receivingIovecs = arena.allocate(slots * IOVEC_BYTES, 64);
-    long stride = slotBytes + SKEW_BYTES;
-    MemorySegment payload = arena.allocate(slots * stride, PAGE_BYTES);
-    this.view = new View(payload, stride);
+    this.stride = slotBytes + SKEW_BYTES;
+    this.payload = arena.allocate(slots * stride, PAGE_BYTES);
+    this.view = new View(payload);
+    this.bytes = payload.asByteBuffer();
     MemorySegment addressed = fromClients ? receiving : sending;
     for (int i = 0; i < slots; i++) {
       long base = payload.address() + i * stride;
-      iovec(receivingIovecs, i, base, slotBytes);
-      iovec(sendingIovecs, i, base, 0);
+      iovec(receivingIovecs, i * IOVEC_BYTES, base, slotBytes);
       long header = i * HEADER_BYTES;
       receiving.set(JAVA_LONG, header + IOVEC_AT, receivingIovecs.address() + i * IOVEC_BYTES);
       receiving.set(JAVA_LONG, header + IOVEC_COUNT_AT, 1);
-      sending.set(JAVA_LONG, header + IOVEC_AT, sendingIovecs.address() + i * IOVEC_BYTES);
-      sending.set(JAVA_LONG, header + IOVEC_COUNT_AT, 1);
+      unbegin(i);
       addressed.set(JAVA_LONG, header + NAME_AT, names.address() + i * NAME_BYTES);
       addressed.set(JAVA_LONG, header + CONTROL_AT, controls.address() + i * CONTROL_BYTES);
     }
     this.used = slots;
   }
 
-  private static void iovec(MemorySegment iovecs, int i, long base, long lengthBytes) {
-    iovecs.set(JAVA_LONG, i * IOVEC_BYTES, base);
-    iovecs.set(JAVA_LONG, i * IOVEC_BYTES + 8, lengthBytes);
+  private static void iovec(MemorySegment iovecs, long at, long base, long lengthBytes) {
+    iovecs.set(JAVA_LONG, at, base);
+    iovecs.set(JAVA_LONG, at + 8, lengthBytes);
+  }
+
+  /** The slot's payload leaves as it is, from its second iovec. */
+  private void unbegin(int slot) {
+    long header = slot * HEADER_BYTES;
+    sending.set(JAVA_LONG, header + IOVEC_AT, sendingIovecs.address() + payloadIovec(slot));
+    sending.set(JAVA_LONG, header + IOVEC_COUNT_AT, 1);
+  }
+
+  private static long payloadIovec(int slot) {
+    return slot * SENDING_IOVECS_BYTES + IOVEC_BYTES;
   }
 
   /** A batch that receives from an unconnected socket and sends to connected ones. */
@@ -133,7 +158,10 @@ public final class DatagramBatch {
     }
     int received = syscalls.receiveMany(fd, receiving.address() + from * HEADER_BYTES, count);
     for (int i = from; i < from + received; i++) {
-      sendingIovecs.set(JAVA_LONG, i * IOVEC_BYTES + 8, length(i));
+      iovec(sendingIovecs, payloadIovec(i), payload.address() + i * stride, receivedLength(i));
+      if (isBegun) {
+        unbegin(i);
+      }
     }
     used = Math.max(used, from + received);
     return received;
@@ -158,18 +186,67 @@ public final class DatagramBatch {
     return syscalls.sendMany(fd, sending.address() + from * HEADER_BYTES, count);
   }
 
-  /** The received datagram's length in bytes. */
+  /** The datagram's length in bytes, without what was {@linkplain #skip skipped}. */
   public int length(int slot) {
+    return (int) sendingIovecs.get(JAVA_LONG, payloadIovec(slot) + 8);
+  }
+
+  /**
+   * The received datagram, skipped or not; big endian.
+   *
+   * @return the same object for all slots, between position and limit
+   */
+  public ByteBuffer bytes(int slot) {
+    int start = (int) (slot * stride);
+    return bytes.limit(start + receivedLength(slot)).position(start);
+  }
+
+  /** Leaves the first bytes of a received datagram out of what is sent. */
+  public void skip(int slot, int count) {
+    long at = payloadIovec(slot);
+    sendingIovecs.set(JAVA_LONG, at, sendingIovecs.get(JAVA_LONG, at) + count);
+    sendingIovecs.set(JAVA_LONG, at + 8, sendingIovecs.get(JAVA_LONG, at + 8) - count);
+  }
+
+  /**
+   * Lets slots begin with these bytes when they are sent, until they receive something new. There
+   * is one beginning at a time.
+   *
+   * @param prefix at most {@value #MAX_BEGINNING_BYTES} bytes; copied
+   */
+  public void begin(int from, int to, byte[] prefix) {
+    if (beginning == null) {
+      beginning = Arena.ofAuto().allocate(MAX_BEGINNING_BYTES);
+    }
+    MemorySegment.copy(prefix, 0, beginning, JAVA_BYTE, 0, prefix.length);
+    for (int slot = from; slot < to; slot++) {
+      long at = slot * SENDING_IOVECS_BYTES;
+      iovec(sendingIovecs, at, beginning.address(), prefix.length);
+      long header = slot * HEADER_BYTES;
+      sending.set(JAVA_LONG, header + IOVEC_AT, sendingIovecs.address() + at);
+      sending.set(JAVA_LONG, header + IOVEC_COUNT_AT, 2);
+    }
+    isBegun = true;
+  }
+
+  /** Takes {@link #begin} back, for slots that were not sent. */
+  public void unbegin(int from, int to) {
+    for (int slot = from; slot < to; slot++) {
+      unbegin(slot);
+    }
+  }
+
+  private int receivedLength(int slot) {
     return receiving.get(JAVA_INT, slot * HEADER_BYTES + LENGTH_AT);
   }
 
   /**
-   * The received datagram's bytes.
+   * The received datagram's bytes, without what was {@linkplain #skip skipped}.
    *
    * @return the same object for all slots: it shows this one until the next call
    */
   public Payload payload(int slot) {
-    view.start = slot * view.stride;
+    view.start = sendingIovecs.get(JAVA_LONG, payloadIovec(slot)) - payload.address();
     view.length = length(slot);
     return view;
   }
@@ -177,13 +254,11 @@ public final class DatagramBatch {
   /** The bytes of one slot. */
   private static final class View implements Payload {
     private final MemorySegment memory;
-    private final long stride;
     private long start;
     private int length;
 
-    View(MemorySegment memory, long stride) {
+    View(MemorySegment memory) {
       this.memory = memory;
-      this.stride = stride;
     }
 
     @Override
@@ -238,40 +313,63 @@ public final class DatagramBatch {
   }
 
   /**
-   * Reads which address the client sent to, and where the datagram came in, from the control
-   * message that IP_PKTINFO or IPV6_RECVPKTINFO asked for.
+   * Reads where the client sent to, and where the datagram came in, from the control messages that
+   * were asked for: IP_PKTINFO or IPV6_RECVPKTINFO tell the address and the interface;
+   * IP_ORIGDSTADDR or IPV6_ORIGDSTADDR tell the address and the port.
    *
-   * @return whether there is one; then {@link #destinationHigh}, {@link #destinationLow} and {@link
-   *     #ifindex} say it, until the next call
+   * @return whether the address is told; then {@link #destinationHigh}, {@link #destinationLow},
+   *     {@link #destinationPort} and {@link #ifindex} say it, until the next call
    */
   public boolean readDestination(int slot) {
     ifindex = 0;
+    destinationPort = 0;
     if ((flags(slot) & Linux.MSG_CTRUNC) != 0) {
       return false;
     }
+    boolean isTold = false;
     long at = slot * CONTROL_BYTES;
     long end = at + receiving.get(JAVA_LONG, slot * HEADER_BYTES + CONTROL_LENGTH_AT);
     while (at + CONTROL_HEADER_BYTES <= end) {
       long lengthBytes = controls.get(JAVA_LONG, at);
-      int level = controls.get(JAVA_INT, at + 8);
-      int type = controls.get(JAVA_INT, at + 12);
-      long data = at + CONTROL_HEADER_BYTES;
-      if (level == Linux.IPPROTO_IP && type == Linux.IP_PKTINFO) {
+      if (lengthBytes < CONTROL_HEADER_BYTES) {
+        return false;
+      }
+      isTold |=
+          readControl(
+              controls.get(JAVA_INT, at + 8),
+              controls.get(JAVA_INT, at + 12),
+              at + CONTROL_HEADER_BYTES);
+      at += (lengthBytes + 7) & ~7L;
+    }
+    return isTold;
+  }
+
+  private boolean readControl(int level, int type, long data) {
+    if (level == Linux.IPPROTO_IP) {
+      destinationHigh = 0;
+      if (type == Linux.IP_PKTINFO) {
         ifindex = controls.get(JAVA_INT, data);
-        destinationHigh = 0;
         destinationLow = controls.get(IPV4, data + 8) & 0xffff_ffffL;
         return true;
       }
-      if (level == Linux.IPPROTO_IPV6 && type == Linux.IPV6_PKTINFO) {
+      if (type == Linux.IP_ORIGDSTADDR) {
+        destinationPort = controls.get(PORT, data + 2) & 0xffff;
+        destinationLow = controls.get(IPV4, data + 4) & 0xffff_ffffL;
+        return true;
+      }
+    } else if (level == Linux.IPPROTO_IPV6) {
+      if (type == Linux.IPV6_PKTINFO) {
         destinationHigh = controls.get(IPV6, data);
         destinationLow = controls.get(IPV6, data + 8);
         ifindex = controls.get(JAVA_INT, data + 16);
         return true;
       }
-      if (lengthBytes < CONTROL_HEADER_BYTES) {
-        return false;
+      if (type == Linux.IPV6_ORIGDSTADDR) {
+        destinationPort = controls.get(PORT, data + 2) & 0xffff;
+        destinationHigh = controls.get(IPV6, data + 8);
+        destinationLow = controls.get(IPV6, data + 16);
+        return true;
       }
-      at += (lengthBytes + 7) & ~7L;
     }
     return false;
   }
@@ -284,6 +382,11 @@ public final class DatagramBatch {
   /** The address that the client sent to, lower 64 bits; the whole of an IPv4 one. */
   public long destinationLow() {
     return destinationLow;
+  }
+
+  /** The port that the client sent to, host order; 0 if the socket doesn't tell. */
+  public int destinationPort() {
+    return destinationPort;
   }
 
   /** The interface that the datagram came in on; 0 if the socket doesn't tell. */

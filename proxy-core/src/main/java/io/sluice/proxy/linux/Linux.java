@@ -11,6 +11,7 @@ public final class Linux {
   public static final int AF_UNSPEC = 0;
   public static final int AF_UNIX = 1;
   public static final int AF_INET = 2;
+  public static final int AF_INET6 = 10;
   public static final int SOCK_STREAM = 1;
   public static final int SOCK_DGRAM = 2;
   public static final int SOCK_NONBLOCK = 0x800;
@@ -26,10 +27,13 @@ public final class Linux {
   // asm-generic/socket.h
   public static final int SOL_SOCKET = 1;
   public static final int SO_REUSEADDR = 2;
+  public static final int SO_TYPE = 3;
   public static final int SO_ERROR = 4;
   public static final int SO_RCVBUF = 8;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
+  public static final int SO_RCVLOWAT = 18;
+  public static final int SO_ACCEPTCONN = 30;
   public static final int SO_ATTACH_REUSEPORT_EBPF = 52;
   public static final int SO_COOKIE = 57;
   public static final int SO_BINDTOIFINDEX = 62;
@@ -42,16 +46,27 @@ public final class Linux {
   public static final int IP_PKTINFO = 8;
   public static final int IP_PKTOPTIONS = 9;
   public static final int IP_FREEBIND = 15;
+  public static final int IP_TRANSPARENT = 19;
+  public static final int IP_ORIGDSTADDR = 20; // also to ask for it
+  public static final int IP_BIND_ADDRESS_NO_PORT = 24;
+  public static final int IP_LOCAL_PORT_RANGE = 51;
   public static final int IPV6_2292PKTOPTIONS = 6;
   public static final int IPV6_V6ONLY = 26;
   public static final int IPV6_RECVPKTINFO = 49;
   public static final int IPV6_PKTINFO = 50;
+  public static final int IPV6_ORIGDSTADDR = 74; // also to ask for it
+  public static final int IPV6_TRANSPARENT = 75;
   public static final int IPV6_FREEBIND = 78;
+
+  // linux/netfilter_ipv4.h, linux/netfilter_ipv6/ip6_tables.h: at IPPROTO_IP, IPPROTO_IPV6
+  public static final int SO_ORIGINAL_DST = 80;
 
   // netinet/tcp.h
   public static final int TCP_NODELAY = 1;
 
   // fcntl.h, linux/splice.h
+  public static final int F_SETFL = 4;
+  public static final int F_DUPFD_CLOEXEC = 1030;
   public static final int F_SETPIPE_SZ = 1031;
   public static final int O_RDONLY = 0;
   public static final int O_NONBLOCK = 0x800;
@@ -109,6 +124,7 @@ public final class Linux {
   public static final int ENOSPC = 28;
   public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
+  public static final int ELOOP = 40;
   public static final int EMSGSIZE = 90;
   public static final int EOPNOTSUPP = 95;
   public static final int EAFNOSUPPORT = 97;
@@ -176,6 +192,7 @@ public final class Linux {
       case ENOSPC -> "ENOSPC";
       case EPIPE -> "EPIPE";
       case ENOSYS -> "ENOSYS";
+      case ELOOP -> "ELOOP";
       case EMSGSIZE -> "EMSGSIZE";
       case EOPNOTSUPP -> "EOPNOTSUPP";
       case EAFNOSUPPORT -> "EAFNOSUPPORT";

@@ -118,6 +118,13 @@ public final class Sockaddr {
     return this;
   }
 
+  /** Turns an IPv4-mapped address, as a socket of both families has, into the IPv4 one it means. */
+  public void unmap() {
+    if (family() == Linux.AF_INET6 && high() == 0 && low() >>> 32 == 0xffff) {
+      set(Family.IPV4, 0, low(), port());
+    }
+  }
+
   /** AF_INET, AF_INET6 or AF_UNIX. */
   public int family() {
     return memory.get(JAVA_SHORT, 0);
@@ -130,6 +137,11 @@ public final class Sockaddr {
   /** The family of an IP address. */
   public Family ipFamily() {
     return isIpv4() ? Family.IPV4 : Family.IPV6;
+  }
+
+  /** An IP address. */
+  public IpAddress ipAddress() {
+    return IpAddress.of(ipFamily(), high(), low());
   }
 
   /** The port, host order. */

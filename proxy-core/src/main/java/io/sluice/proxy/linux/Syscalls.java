@@ -200,6 +200,40 @@ public final class Syscalls {
     }
   }
 
+  /**
+   * Where a connection that was redirected by nftables had wanted to go: connection tracking
+   * remembers. ENOENT if it tracks no such connection.
+   */
+  public int originalDestination(int fd, boolean ipv4, Sockaddr address) {
+    try {
+      address.expectAny();
+      int result =
+          (int)
+              GETSOCKOPT.invokeExact(
+                  state,
+                  fd,
+                  ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
+                  Linux.SO_ORIGINAL_DST,
+                  address.address(),
+                  address.lengthAddress());
+      return check(result);
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
+  /** Another descriptor of the same open socket, close-on-exec; makes the socket non-blocking. */
+  public int duplicateNonBlocking(int fd) {
+    try {
+      int result = check((int) FCNTL.invokeExact(state, fd, Linux.F_SETFL, Linux.O_NONBLOCK));
+      return result < 0
+          ? result
+          : check((int) FCNTL.invokeExact(state, fd, Linux.F_DUPFD_CLOEXEC, 0));
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
   public int setOption(int fd, int level, int name, int value) {
     scratch.set(JAVA_INT, 0, value);
     return setScratchOption(fd, level, name, 4);

@@ -2,6 +2,7 @@ package io.sluice.proxy.metrics;
 
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,8 +41,41 @@ public final class AccessLog {
       long durationMillis,
       long bytesIn,
       long bytesOut) {
+    ended(
+        protocol,
+        client,
+        clientPort,
+        local,
+        localPort,
+        label,
+        target,
+        end,
+        durationMillis,
+        bytesIn,
+        bytesOut,
+        null);
+  }
+
+  /**
+   * The same for a client that a PROXY protocol header may have announced.
+   *
+   * @param via who announced it, like {@code 10.0.0.5:41233}; null if nobody did
+   */
+  public static void ended(
+      Protocol protocol,
+      IpAddress client,
+      int clientPort,
+      IpAddress local,
+      int localPort,
+      String label,
+      String target,
+      String end,
+      long durationMillis,
+      long bytesIn,
+      long bytesOut,
+      @Nullable String via) {
     log.info(
-        "protocol={} client={} local={} label={} target={} end={} ms={} in={} out={}",
+        "protocol={} client={} local={} label={} target={} end={} ms={} in={} out={}{}",
         protocol.word(),
         IpAddress.withPort(client, clientPort),
         IpAddress.withPort(local, localPort),
@@ -50,6 +84,7 @@ public final class AccessLog {
         end,
         durationMillis,
         bytesIn,
-        bytesOut);
+        bytesOut,
+        via == null ? "" : " via=" + via);
   }
 }

@@ -8,6 +8,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.target.OwnSources;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +27,8 @@ final class MessagePeer implements EpollIoHandle {
   /** The target's index, or {@link #CLIENT}. */
   final int index;
 
-  /** It is a source that was noted as our own. */
-  boolean isNotedSource;
+  /** What it is noted as, because what it sends could come back to us. */
+  OwnSources.@Nullable Source ownSource;
 
   /** The connection isn't made yet. */
   boolean isConnecting;

@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
@@ -15,6 +17,7 @@ import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -67,6 +70,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private final Target home;
   private final MessagePlan plan;
   private final LookupContext connection = new LookupContext();
+  private final @Nullable Via via;
   private final MessagePeer client;
   private final @Nullable MessagePeer[] upstreams;
   private final SkSkb skb;
@@ -104,8 +108,15 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private int undelivered;
   private int opened;
 
-  MessageSession(TcpRelay relay, LookupContext context, int fd, Target home, MessagePlan plan) {
+  MessageSession(
+      TcpRelay relay,
+      LookupContext context,
+      int fd,
+      Target home,
+      MessagePlan plan,
+      @Nullable Via via) {
     this.relay = relay;
+    this.via = via;
     this.home = home;
     this.plan = plan;
     this.client = new MessagePeer(this, fd, MessagePeer.CLIENT);
@@ -120,6 +131,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
             context.local(),
             context.localPort(),
             context.ingressIfindex());
+    if (via != null) {
+      LookupContext _ = via.addTo(connection);
+    }
     this.skb = plan.open(connection, this::isUsable);
     this.strparser = requireNonNull(skb.strparser());
     this.input = new MessageInput(plan.spec().maxMessageBytes());
@@ -427,14 +441,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       connectFailed(index, DropReason.NO_TARGET);
       return;
     }
-    int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
+    int fd = relay.open(connection, target);
     if (fd < 0) {
-      noSocket(-fd, index);
-      return;
-    }
-    if (Descriptors.isReserved(fd)) {
-      int _ = syscalls().close(fd);
-      noSocket(Linux.EMFILE, index);
+      notOpened(index, relay.notOpened(-fd, target));
       return;
     }
     if (!target.isUnix()) {
@@ -445,44 +454,25 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     peer.sinceMillis = Loop.nowMillis();
     upstreams[index] = peer;
     target.opened();
-    int result = syscalls().connect(fd, relay.targetAddress());
-    peer.isNotedSource = relay.noteSource(fd);
-    if (result < 0 && result != -Linux.EINPROGRESS) {
-      connectFailed(index, reason(-result, target));
+    peer.ownSource = relay.noteSource(fd, target);
+    if (Descriptors.isReserved(fd)) {
+      relay.gate().pause(Linux.errnoName(Linux.EMFILE) + " at socket");
+      giveUp(DropReason.NO_DESCRIPTORS);
     } else if (!peer.register(loop())) {
-      noDescriptors();
-    } else if (result == 0) {
-      connected(peer);
-    } else {
+      giveUp(DropReason.NO_DESCRIPTORS);
+    } else if (relay.upstreams().isConnecting()) {
       loop().schedule(this);
+    } else {
+      connected(peer);
     }
   }
 
-  private void noSocket(int errno, int index) {
-    switch (errno) {
-      case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS -> {
-        relay.gate().pause(Linux.errnoName(errno) + " at socket");
-        noDescriptors();
-      }
-      default -> connectFailed(index, DropReason.CONNECT_ERROR); // such as a machine without IPv6
+  private void notOpened(int index, DropReason reason) {
+    if (reason == DropReason.NO_DESCRIPTORS) {
+      giveUp(reason); // it isn't the target's fault, and others would be no better
+    } else {
+      connectFailed(index, reason);
     }
-  }
-
-  /** It isn't the target's fault, and others would be no better. */
-  private void noDescriptors() {
-    giveUp(DropReason.NO_DESCRIPTORS);
-  }
-
-  private DropReason reason(int errno, Target target) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
-      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
-      case Linux.EADDRNOTAVAIL -> {
-        relay.gate().pause("no source port is left for " + target);
-        yield DropReason.NO_SOURCE_PORT;
-      }
-      default -> DropReason.CONNECT_ERROR;
-    };
   }
 
   private void connecting(MessagePeer peer, int events) {
@@ -490,7 +480,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if ((events & BROKEN) != 0) {
       errno = syscalls().option(peer.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        connectFailed(peer.index, reason(errno, plan.targets().get(peer.index)));
+        connectFailed(peer.index, Upstreams.reason(errno));
         return;
       }
       // It was connected, may have sent something, and was reset then.
@@ -508,12 +498,27 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     opened++;
     plan.targets().get(peer.index).succeeded();
     relay.counters().connected(Loop.nowMillis() - peer.sinceMillis);
+    ProxyHeaderWriter header = destination().header();
+    if (header != null && !sendHeader(header, peer)) {
+      return;
+    }
     resume();
+  }
+
+  /** Begins what the target hears with a PROXY protocol header; false if the target broke. */
+  private boolean sendHeader(ProxyHeaderWriter writer, MessagePeer peer) {
+    byte[] header = writer.header(connection, via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
+    loop().buffer().copyFrom(header);
+    boolean isSent = peer.send(loop(), loop().buffer(), 0, header.length) == 0;
+    if (!isSent) {
+      broke(peer);
+    }
+    return isSent;
   }
 
   private void connectFailed(int index, DropReason reason) {
     closeUpstream(index);
-    plan.targets().get(index).failed(loop());
+    relay.connectFailed(plan.targets().get(index), reason);
     tries.failed(index, reason);
     resume();
   }
@@ -828,7 +833,8 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
           word,
           Loop.nowMillis() - startMillis,
           bytesIn,
-          bytesOut);
+          bytesOut,
+          via == null ? null : via.toString());
     }
   }
 
@@ -837,8 +843,8 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if (peer != null) {
       upstreams[index] = null;
       peer.discard(loop());
-      if (peer.isNotedSource) {
-        relay.forgetSource(peer.number());
+      if (peer.ownSource != null) {
+        relay.forgetSource(peer.ownSource);
       }
       peer.close();
       plan.targets().get(index).closed();

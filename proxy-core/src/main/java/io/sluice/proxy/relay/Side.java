@@ -8,6 +8,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
+import io.sluice.proxy.target.OwnSources;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -22,8 +23,8 @@ final class Side implements EpollIoHandle {
   private final FileDescriptor descriptor;
   private @Nullable IoRegistration registration;
 
-  /** It is noted as a source of our own. */
-  boolean isNotedSource;
+  /** What it is noted as, because what it sends could come back to us. */
+  OwnSources.@Nullable Source ownSource;
 
   /** It sent FIN, or broke: there is nothing more to read. */
   boolean ended;

@@ -1,8 +1,12 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.capture.AcceptGate;
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.ConnectionHandler;
+import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
@@ -13,12 +17,13 @@ import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
-import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,25 +37,28 @@ public final class TcpRelay implements ConnectionHandler {
   private final Sockaddr local = new Sockaddr();
   private final Sockaddr targetAddress = new Sockaddr();
   private final PeekedPayload payload;
+  private final Upstreams upstreams;
+  private final ProxyHeader header = new ProxyHeader();
   private final OwnSources ownSources;
-  private final IntPredicate isCapturedPort;
+  private final Captured captured;
   private long halfClosedMillis;
 
   /**
    * A relay without sessions. Made on any thread.
    *
    * @param ownSources shared by all loops
-   * @param isCapturedPort whether a connection to this port of ours could come back to us
+   * @param captured what could come back to us
    */
   public TcpRelay(
       Loop loop,
       Steering steering,
       AcceptGate gate,
       OwnSources ownSources,
-      IntPredicate isCapturedPort,
+      Captured captured,
       long halfClosedMillis) {
+    this.upstreams = new Upstreams(loop.syscalls());
     this.ownSources = ownSources;
-    this.isCapturedPort = isCapturedPort;
+    this.captured = captured;
     this.loop = loop;
     this.steering = steering;
     this.payload = new PeekedPayload(loop.syscalls(), loop.buffer(), Loop.BUFFER_BYTES);
@@ -79,25 +87,68 @@ public final class TcpRelay implements ConnectionHandler {
     return steering.counters();
   }
 
+  /** What opens the sockets towards targets. */
+  Upstreams upstreams() {
+    return upstreams;
+  }
+
   /** Where a session writes the address that it connects to. */
   Sockaddr targetAddress() {
     return targetAddress;
   }
 
+  /** What a connection reads its PROXY protocol header with, in one go. */
+  ProxyHeader header() {
+    return header;
+  }
+
+  /** What the next lookup looks at. */
+  LookupContext context() {
+    return steering.context();
+  }
+
   @Override
   public void accepted(int fd, Sockaddr client, CaptureSocket via) {
-    LookupContext context = describe(fd, client, via);
-    if (via.isWildcard()
-        && !via.captures(context.family(), context.localHigh(), context.localLow())) {
+    boolean isTold = readLocal(fd, client.isIpv4(), via);
+    LookupContext context = describe(fd, client);
+    if (!isTold || !(via.isBound() || isCaptured(context, via))) {
       steering.refuse(DropReason.NOT_CAPTURED);
       reset(fd, null);
       return;
     }
-    if (!ownSources.isEmpty() && isOurOwn(context)) {
+    if (!ownSources.isEmpty() && ownSources.contains(context)) {
       steering.refuse(DropReason.LOOP);
       reset(fd, null);
       return;
     }
+    ProxyProtocolIn announcing = headerOf(context);
+    if (announcing != null) {
+      new HeaderWait(this, fd, context, announcing.timeout().toMillis()).start();
+      return;
+    }
+    open(fd, context, null);
+  }
+
+  private @Nullable ProxyProtocolIn headerOf(LookupContext context) {
+    return steering
+        .headerSources()
+        .of(
+            Protocol.TCP,
+            context.family(),
+            context.remoteHigh(),
+            context.remoteLow(),
+            context.localHigh(),
+            context.localLow(),
+            context.localPort());
+  }
+
+  /**
+   * Looks up where a connection belongs, and opens its session or resets it.
+   *
+   * @param context describes its client, announced or not
+   * @param via who announced the client; null if nobody did
+   */
+  void open(int fd, LookupContext context, @Nullable Via via) {
     context.payload(payload.of(fd));
     Target target = steering.steer();
     if (target == null) {
@@ -111,10 +162,10 @@ public final class TcpRelay implements ConnectionHandler {
     }
     MessagePlan messages = target.destination().messages();
     if (messages != null) {
-      new MessageSession(this, context, fd, target, messages).begin();
+      new MessageSession(this, context, fd, target, messages, via).begin();
       return;
     }
-    TcpSession session = new TcpSession(this, context, fd, target);
+    TcpSession session = new TcpSession(this, context, fd, target, via);
     try {
       session.connect();
     } catch (RuntimeException | Error failure) {
@@ -122,44 +173,101 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  private boolean isOurOwn(LookupContext context) {
-    return ownSources.contains(
-        Protocol.TCP,
-        context.family(),
-        context.remoteHigh(),
-        context.remoteLow(),
-        context.remotePort());
+  private static boolean isCaptured(LookupContext context, CaptureSocket via) {
+    return via.captures(
+        context.family(), context.localHigh(), context.localLow(), context.localPort());
   }
 
   /**
    * Notes where a connection to {@link #targetAddress} comes from, if it could come back to us.
    *
-   * @return whether {@link #forgetSource} is owed
+   * @return what {@link #forgetSource} is owed for; or null
    */
-  boolean noteSource(int fd) {
+  OwnSources.@Nullable Source noteSource(int fd, Target target) {
     boolean mayLoop =
-        targetAddress.family() != Linux.AF_UNIX && isCapturedPort.test(targetAddress.port());
+        targetAddress.family() != Linux.AF_UNIX
+            && captured.contains(
+                Protocol.TCP,
+                targetAddress.ipFamily(),
+                targetAddress.high(),
+                targetAddress.low(),
+                targetAddress.port())
+            && upstreams.mayReturn();
     if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
-      return false;
+      return null;
     }
-    ownSources.add(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
-    return true;
+    return target.isTransparent()
+        ? ownSources.addTransparent(Protocol.TCP, local, targetAddress)
+        : ownSources.add(Protocol.TCP, local);
   }
 
-  /** Takes back {@link #noteSource}, before the socket is closed. */
-  void forgetSource(int fd) {
-    if (loop.syscalls().localAddress(fd, local) >= 0) {
-      ownSources.remove(Protocol.TCP, local.ipFamily(), local.high(), local.low(), local.port());
+  /** Takes back {@link #noteSource}. */
+  void forgetSource(OwnSources.Source source) {
+    ownSources.remove(source);
+  }
+
+  /** Opens a socket towards a target at {@link #targetAddress}: see {@link Upstreams#open}. */
+  int open(TcpSession session, Target target) {
+    return open(session.describe(steering.context()), target);
+  }
+
+  /** Opens one for the client of a connection. */
+  int open(LookupContext connection, Target target) {
+    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress);
+  }
+
+  /** What it comes to that a socket could not be opened; if that is our want, others wait. */
+  DropReason notOpened(int errno, Target target) {
+    DropReason reason = upstreams.refusal();
+    switch (reason) {
+      case NO_DESCRIPTORS -> gate.pause(Linux.errnoName(errno) + " at socket");
+      case NO_SOURCE_PORT -> {
+        if (!target.isTransparent()) { // or one client could have all others wait
+          gate.pause("no source port is left for " + target);
+        }
+      }
+      default -> {}
+    }
+    return reason;
+  }
+
+  /** Notes that a target could not be reached, unless it wasn't its fault. */
+  void connectFailed(Target target, DropReason reason) {
+    boolean isItsFault =
+        switch (reason) {
+          case NO_SOURCE_ADDRESS, LOOP -> false;
+          case NO_SOURCE_PORT -> !target.isTransparent();
+          default -> true;
+        };
+    if (isItsFault) {
+      target.failed(loop);
     }
   }
 
-  private LookupContext describe(int fd, Sockaddr client, CaptureSocket via) {
-    LookupContext context = steering.context();
-    if (!via.isWildcard()) {
+  /**
+   * Writes where a connection wanted to go to {@link #local}.
+   *
+   * @return whether that could be told: not of a socket that broke already, nor if it came to a
+   *     socket for redirected connections without having been redirected
+   */
+  private boolean readLocal(int fd, boolean ipv4, CaptureSocket via) {
+    int result =
+        switch (via.arrival()) {
+          case BOUND -> 0;
+          case WILDCARD, SK_LOOKUP, TPROXY -> loop.syscalls().localAddress(fd, local);
+          case REDIRECT -> loop.syscalls().originalDestination(fd, ipv4, local);
+        };
+    if (via.isBound() || result < 0) {
       local.set(via.address(), via.port());
-    } else if (loop.syscalls().localAddress(fd, local) < 0) {
-      local.set(via.address(), via.port()); // a socket that broke already: it will be refused
     }
+    if (via.isShared()) {
+      local.unmap();
+    }
+    return result >= 0;
+  }
+
+  private LookupContext describe(int fd, Sockaddr client) {
+    LookupContext context = steering.context();
     boolean ipv4 = client.isIpv4();
     int ifindex = steering.asksForInterface() ? loop.syscalls().ingressIfindex(fd, ipv4) : 0;
     return ipv4
@@ -174,6 +282,19 @@ public final class TcpRelay implements ConnectionHandler {
             local.low(),
             local.port(),
             ifindex);
+  }
+
+  /** Refuses the connection that the context describes, for a reason that is to be counted. */
+  void refuse(int fd, DropReason reason) {
+    steering.refuse(reason);
+    reset(fd, null);
+  }
+
+  /** Closes a connection that has no session yet, because the daemon stops. */
+  void abandon(int fd) {
+    int _ = loop.syscalls().setResetOnClose(fd);
+    int _ = loop.syscalls().close(fd);
+    gate.leave();
   }
 
   /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */
@@ -194,7 +315,10 @@ public final class TcpRelay implements ConnectionHandler {
           steering.refusal().word(),
           0,
           0,
-          0);
+          0,
+          context.isAnnounced()
+              ? IpAddress.withPort(context.physicalRemote(), context.physicalRemotePort())
+              : null);
     }
   }
 
@@ -225,6 +349,8 @@ public final class TcpRelay implements ConnectionHandler {
         session.shutdown();
       } else if (entry instanceof MessageSession session) {
         session.shutdown();
+      } else if (entry instanceof HeaderWait wait) {
+        wait.close();
       }
     });
   }

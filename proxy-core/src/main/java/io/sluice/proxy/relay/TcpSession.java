@@ -4,14 +4,18 @@ import static java.util.Objects.requireNonNull;
 
 import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
@@ -68,6 +72,7 @@ final class TcpSession extends TimerWheel.Entry {
   private final long localLow;
   private final char remotePort;
   private final char localPort;
+  private final @Nullable Via via;
   private final long startMillis;
   private @Nullable Side upstream;
   private Target target;
@@ -78,8 +83,9 @@ final class TcpSession extends TimerWheel.Entry {
   private long activeMillis;
   private int undelivered;
 
-  TcpSession(TcpRelay relay, LookupContext context, int fd, Target target) {
+  TcpSession(TcpRelay relay, LookupContext context, int fd, Target target, @Nullable Via via) {
     this.relay = relay;
+    this.via = via;
     this.target = target;
     this.client = new Side(this, fd);
     this.family = context.family();
@@ -96,10 +102,12 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** Describes this session's connection again. */
   LookupContext describe(LookupContext context) {
-    return family == Family.IPV4
-        ? context.ipv4(Protocol.TCP, (int) remoteLow, remotePort, (int) localLow, localPort, 0)
-        : context.ipv6(
-            Protocol.TCP, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort, 0);
+    LookupContext described =
+        family == Family.IPV4
+            ? context.ipv4(Protocol.TCP, (int) remoteLow, remotePort, (int) localLow, localPort, 0)
+            : context.ipv6(
+                Protocol.TCP, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort, 0);
+    return via == null ? described : via.addTo(described);
   }
 
   private Loop loop() {
@@ -123,9 +131,14 @@ final class TcpSession extends TimerWheel.Entry {
       connectFailed(DropReason.NO_TARGET);
       return;
     }
-    int fd = syscalls().socket(relay.targetAddress().family(), Linux.SOCK_STREAM);
+    int fd = relay.open(this, target);
     if (fd < 0) {
-      noSocket(-fd);
+      DropReason reason = relay.notOpened(-fd, target);
+      if (reason == DropReason.NO_DESCRIPTORS) {
+        refuse(reason);
+      } else {
+        connectFailed(reason);
+      }
       return;
     }
     if (!target.isUnix()) {
@@ -133,44 +146,19 @@ final class TcpSession extends TimerWheel.Entry {
     }
     Side side = new Side(this, fd);
     upstream = side;
-    int result = syscalls().connect(fd, relay.targetAddress());
-    side.isNotedSource = relay.noteSource(fd);
-    if (result < 0 && result != -Linux.EINPROGRESS) {
-      connectFailed(reason(-result));
-    } else if (!side.register(loop())) {
+    side.ownSource = relay.noteSource(fd, target);
+    if (!side.register(loop())) {
       refuse(DropReason.NO_DESCRIPTORS);
-    } else if (result == 0) {
-      connected();
-    } else {
+    } else if (relay.upstreams().isConnecting()) {
       loop().schedule(this);
+    } else {
+      connected();
     }
-  }
-
-  private void noSocket(int errno) {
-    switch (errno) {
-      case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS -> {
-        relay.gate().pause(Linux.errnoName(errno) + " at socket");
-        refuse(DropReason.NO_DESCRIPTORS);
-      }
-      default -> connectFailed(DropReason.CONNECT_ERROR); // such as a machine without IPv6
-    }
-  }
-
-  private DropReason reason(int errno) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
-      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
-      case Linux.EADDRNOTAVAIL -> {
-        relay.gate().pause("no source port is left for " + target);
-        yield DropReason.NO_SOURCE_PORT;
-      }
-      default -> DropReason.CONNECT_ERROR;
-    };
   }
 
   private void connectFailed(DropReason reason) {
     closeUpstream();
-    target.failed(loop());
+    relay.connectFailed(target, reason);
     if (retries < spec().retries()) {
       retries++;
       if (tried == null) {
@@ -206,7 +194,7 @@ final class TcpSession extends TimerWheel.Entry {
     if ((events & BROKEN) != 0) {
       errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        connectFailed(reason(errno));
+        connectFailed(Upstreams.reason(errno));
         return;
       }
       // It was connected, may have sent something, and was reset then.
@@ -229,7 +217,28 @@ final class TcpSession extends TimerWheel.Entry {
       refuse(DropReason.NO_DESCRIPTORS);
       return;
     }
+    ProxyHeaderWriter header = target.destination().header();
+    if (header != null && !sendHeader(header)) {
+      return;
+    }
     pump(client); // most have spoken by now: this spares them the wait for epoll to say so
+  }
+
+  /** Begins what the target hears with a PROXY protocol header; false if the target broke. */
+  private boolean sendHeader(ProxyHeaderWriter writer) {
+    byte[] header =
+        writer.header(
+            describe(relay.context()), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
+    loop().buffer().copyFrom(header);
+    long sent = syscalls().send(upstream().number(), loop().buffer().address(), header.length);
+    if (sent < 0 && sent != -Linux.EAGAIN) {
+      broke(upstream());
+      return false;
+    }
+    if (sent < header.length) {
+      client.hold(loop(), (int) Math.max(0, sent), header.length); // as if the client had sent it
+    }
+    return true;
   }
 
   /** Resets the client: no target could be reached. */
@@ -571,14 +580,16 @@ final class TcpSession extends TimerWheel.Entry {
           word,
           Loop.nowMillis() - startMillis,
           client.bytes,
-          bytesOut);
+          bytesOut,
+          via == null ? null : via.toString());
     }
   }
 
   private void close(Side side) {
-    if (side.isNotedSource) {
-      side.isNotedSource = false;
-      relay.forgetSource(side.number());
+    OwnSources.Source noted = side.ownSource;
+    if (noted != null) {
+      side.ownSource = null;
+      relay.forgetSource(noted);
     }
     side.close();
   }

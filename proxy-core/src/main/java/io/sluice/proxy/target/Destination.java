@@ -3,7 +3,9 @@ package io.sluice.proxy.target;
 import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.DestinationSpec.PayloadBytes;
+import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.jar.Jars;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
@@ -54,6 +56,8 @@ public final class Destination {
   private final @Nullable QuicProgram quic;
   private final @Nullable MessagePlan messages;
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
+  private final SourceAddresses sources;
+  private final @Nullable ProxyHeaderWriter header;
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -102,7 +106,11 @@ public final class Destination {
   Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver, Jars jars)
       throws ConfigException {
     this.spec = spec;
+    this.header = ProxyHeaderWriter.of(spec.proxyProtocol());
     this.traffic = previous == null ? new Traffic() : previous.traffic;
+    this.sources =
+        new SourceAddresses(
+            spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
       previous.targets.forEach(it -> known.put(it.spec().address(), it));
@@ -233,6 +241,26 @@ public final class Destination {
           spec.quic().connectionIdLength());
     }
     return connection;
+  }
+
+  /** The addresses that connections come from in turn; none if the kernel or the client says. */
+  SourceAddresses sources() {
+    return sources;
+  }
+
+  /** The only family that targets can be reached in; null if it may be either. */
+  @Nullable Family sourceFamily(Family client) {
+    return switch (spec.source()) {
+      case SourceSpec.Kernel _ -> null;
+      case SourceSpec.Transparent _ -> client;
+      case SourceSpec.Addresses own ->
+          !own.has(Family.IPV6) ? Family.IPV4 : own.has(Family.IPV4) ? null : Family.IPV6;
+    };
+  }
+
+  /** Makes the PROXY protocol headers that its targets get; null if they get none. */
+  public @Nullable ProxyHeaderWriter header() {
+    return header;
   }
 
   /** The socket that stands for this destination in the socket map: a member of the group. */

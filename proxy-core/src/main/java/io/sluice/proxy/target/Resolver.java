@@ -1,6 +1,7 @@
 package io.sluice.proxy.target;
 
 import io.sluice.proxy.loop.Loop;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -102,13 +103,27 @@ public final class Resolver implements AutoCloseable {
       ask();
     }
 
-    /** The address whose turn it is, or null if there is none. Never blocks. */
-    @Nullable IpAddress address() {
+    /**
+     * The address whose turn it is, or null if there is none. Never blocks.
+     *
+     * @param preferred a family that goes before turns; null if either will do
+     */
+    @Nullable IpAddress address(@Nullable Family preferred) {
       List<IpAddress> known = addresses;
       if (Loop.nowMillis() - askedMillis > (known.isEmpty() ? RETRY_MILLIS : REFRESH_MILLIS)) {
         ask();
       }
-      return known.isEmpty() ? null : known.get(Math.floorMod(turn.get(), known.size()));
+      if (known.isEmpty()) {
+        return null;
+      }
+      int first = Math.floorMod(turn.get(), known.size());
+      for (int i = 0; preferred != null && i < known.size(); i++) {
+        IpAddress address = known.get((first + i) % known.size());
+        if (address.family() == preferred) {
+          return address;
+        }
+      }
+      return known.get(first);
     }
 
     /** How many addresses there are. Never blocks. */

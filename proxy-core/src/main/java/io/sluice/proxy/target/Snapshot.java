@@ -8,6 +8,7 @@ import io.sluice.config.Problem;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
+import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.jar.Jars;
 import io.sluice.steering.Errno;
 import io.sluice.steering.ListenerTable;
@@ -47,7 +48,8 @@ public record Snapshot(
     SkLookup engine,
     List<Destination> destinations,
     Map<Key, Integer> bindingCounts,
-    boolean asksForInterface) {
+    boolean asksForInterface,
+    HeaderSources headerSources) {
 
   /** What names a destination: a label stands for one of each protocol. */
   public record Key(String label, Protocol protocol) {}
@@ -119,7 +121,8 @@ public record Snapshot(
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
         bindingCounts,
-        asksForInterface(config));
+        asksForInterface(config),
+        HeaderSources.of(config.captures()));
   }
 
   private static List<ProgramChain.Link> links(

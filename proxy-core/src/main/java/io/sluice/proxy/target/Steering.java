@@ -1,5 +1,6 @@
 package io.sluice.proxy.target;
 
+import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
@@ -62,6 +63,11 @@ public final class Steering {
   /** Whether the context's ingress interface is looked at. */
   public boolean asksForInterface() {
     return snapshots.get().asksForInterface();
+  }
+
+  /** Which traffic must begin with a PROXY protocol header. */
+  public HeaderSources headerSources() {
+    return snapshots.get().headerSources();
   }
 
   /** Counts a refusal of what the context describes. */

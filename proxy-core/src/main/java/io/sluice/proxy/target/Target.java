@@ -1,5 +1,6 @@
 package io.sluice.proxy.target;
 
+import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.linux.Sockaddr;
@@ -108,7 +109,8 @@ public final class Target {
               context.localLow(),
               original.port() == 0 ? context.localPort() : original.port());
       case TargetAddress.Host host -> {
-        IpAddress resolved = name == null ? null : name.address();
+        IpAddress resolved =
+            name == null ? null : name.address(destination.sourceFamily(context.family()));
         if (resolved == null) {
           return false;
         }
@@ -152,6 +154,11 @@ public final class Target {
   private void up(boolean up) {
     this.up = up;
     destination.group().available(socket, up);
+  }
+
+  /** Whether it is to see the client's own address. */
+  public boolean isTransparent() {
+    return destination.spec().source() instanceof SourceSpec.Transparent;
   }
 
   /** Whether it can be reached without the network: a Unix socket. */

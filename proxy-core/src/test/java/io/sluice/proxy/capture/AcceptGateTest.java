@@ -13,7 +13,6 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
-import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -39,8 +38,7 @@ final class AcceptGateTest {
     int port = TestDaemon.freePort();
     assertThat(syscalls.bind(fd, new Sockaddr().set(address, port))).isZero();
     assertThat(syscalls.listen(fd, 8)).isZero();
-    return new CaptureSocket(
-        fd, Protocol.TCP, address, port, new CaptureSocket.Prefixes(List.of()));
+    return CaptureSocket.bound(fd, Protocol.TCP, address, port, (_, _, _, _, _) -> true);
   }
 
   private <T> T onLoop(Callable<T> action) throws Exception {

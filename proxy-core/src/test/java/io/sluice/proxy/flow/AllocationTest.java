@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
 import java.util.Objects;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -17,8 +18,17 @@ class AllocationTest {
    * runs in a process where the calls are compiled on their own.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"FLOW", "DATAGRAM"})
-  void aDatagramOfAnExistingFlowAllocatesNothing(String affinity) throws Exception {
+  @ValueSource(strings = {"FLOW", "DATAGRAM", "headers"})
+  void aDatagramOfAnExistingFlowAllocatesNothing(String how) throws Exception {
+    assertAllocatesNothing(how);
+  }
+
+  @Test
+  void aReplyThroughASocketOfItsAddressAndPortAllocatesNothing() throws Exception {
+    assertAllocatesNothing("steered");
+  }
+
+  private static void assertAllocatesNothing(String argument) throws Exception {
     Process probe =
         new ProcessBuilder(
                 Path.of(property("java.home"), "bin", "java").toString(),
@@ -29,7 +39,7 @@ class AllocationTest {
                 "-cp",
                 property("java.class.path"),
                 AllocationProbe.class.getName(),
-                affinity)
+                argument)
             .redirectError(Redirect.INHERIT)
             .start();
     String output = new String(probe.getInputStream().readAllBytes(), UTF_8);

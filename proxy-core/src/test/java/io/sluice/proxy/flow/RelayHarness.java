@@ -15,7 +15,9 @@ import io.sluice.config.ProgramSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.capture.Arrival;
 import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -36,6 +38,7 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -59,6 +62,7 @@ final class RelayHarness implements AutoCloseable {
   private final DestinationSpec.Affinity affinity;
   private final Resolver resolver = new Resolver();
   private final Syscalls syscalls = new Syscalls(); // for the test's thread
+  private final List<Captured> opened = new CopyOnWriteArrayList<>();
   private volatile Snapshot snapshot;
 
   /** Whether lookups throw, as they never should. */
@@ -79,14 +83,56 @@ final class RelayHarness implements AutoCloseable {
   }
 
   RelayHarness(
+      TargetAddress target, Duration idleTimeout, int maxConnections, int mostReplySockets) {
+    this(target, idleTimeout, maxConnections, DestinationSpec.Affinity.FLOW, mostReplySockets);
+  }
+
+  RelayHarness(
       TargetAddress target,
       Duration idleTimeout,
       int maxConnections,
       DestinationSpec.Affinity affinity) {
+    this(target, idleTimeout, maxConnections, affinity, ReplySockets.MOST);
+  }
+
+  private RelayHarness(
+      TargetAddress target,
+      Duration idleTimeout,
+      int maxConnections,
+      DestinationSpec.Affinity affinity,
+      int mostReplySockets) {
+    this(config(target, idleTimeout, maxConnections, affinity), affinity, mostReplySockets);
+  }
+
+  RelayHarness(Config config) {
+    this(config, DestinationSpec.Affinity.FLOW, ReplySockets.MOST);
+  }
+
+  private RelayHarness(Config config, DestinationSpec.Affinity affinity, int mostReplySockets) {
     this.affinity = affinity;
-    snapshot = TestDaemon.snapshot(config(target, idleTimeout, maxConnections), null, resolver);
+    snapshot = TestDaemon.snapshot(config, null, resolver);
     Steering steering = new Steering(this::lookUp, counters);
-    relay = new UdpRelay(loop, steering, limit, ownSources);
+    relay = new UdpRelay(loop, steering, limit, ownSources, this::isCaptured, mostReplySockets);
+  }
+
+  private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
+    return opened.stream().anyMatch(it -> it.contains(protocol, family, high, low, port));
+  }
+
+  /** Prefixes on one port. */
+  private record Prefixes(int port, List<IpPrefix> prefixes) implements Captured {
+    Prefixes(int port, String... prefixes) {
+      this(port, Stream.of(prefixes).map(IpPrefix::parse).toList());
+    }
+
+    @Override
+    public boolean contains(Protocol protocol, Family family, long high, long low, int port) {
+      boolean isInside = false;
+      for (int i = 0; i < prefixes.size(); i++) { // no iterator: an allocation test counts
+        isInside |= prefixes.get(i).contains(family, high, low);
+      }
+      return isInside && port == this.port;
+    }
   }
 
   private Snapshot lookUp() {
@@ -101,7 +147,11 @@ final class RelayHarness implements AutoCloseable {
     return new TargetAddress.Ip(IpAddress.parse(address), port);
   }
 
-  private Config config(TargetAddress target, Duration idleTimeout, int maxConnections) {
+  private static Config config(
+      TargetAddress target,
+      Duration idleTimeout,
+      int maxConnections,
+      DestinationSpec.Affinity affinity) {
     DestinationSpec destination =
         new DestinationSpec(
             "echo",
@@ -134,7 +184,7 @@ final class RelayHarness implements AutoCloseable {
 
   /** Brings the next snapshot into force, as a reload does. */
   void reload(TargetAddress target) {
-    snapshot = TestDaemon.snapshot(config(target, NEVER, 0), snapshot, resolver);
+    snapshot = TestDaemon.snapshot(config(target, NEVER, 0, affinity), snapshot, resolver);
   }
 
   /** Opens a front socket on a port that the kernel chooses. */
@@ -146,6 +196,31 @@ final class RelayHarness implements AutoCloseable {
     CaptureSocket socket = bind(address, port, prefixes);
     run(() -> relay.open(socket));
     return socket;
+  }
+
+  /**
+   * Opens a front socket that is told where datagrams wanted to go, as if a rule had brought them.
+   * Nothing does, so once a reply has left from an address, that reply's socket gets what is sent
+   * there.
+   */
+  CaptureSocket openSteered(String address, String... prefixes) {
+    CaptureSocket plain = bind(address, 0, prefixes);
+    if (plain.address().family() == Family.IPV4) {
+      option(plain.fd(), Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR);
+    } else {
+      option(plain.fd(), Linux.IPPROTO_IPV6, Linux.IPV6_ORIGDSTADDR);
+    }
+    CaptureSocket steered =
+        new CaptureSocket(
+            plain.fd(),
+            Protocol.UDP,
+            plain.address(),
+            plain.port(),
+            Arrival.SK_LOOKUP,
+            false,
+            plain.captured());
+    run(() -> relay.open(steered));
+    return steered;
   }
 
   private CaptureSocket bind(String address, int port, String... prefixes) {
@@ -164,12 +239,9 @@ final class RelayHarness implements AutoCloseable {
     Sockaddr sockaddr = new Sockaddr();
     assertThat(syscalls.bind(fd, sockaddr.set(bound, port))).isZero();
     assertThat(syscalls.localAddress(fd, sockaddr)).isZero();
-    return new CaptureSocket(
-        fd,
-        Protocol.UDP,
-        bound,
-        sockaddr.port(),
-        new CaptureSocket.Prefixes(Stream.of(prefixes).map(IpPrefix::parse).toList()));
+    Captured captured = new Prefixes(sockaddr.port(), prefixes);
+    opened.add(captured);
+    return CaptureSocket.bound(fd, Protocol.UDP, bound, sockaddr.port(), captured);
   }
 
   private void option(int fd, int level, int name) {

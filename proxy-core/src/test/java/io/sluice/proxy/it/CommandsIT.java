@@ -15,6 +15,8 @@ import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The commands as a person runs them: another process, its output and its exit code. */
 final class CommandsIT {
@@ -173,10 +175,36 @@ final class CommandsIT {
             """);
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "method: sk_lookup                        | sk_lookup 192.0.2.0/24",
+        "method: auto                             | auto 192.0.2.0/24",
+        "method: tproxy                           | tproxy 192.0.2.0/24 through 127.0.0.1:15001",
+        "method: redirect, socketPort: 99         | redirect 192.0.2.0/24 through 0.0.0.0:99",
+        "method: inherited, fdName: web           | inherited web",
+        "method: sk_lookup, except: {ports: 1-79} | sk_lookup 192.0.2.0/24",
+      })
+  void explainNamesTheWayIn(String method, String way) throws Exception {
+    String file =
+        file(
+            configuration(8080, 8081)
+                + "capture: [{name: edge, protocols: tcp, addresses: [192.0.2.0/24], ports: any, "
+                + method
+                + "}]\n");
+    Result taken = sluice("explain", "-f", file, "tcp", "203.0.113.9:51234", "192.0.2.9:80");
+    assertThat(taken.out).contains("  capture    edge            " + way + "\n");
+    boolean excepts = method.contains("except");
+    Result other = sluice("explain", "-f", file, "tcp", "203.0.113.9:51234", "192.0.2.9:79");
+    assertThat(other.out.contains("not_captured")).isEqualTo(excepts);
+  }
+
   @Test
   void versionAndHelpAnswer() throws Exception {
     assertThat(sluice("version").out).startsWith("sluice 0.1.0");
-    for (String command : List.of("run", "check", "test", "explain", "demo", "version")) {
+    for (String command :
+        List.of("run", "check", "test", "explain", "capture", "demo", "version")) {
       Result help = sluice(command, "--help");
       assertThat(help.exitCode).isZero();
       assertThat(help.out).startsWith("Usage: sluice " + command);

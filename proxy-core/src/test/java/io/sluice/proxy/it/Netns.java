@@ -40,6 +40,35 @@ final class Netns implements AutoCloseable {
     return false;
   }
 
+  /**
+   * Joins two by a pair of interfaces: 10.9.N.1 and fd09:N::1 here, 10.9.N.2 and fd09:N::2 there.
+   */
+  static void join(Netns first, Netns second, int network)
+      throws IOException, InterruptedException {
+    String near = "near" + network;
+    String far = "far" + network;
+    first.run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", second.name);
+    first.address(near, "10.9." + network + ".1/24", "fd09:" + network + "::1/64");
+    second.address(far, "10.9." + network + ".2/24", "fd09:" + network + "::2/64");
+  }
+
+  private void address(String device, String ipv4, String ipv6)
+      throws IOException, InterruptedException {
+    run("ip", "addr", "add", ipv4, "dev", device);
+    run("ip", "addr", "add", ipv6, "dev", device, "nodad");
+    run("ip", "link", "set", device, "up");
+  }
+
+  /** The number by which the kernel knows it, as {@code bpftool link} does. */
+  long inode() throws IOException, InterruptedException {
+    return Long.parseLong(run("stat", "-L", "-c", "%i", "/proc/self/ns/net").strip());
+  }
+
+  /** As {@code ip netns} calls it. */
+  String name() {
+    return name;
+  }
+
   /** What to put before a command so that it runs inside. */
   List<String> prefix() {
     return List.of("ip", "netns", "exec", name);

@@ -57,14 +57,22 @@ final class SluiceProcess implements AutoCloseable {
 
   /** Waits until the output has a line that begins so. */
   SluiceProcess awaitLine(String beginning) {
-    Awaitility.await("\"" + beginning + "\" from " + this)
+    return awaitLine(beginning, "");
+  }
+
+  /** Waits until the output has a line that begins so, and contains this. */
+  SluiceProcess awaitLine(String beginning, String part) {
+    Awaitility.await("\"" + beginning + part + "\" from " + this)
         .atMost(BOUND)
         .pollInterval(Duration.ofMillis(20))
         .until(() -> {
-          if (!process.isAlive()) {
+          boolean isAlive = process.isAlive(); // before its last words are read
+          boolean isThere =
+              output().lines().anyMatch(line -> line.startsWith(beginning) && line.contains(part));
+          if (!isThere && !isAlive) {
             throw new IllegalStateException("it ended:\n" + output());
           }
-          return output().lines().anyMatch(line -> line.startsWith(beginning));
+          return isThere;
         });
     return this;
   }

@@ -137,6 +137,25 @@ final class DescriptorsIT {
     }
   }
 
+  @Test
+  void sourceAddressesMultiplyThePorts() throws Exception {
+    assumeTrue(
+        "root".equals(System.getProperty("user.name")) && canUnshare(),
+        "a network namespace with few ports needs root, unshare and ip");
+    try (ChildProcess scenario =
+        ChildProcess.isolated(
+            "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range",
+            SourceSpreadScenario.class)) {
+      assertThat(scenario.exitCode()).as(() -> scenario.lines().toString()).isZero();
+      assertThat(scenario.lines())
+          .contains(
+              "tcp recovered",
+              "udp spread",
+              "a port for each target",
+              "one client's ports are its own");
+    }
+  }
+
   private static boolean canUnshare() throws IOException, InterruptedException {
     return new ProcessBuilder("unshare", "-n", "ip", "link", "set", "lo", "up").start().waitFor()
         == 0;

@@ -246,7 +246,8 @@ final class MapSwapIT {
             ListenerTable.of(List.of())),
         made.destinations(),
         made.bindingCounts(),
-        false);
+        false,
+        made.headerSources());
   }
 
   private Captures capture(
@@ -263,7 +264,7 @@ final class MapSwapIT {
               new Steering(() -> snapshot, counters),
               gate,
               ownSources,
-              _ -> false,
+              (_, _, _, _, _) -> false,
               config.limits().halfClosed().toMillis());
       relays.add(relay);
       workers.add(new Captures.Worker(loop, gate, relay, new NoDatagrams()));

@@ -132,6 +132,43 @@ final class MessageRelayTest {
   }
 
   @Test
+  void eachTargetIsToldTheClientBeforeItsFirstMessage() throws Exception {
+    start(servers(2, ""), LINES, "select: round-robin", "proxyProtocol: v1");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a0\nb0\na1\nb1\n");
+      awaitLines(6);
+      String header = "PROXY TCP4 127.0.0.1 127.0.0.1 %d %d".formatted(client.getLocalPort(), port);
+      assertThat(lines(0)).containsExactly(header, "a0", "a1");
+      assertThat(lines(1)).containsExactly(header, "b0", "b1");
+    }
+  }
+
+  @Test
+  void connectionsToTargetsComeFromTheSourceThatIsConfigured() throws Exception {
+    start(servers(2, ""), LINES, "select: round-robin", "source: 127.0.0.77");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a0\nb0\n");
+      awaitLines(2);
+    }
+    for (Lines server : servers) {
+      assertThat(server.connections)
+          .extracting(it -> String.valueOf(it.getInetAddress()))
+          .containsExactly("/127.0.0.77");
+    }
+  }
+
+  @Test
+  void aSourceThatIsNotOursIsCountedAndNoTargetsFault() throws Exception {
+    start(servers(2, ""), LINES, "source: 192.0.2.77");
+    try (Socket client = Streams.connect(port)) {
+      Streams.send(client, "a0\n");
+      assertThat(Streams.isReset(client)).isTrue();
+    }
+    daemon().awaitDrops(DropReason.NO_SOURCE_ADDRESS, 1);
+    assertThat(daemon().destination().targets()).allMatch(it -> it.isUp());
+  }
+
+  @Test
   void weightsAreKept() throws Exception {
     String ports = servers(2, "");
     start(

@@ -48,7 +48,7 @@ public final class OneLoop implements AutoCloseable {
             steering,
             gate,
             new OwnSources(),
-            _ -> false,
+            (_, _, _, _, _) -> false,
             config.limits().halfClosed().toMillis());
     this.captures =
         new Captures(List.of(new Captures.Worker(loop, gate, relay, new NoDatagrams())));

@@ -7,6 +7,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.relay.OneLoop;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -44,7 +45,7 @@ final class ResolverTest {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
       for (int i = 0; i < 100; i++) {
-        assertThat(name.address()).isEqualTo(ONE);
+        assertThat(name.address(null)).isEqualTo(ONE);
       }
       assertThat(resolver.name("a.example")).isSameAs(name);
       assertThat(asked.get()).isEqualTo(1);
@@ -57,11 +58,28 @@ final class ResolverTest {
     try (Resolver resolver = new Resolver(_ -> addresses("192.0.2.1", "2001:db8::2"))) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
-      assertThat(name.address()).isEqualTo(ONE);
+      assertThat(name.address(null)).isEqualTo(ONE);
       name.failed();
-      assertThat(name.address()).isEqualTo(TWO);
+      assertThat(name.address(null)).isEqualTo(TWO);
       name.failed();
-      assertThat(name.address()).isEqualTo(ONE);
+      assertThat(name.address(null)).isEqualTo(ONE);
+    }
+  }
+
+  @Test
+  void anAddressOfThePreferredFamilyGoesBeforeTurns() throws Exception {
+    try (Resolver resolver = new Resolver(_ -> addresses("192.0.2.1", "2001:db8::2"));
+        Resolver other = new Resolver(_ -> addresses("192.0.2.1"))) {
+      Resolver.Name name = resolver.name("a.example");
+      Resolver.Name ipv4 = other.name("a.example");
+      assertThat(resolver.awaitFirstAnswers(5_000)).isEmpty();
+      assertThat(other.awaitFirstAnswers(5_000)).isEmpty();
+      for (int i = 0; i < 3; i++) {
+        assertThat(name.address(Family.IPV4)).isEqualTo(ONE);
+        assertThat(name.address(Family.IPV6)).isEqualTo(TWO);
+        assertThat(ipv4.address(Family.IPV6)).isEqualTo(ONE);
+        name.failed();
+      }
     }
   }
 
@@ -80,9 +98,9 @@ final class ResolverTest {
       name.failed();
       assertThat(asked.get()).isEqualTo(1);
       TestDaemon.until("it is asked for again", () -> askedAfterFailure(name) == 2);
-      assertThat(name.address()).isEqualTo(ONE);
+      assertThat(name.address(null)).isEqualTo(ONE);
       TestDaemon.until("it is asked for again", () -> askedAfterFailure(name) >= 3);
-      TestDaemon.until("the new answer", () -> TWO.equals(name.address()));
+      TestDaemon.until("the new answer", () -> TWO.equals(name.address(null)));
     }
   }
 
@@ -103,8 +121,8 @@ final class ResolverTest {
     try (Resolver resolver = new Resolver(lookup)) {
       Resolver.Name name = resolver.name("a.example");
       assertThat(resolver.awaitFirstAnswers(5_000)).containsExactly("a.example");
-      assertThat(name.address()).isNull();
-      TestDaemon.until("the answer", () -> ONE.equals(name.address()));
+      assertThat(name.address(null)).isNull();
+      TestDaemon.until("the answer", () -> ONE.equals(name.address(null)));
     }
   }
 
@@ -124,7 +142,7 @@ final class ResolverTest {
       Resolver.Name name = resolver.name("a.example");
       long start = System.nanoTime();
       assertThat(resolver.awaitFirstAnswers(100)).containsExactly("a.example");
-      assertThat(name.address()).isNull();
+      assertThat(name.address(null)).isNull();
       assertThat(System.nanoTime() - start).isLessThan(3_000_000_000L);
     }
   }

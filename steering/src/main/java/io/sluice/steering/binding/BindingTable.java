@@ -132,12 +132,19 @@ public final class BindingTable {
    * @return its index, or -1 if none matches
    */
   public int match(LookupContext context) {
-    Family family = context.family();
+    return match(
+        context.protocol(),
+        context.family(),
+        context.localHigh(),
+        context.localLow(),
+        context.localPort());
+  }
+
+  /** The same without a context: {@code high} is an address's upper 64 bits, 0 for IPv4. */
+  public int match(Protocol protocol, Family family, long high, long low, int port) {
     return BindingTrie.index(
-        spaces[space(family, context.protocol())].match(
-            BindingTrie.high(family, context.localHigh(), context.localLow()),
-            BindingTrie.low(family, context.localLow()),
-            context.localPort()));
+        spaces[space(family, protocol)].match(
+            BindingTrie.high(family, high, low), BindingTrie.low(family, low), port));
   }
 
   /** All bindings that match a packet, best first: the first is that of {@link #match}. */

@@ -1,0 +1,43 @@
+package io.sluice.proxy.capture;
+
+import io.sluice.config.CaptureSpec;
+import io.sluice.steering.PortRange;
+import io.sluice.steering.Protocol;
+import java.util.List;
+
+/** What a capture leaves out. */
+final class Exceptions {
+  private Exceptions() {}
+
+  /**
+   * The ports that a capture takes, its exceptions left out. Of UDP, {@code sk_lookup} with port
+   * {@code any} leaves out the machine's own ephemeral ports unless the file says something else:
+   * the program outranks sockets that aren't connected, so that the answers to clients on this
+   * machine would be captured.
+   */
+  static PortSet ports(CaptureSpec capture, Protocol protocol) {
+    if (!capture.protocols().contains(protocol)) {
+      return PortSet.NONE;
+    }
+    return PortSet.of(capture.ports()).minus(PortSet.of(excepted(capture, protocol)));
+  }
+
+  /** The ports of this protocol that stay out. */
+  static List<PortRange> excepted(CaptureSpec capture, Protocol protocol) {
+    List<PortRange> given = capture.options().exceptPorts();
+    if (given != null) {
+      return given;
+    }
+    boolean outranksClients =
+        capture.method() == CaptureSpec.Method.SK_LOOKUP
+            && protocol == Protocol.UDP
+            && capture.ports().contains(PortRange.ANY);
+    return outranksClients ? localPorts() : List.of();
+  }
+
+  /** The ports that the machine's own sockets get when they don't ask for one. */
+  private static List<PortRange> localPorts() {
+    String[] bounds = Sysctl.read("net/ipv4/ip_local_port_range", "32768 60999").split("\\s+", -1);
+    return List.of(new PortRange(Integer.parseInt(bounds[0]), Integer.parseInt(bounds[1])));
+  }
+}

@@ -1,0 +1,116 @@
+package io.sluice.proxy.capture;
+
+import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.capture.Rights.Capability;
+import io.sluice.steering.Protocol;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What captures need of this machine and user, as far as their methods can't do without. (A port
+ * that {@code bind} can't have is no such thing: the others may serve.)
+ */
+public final class Requirements {
+  private final Rights rights;
+  private final int firstFreePort;
+  private final List<Requirement> found = new ArrayList<>();
+
+  private Requirements(Rights rights, int firstFreePort) {
+    this.rights = rights;
+    this.firstFreePort = firstFreePort;
+  }
+
+  /** All of them, met or not, for the process that asks. */
+  public static List<Requirement> of(List<CaptureSpec> captures) {
+    return of(captures, Rights.ofProcess(), firstFreePort());
+  }
+
+  /** Those that aren't met. */
+  public static List<Requirement> unmet(List<CaptureSpec> captures) {
+    return of(captures).stream().filter(it -> !it.isMet()).toList();
+  }
+
+  static List<Requirement> of(List<CaptureSpec> captures, Rights rights, int firstFreePort) {
+    Requirements requirements = new Requirements(rights, firstFreePort);
+    captures.forEach(requirements::add);
+    return List.copyOf(requirements.found);
+  }
+
+  private void add(CaptureSpec capture) {
+    switch (capture.method()) {
+      case SK_LOOKUP -> addKernelLookup(capture);
+      case AUTO -> {
+        if (!Methods.isSmall(capture)) {
+          addKernelLookup(capture); // too much to bind
+        }
+      }
+      case TPROXY -> {
+        addRight(capture, Capability.CAP_NET_ADMIN, "");
+        addReplies(capture);
+        addTools(capture, "nft", "ip");
+      }
+      case REDIRECT -> {
+        if (capture.options().install()) {
+          addRight(capture, Capability.CAP_NET_ADMIN, " to install its rules");
+        }
+        addTools(capture, "nft");
+      }
+      case BIND, INHERITED -> {}
+    }
+  }
+
+  private void addKernelLookup(CaptureSpec capture) {
+    addRight(capture, Capability.CAP_BPF, "");
+    addRight(capture, Capability.CAP_NET_ADMIN, "");
+    addReplies(capture);
+  }
+
+  /** UDP replies leave from the port that was asked. */
+  private void addReplies(CaptureSpec capture) {
+    boolean low =
+        Exceptions.ports(capture, Protocol.UDP).ranges().stream()
+            .anyMatch(range -> range.first() < firstFreePort);
+    if (low) {
+      addRight(
+          capture,
+          Capability.CAP_NET_BIND_SERVICE,
+          " to answer UDP from ports below " + firstFreePort);
+    }
+  }
+
+  private void addRight(CaptureSpec capture, Capability capability, String purpose) {
+    found.add(
+        new Requirement(
+            capture.name(),
+            "method " + capture.method().word() + " needs " + capability + purpose,
+            rights.has(capability),
+            "run it as root, or give it AmbientCapabilities="
+                + capability
+                + " (systemd), or setpriv --inh-caps +"
+                + word(capability)
+                + " --ambient-caps +"
+                + word(capability)));
+  }
+
+  /** As setpriv has it: {@code net_admin}. */
+  private static String word(Capability capability) {
+    return capability.name().substring("CAP_".length()).toLowerCase(java.util.Locale.ROOT);
+  }
+
+  private void addTools(CaptureSpec capture, String... programs) {
+    if (capture.options().install()) {
+      for (String program : programs) {
+        found.add(
+            new Requirement(
+                capture.name(),
+                "install needs the program " + program,
+                Programs.find(program) != null,
+                "apt-get install " + (program.equals("nft") ? "nftables" : "iproute2")));
+      }
+    }
+  }
+
+  private static int firstFreePort() {
+    return Integer.parseInt(Sysctl.read("net/ipv4/ip_unprivileged_port_start", "1024"));
+  }
+}

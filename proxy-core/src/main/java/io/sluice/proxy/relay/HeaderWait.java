@@ -1,0 +1,222 @@
+package io.sluice.proxy.relay;
+
+import io.netty.channel.IoEvent;
+import io.netty.channel.IoRegistration;
+import io.netty.channel.epoll.EpollIoEvent;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.epoll.EpollIoOps;
+import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.metrics.RateLimit;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An accepted connection whose PROXY protocol header is not complete yet. Bytes are only looked at
+ * (MSG_PEEK) until it is; then exactly the header is taken, and the connection goes on to the
+ * lookup with all of its payload still in the kernel.
+ *
+ * <p>Holds no buffer. SO_RCVLOWAT spares it the wake-ups that bring too little, so a peer that
+ * sends single bytes costs a bounded number of them. Called on its loop only.
+ */
+final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnable {
+  private static final Logger log = LoggerFactory.getLogger(HeaderWait.class);
+  private static final RateLimit logLimit = new RateLimit(1_000);
+  private static final EpollIoOps EDGES = Loop.READ_EDGES.with(EpollIoOps.EPOLLRDHUP);
+  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
+  private static final int ENDING =
+      EpollIoOps.EPOLLRDHUP.value() | EpollIoOps.EPOLLERR.value() | EPOLLHUP;
+
+  private final TcpRelay relay;
+  private final Via physical;
+  private final int ifindex;
+  private final FileDescriptor descriptor;
+  private final long deadlineMillis;
+  private @Nullable IoRegistration registration;
+  private int lowWater = 1;
+  private boolean isEnding;
+  private boolean isQueued;
+  private boolean isOver;
+
+  /**
+   * @param physical describes the connection as it came
+   */
+  HeaderWait(TcpRelay relay, int fd, LookupContext physical, long timeoutMillis) {
+    this.relay = relay;
+    this.physical = Via.of(physical, ProxyHeaderWriter.NO_TLVS);
+    this.ifindex = physical.ingressIfindex();
+    this.descriptor = new FileDescriptor(fd);
+    this.deadlineMillis = Loop.nowMillis() + timeoutMillis;
+  }
+
+  /** Looks at what has come already, which mostly is all, and waits for the rest. */
+  void start() {
+    read();
+    if (isOver) {
+      return;
+    }
+    registration = loop().register(this, EDGES);
+    if (registration == null) {
+      refuse(DropReason.NO_DESCRIPTORS, "epoll has no more watches");
+    } else {
+      loop().schedule(this);
+    }
+  }
+
+  private Loop loop() {
+    return relay.loop();
+  }
+
+  private Syscalls syscalls() {
+    return relay.loop().syscalls();
+  }
+
+  private int number() {
+    return descriptor.intValue();
+  }
+
+  @Override
+  public FileDescriptor fd() {
+    return descriptor;
+  }
+
+  /**
+   * Reads after the other events at hand: one of them may be for a socket that was closed a moment
+   * ago, and whose number the connection to the target would get.
+   */
+  @Override
+  public void handle(IoRegistration registration, IoEvent event) {
+    isEnding |= (((EpollIoEvent) event).ops().value() & ENDING) != 0;
+    if (!isQueued) {
+      isQueued = true;
+      loop().execute(this);
+    }
+  }
+
+  @Override
+  public void run() {
+    isQueued = false;
+    if (!isOver) {
+      read();
+    }
+  }
+
+  private void read() {
+    try {
+      readHeader();
+    } catch (RuntimeException | Error failure) {
+      loop().fault("a PROXY header", failure); // thrown on, it would cost others their turn
+      if (!isOver) {
+        refuse(DropReason.PROXY_HEADER, "a fault of ours");
+      }
+    }
+  }
+
+  private void readHeader() {
+    ProxyHeader header = relay.header();
+    long count = syscalls().peek(number(), loop().buffer().address(), ProxyHeader.MAX_BYTES);
+    if (count == -Linux.EAGAIN) {
+      if (isEnding) {
+        refuse(DropReason.PROXY_HEADER, "it ended");
+      }
+      return;
+    }
+    if (count <= 0) {
+      refuse(DropReason.PROXY_HEADER, "it ended before its header");
+      return;
+    }
+    ByteBuffer in = loop().buffer().bytes().slice(0, (int) count);
+    int length = header.read(in, Protocol.TCP);
+    if (length > 0) {
+      complete(header, header.tlvs(in), length);
+    } else if (length == ProxyHeader.MALFORMED) {
+      refuse(DropReason.PROXY_HEADER, header.problem());
+    } else if (isEnding) {
+      refuse(DropReason.PROXY_HEADER, "it ended within its header");
+    } else {
+      wakeAt(header.neededBytes());
+    }
+  }
+
+  private void wakeAt(int bytes) {
+    if (bytes != lowWater) {
+      lowWater = bytes;
+      int _ = syscalls().setOption(number(), Linux.SOL_SOCKET, Linux.SO_RCVLOWAT, bytes);
+    }
+  }
+
+  private void complete(ProxyHeader header, byte[] tlvs, int length) {
+    int left = length;
+    while (left > 0) {
+      long taken = syscalls().receive(number(), loop().buffer().address(), left);
+      if (taken <= 0) {
+        refuse(DropReason.PROXY_HEADER, "it ended"); // a reset throws away what had come
+        return;
+      }
+      left -= (int) taken;
+    }
+    wakeAt(1);
+    leave();
+    LookupContext context = relay.context();
+    if (header.hasAddresses()) {
+      header.describe(context, Protocol.TCP, ifindex);
+    } else {
+      physical.describe(context, Protocol.TCP, ifindex);
+    }
+    boolean saysSomething = header.hasAddresses() || tlvs.length > 0;
+    Via via = saysSomething ? physical.with(tlvs) : null;
+    relay.open(number(), via == null ? context : via.addTo(context), via);
+  }
+
+  /** Lets go of the descriptor, which stays open. */
+  private void leave() {
+    isOver = true;
+    loop().cancel(this);
+    if (registration != null) {
+      registration.cancel();
+    }
+  }
+
+  private void refuse(DropReason reason, String problem) {
+    leave();
+    if (logLimit.permits()) {
+      log.warn(
+          "no PROXY header taken peer={} why=\"{}\" suppressed={}",
+          physical,
+          problem,
+          logLimit.suppressed());
+    }
+    physical.describe(relay.context(), Protocol.TCP, ifindex);
+    relay.refuse(number(), reason);
+  }
+
+  @Override
+  protected long deadlineMillis() {
+    return deadlineMillis;
+  }
+
+  @Override
+  protected void expired() {
+    refuse(DropReason.PROXY_HEADER_TIMEOUT, "not complete in time");
+  }
+
+  /** The daemon stops, or the loop goes down. */
+  @Override
+  public void close() {
+    if (!isOver) {
+      leave();
+      relay.abandon(number());
+    }
+  }
+}

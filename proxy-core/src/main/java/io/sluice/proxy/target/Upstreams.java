@@ -1,0 +1,285 @@
+package io.sluice.proxy.target;
+
+import io.sluice.config.SourceSpec;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.PortRange;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Opens the sockets towards targets for one event loop: makes one, binds it as the destination's
+ * {@code source} says, and connects it. Called on its loop only; allocates nothing.
+ *
+ * <p>TCP sockets with own addresses leave the port to connect(2) (IP_BIND_ADDRESS_NO_PORT), so that
+ * a port serves towards each target once; bind(2) would give each port away once for all of them.
+ * UDP has no such thing: there, each address has its ports once.
+ */
+public final class Upstreams {
+  /** How many addresses of a source are tried for one connection; each may cost a search. */
+  static final int MOST_TRIES = 16;
+
+  private static final long LOOPBACK_NET = 127;
+  private static final String EPHEMERAL_PORTS = "/proc/sys/net/ipv4/ip_local_port_range";
+
+  private final Syscalls syscalls;
+  private final Sockaddr local = new Sockaddr();
+  private final PortRange ephemeral = ephemeral();
+  private DropReason refusal = DropReason.CONNECT_ERROR;
+  private boolean isConnecting;
+  private boolean mayReturn;
+
+  public Upstreams(Syscalls syscalls) {
+    this.syscalls = syscalls;
+  }
+
+  /**
+   * Opens a socket and connects it.
+   *
+   * @param type SOCK_STREAM or SOCK_DGRAM
+   * @param context the lookup, which knows the client
+   * @param remote where the target is
+   * @return a descriptor; or a negative errno, then {@link #refusal} says what it comes to
+   */
+  public int open(int type, Target target, LookupContext context, Sockaddr remote) {
+    mayReturn = true;
+    if (remote.family() == Linux.AF_UNIX) {
+      return connect(syscalls.socket(Linux.AF_UNIX, type), type, remote);
+    }
+    return switch (target.destination().spec().source()) {
+      case SourceSpec.Kernel _ -> connect(syscalls.socket(remote.family(), type), type, remote);
+      case SourceSpec.Transparent _ -> transparent(type, context, remote);
+      case SourceSpec.Addresses _ -> inTurn(type, target.destination().sources(), remote);
+    };
+  }
+
+  /** What the last failure comes to. */
+  public DropReason refusal() {
+    return refusal;
+  }
+
+  /** Whether the socket that was opened last is not yet connected. */
+  public boolean isConnecting() {
+    return isConnecting;
+  }
+
+  /**
+   * Whether what the socket that was opened last sends could come back to us, if its target is
+   * captured. False if it sends the very packets that we took in, to another machine.
+   */
+  public boolean mayReturn() {
+    return mayReturn;
+  }
+
+  // ---- from the client's address
+
+  private int transparent(int type, LookupContext context, Sockaddr remote) {
+    if (remote.ipFamily() != context.family()) {
+      return refuse(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
+    }
+    boolean isWanted =
+        remote.high() == context.localHigh()
+            && remote.low() == context.localLow()
+            && remote.port() == context.localPort();
+    if (isWanted && isHere(remote)) {
+      return refuse(DropReason.LOOP, -Linux.ELOOP);
+    }
+    mayReturn = !isWanted || context.isAnnounced(); // such packets have not come in
+    int fd = fromClient(type, context, context.remotePort(), remote);
+    return fd < 0 && refusal == DropReason.NO_SOURCE_PORT
+        ? fromClient(type, context, 0, remote) // its port is taken, or a privileged one
+        : fd;
+  }
+
+  private int fromClient(int type, LookupContext context, int port, Sockaddr remote) {
+    int fd = syscalls.socket(remote.family(), type);
+    if (fd < 0) {
+      return noSocket(fd);
+    }
+    int result = setTransparent(syscalls, fd, context.family());
+    if (result < 0) {
+      return giveUp(fd, DropReason.NO_SOURCE_ADDRESS, result);
+    }
+    boolean isLeftToConnect = type == Linux.SOCK_STREAM && leavePortToConnect(fd, port);
+    if (type == Linux.SOCK_STREAM && !isLeftToConnect) {
+      // Connections of one client port to several targets, and those that have just ended.
+      int _ = syscalls.setOption(fd, Linux.SOL_SOCKET, Linux.SO_REUSEADDR, 1);
+    }
+    local.set(
+        context.family(), context.remoteHigh(), context.remoteLow(), isLeftToConnect ? 0 : port);
+    return bindAndConnect(fd, type, remote);
+  }
+
+  /**
+   * Has connect(2) take the port. One of the machine's ephemeral ports that bind(2) took would be
+   * lost for every connect(2) of the machine, and clients' ports are mostly such.
+   *
+   * @param port 0 for any
+   * @return false if only bind(2) can take this port
+   */
+  private boolean leavePortToConnect(int fd, int port) {
+    boolean isBound =
+        port != 0
+            && (!ephemeral.contains(port)
+                || syscalls.setOption(
+                        fd, Linux.IPPROTO_IP, Linux.IP_LOCAL_PORT_RANGE, port << 16 | port)
+                    < 0); // before Linux 6.3
+    return !isBound
+        && syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_BIND_ADDRESS_NO_PORT, 1) >= 0;
+  }
+
+  /** Lets a socket bind to an address that isn't this machine's (ip(7), ipv6(7)). */
+  static int setTransparent(Syscalls syscalls, int fd, Family family) {
+    return family == Family.IPV4
+        ? syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_TRANSPARENT, 1)
+        : syscalls.setOption(fd, Linux.IPPROTO_IPV6, Linux.IPV6_TRANSPARENT, 1);
+  }
+
+  /** Whether the address is this machine's own: the kernel would then send from it, too. */
+  private boolean isHere(Sockaddr remote) {
+    if (remote.isIpv4() && remote.low() >>> 24 == LOOPBACK_NET) {
+      return true;
+    }
+    int probe = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
+    if (probe < 0) {
+      return false;
+    }
+    boolean isHere =
+        syscalls.connect(probe, remote) >= 0
+            && syscalls.localAddress(probe, local) >= 0
+            && local.high() == remote.high()
+            && local.low() == remote.low();
+    int _ = syscalls.close(probe);
+    return isHere;
+  }
+
+  /** The ports that connect(2) chooses among, as they are now: outside, it can't be told which. */
+  private static PortRange ephemeral() {
+    try (InputStream in = Files.newInputStream(Path.of(EPHEMERAL_PORTS))) {
+      byte[] bytes = new byte[64];
+      int length = in.read(bytes); // at once: a second read finds the end
+      String text = new String(bytes, 0, Math.max(0, length), StandardCharsets.US_ASCII);
+      return PortRange.parse(text.strip().replaceAll("\\s+", "-"));
+    } catch (IOException | IllegalArgumentException _) {
+      return new PortRange(32_768, 60_999);
+    }
+  }
+
+  // ---- from own addresses
+
+  private int inTurn(int type, SourceAddresses sources, Sockaddr remote) {
+    Family family = remote.ipFamily();
+    long count = sources.count(family);
+    if (count == 0) {
+      return refuse(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
+    }
+    long turn = sources.next();
+    int outOfPorts = 0;
+    int result = 0;
+    for (int i = 0; i < Math.min(count, MOST_TRIES); i++) {
+      result = fromOwn(type, sources, family, turn + i, remote);
+      if (result >= 0) {
+        return result;
+      }
+      switch (refusal) {
+        case NO_SOURCE_PORT -> outOfPorts = result;
+        case NO_SOURCE_ADDRESS -> {}
+        default -> {
+          return result; // no other address would change it
+        }
+      }
+    }
+    return outOfPorts < 0
+        ? refuse(DropReason.NO_SOURCE_PORT, outOfPorts) // they come back; addresses may not
+        : result;
+  }
+
+  private int fromOwn(
+      int type, SourceAddresses sources, Family family, long turn, Sockaddr remote) {
+    int fd = syscalls.socket(remote.family(), type);
+    if (fd < 0) {
+      return noSocket(fd);
+    }
+    boolean isOfPrefix = sources.write(family, turn, local);
+    if (isOfPrefix && family == Family.IPV6) {
+      // Of a whole prefix, interfaces have few addresses: a local route covers it. For IPv4, bind
+      // takes that for an own address, for IPv6 not.
+      int _ = syscalls.setOption(fd, Linux.IPPROTO_IPV6, Linux.IPV6_FREEBIND, 1);
+    }
+    if (type == Linux.SOCK_STREAM) {
+      int _ = syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_BIND_ADDRESS_NO_PORT, 1);
+    }
+    return bindAndConnect(fd, type, remote);
+  }
+
+  // ---- either way
+
+  private int bindAndConnect(int fd, int type, Sockaddr remote) {
+    int result = syscalls.bind(fd, local);
+    if (result < 0) {
+      boolean isPort = result == -Linux.EADDRINUSE || result == -Linux.EACCES;
+      return giveUp(fd, isPort ? DropReason.NO_SOURCE_PORT : DropReason.NO_SOURCE_ADDRESS, result);
+    }
+    return connect(fd, type, remote);
+  }
+
+  /**
+   * Connects a socket.
+   *
+   * @param fd what socket(2) answered
+   */
+  private int connect(int fd, int type, Sockaddr remote) {
+    if (fd < 0) {
+      return noSocket(fd);
+    }
+    int result = syscalls.connect(fd, remote);
+    isConnecting = result == -Linux.EINPROGRESS;
+    return result >= 0 || isConnecting ? fd : giveUp(fd, connectFailure(type, -result), result);
+  }
+
+  private static DropReason connectFailure(int type, int errno) {
+    // A datagram socket takes its port like bind(2) does, and says EAGAIN when there is none.
+    return errno == Linux.EAGAIN && type == Linux.SOCK_DGRAM
+        ? DropReason.NO_SOURCE_PORT
+        : reason(errno);
+  }
+
+  /**
+   * What a connection came to that was not made.
+   *
+   * @param errno positive: what connect(2) or SO_ERROR said
+   */
+  public static DropReason reason(int errno) {
+    return switch (errno) {
+      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
+      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
+      case Linux.EADDRNOTAVAIL -> DropReason.NO_SOURCE_PORT;
+      default -> DropReason.CONNECT_ERROR;
+    };
+  }
+
+  private int noSocket(int result) {
+    return switch (-result) {
+      case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS ->
+          refuse(DropReason.NO_DESCRIPTORS, result);
+      default -> refuse(DropReason.CONNECT_ERROR, result); // such as a machine without IPv6
+    };
+  }
+
+  private int giveUp(int fd, DropReason reason, int result) {
+    int _ = syscalls.close(fd);
+    return refuse(reason, result);
+  }
+
+  private int refuse(DropReason reason, int result) {
+    refusal = reason;
+    return result;
+  }
+}

@@ -1,0 +1,114 @@
+package io.sluice.proxy.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A client, a gateway that runs Sluice, and an echo server, each in a network namespace of its own.
+ * The client sends the captured prefixes to the gateway.
+ */
+final class CaptureNets implements AutoCloseable {
+  static final String IPV4 = "192.0.2.0/24";
+  static final String IPV6 = "2001:db8:1::/64";
+  static final int ECHO_PORT = 7000;
+  static final String ECHO = "10.9.2.2:" + ECHO_PORT;
+
+  final Path directory;
+  final Netns client;
+  final Netns gateway;
+  private final List<AutoCloseable> started = new ArrayList<>();
+
+  private CaptureNets(Path directory, Netns client, Netns gateway) {
+    this.directory = directory;
+    this.client = client;
+    this.gateway = gateway;
+    started.add(client);
+    started.add(gateway);
+  }
+
+  static CaptureNets make(Path directory) throws IOException, InterruptedException {
+    CaptureNets nets = new CaptureNets(directory, Netns.make(), Netns.make());
+    Netns server = Netns.make();
+    nets.started.add(server);
+    Netns.join(nets.client, nets.gateway, 1);
+    Netns.join(nets.gateway, server, 2);
+    nets.route(IPV4);
+    nets.route(IPV6);
+    List<String> echo = new ArrayList<>(server.prefix());
+    echo.addAll(SluiceProcess.java(EchoServer.class.getName()));
+    echo.addAll(List.of("10.9.2.2", String.valueOf(ECHO_PORT)));
+    nets.add(SluiceProcess.start(directory, echo)).awaitLine("ready");
+    return nets;
+  }
+
+  /** Has the client send a prefix to the gateway. */
+  void route(String prefix) throws IOException, InterruptedException {
+    boolean ipv6 = prefix.contains(":");
+    client.run(
+        "ip", ipv6 ? "-6" : "-4", "route", "add", prefix, "via", ipv6 ? "fd09:1::2" : "10.9.1.2");
+  }
+
+  /** Has the gateway's kernel take a prefix as its own. */
+  void makeLocal(String prefix) throws IOException, InterruptedException {
+    String version = prefix.contains(":") ? "-6" : "-4";
+    gateway.run("ip", version, "route", "add", "local", prefix, "dev", "lo");
+  }
+
+  /** A configuration that sends everything that some captures take to the echo server. */
+  Path configuration(String captures, String... prefixes) throws IOException {
+    StringBuilder text = new StringBuilder("version: 1\nloops: 2\nadmin: {http: none}\ncapture:\n");
+    captures.lines().forEach(line -> text.append("  - ").append(line).append('\n'));
+    text.append("bindings:\n");
+    for (String prefix : prefixes) {
+      text.append("  - {label: echo, prefix: \"" + prefix + "\", port: any}\n");
+    }
+    text.append("destinations:\n");
+    for (String protocol : List.of("tcp", "udp")) {
+      text.append("  - {label: echo, protocol: " + protocol + ", targets: [\"" + ECHO + "\"]}\n");
+    }
+    return Files.writeString(directory.resolve("sluice.yaml"), text);
+  }
+
+  /** Sluice on the gateway, once it serves. */
+  SluiceProcess run(Path configuration) throws IOException {
+    return add(SluiceProcess.start(
+            directory,
+            SluiceProcess.sluice(gateway.prefix(), "run", "-f", configuration.toString())))
+        .awaitLine("ready");
+  }
+
+  SluiceProcess add(SluiceProcess process) {
+    started.add(process);
+    return process;
+  }
+
+  /** Asks from the client; all must be answered from where they were asked. */
+  void assertAnswers(int pairs, long seed, String protocols, String ports, String... prefixes)
+      throws IOException, InterruptedException {
+    String said = client.run(question(pairs, seed, protocols, ports, prefixes));
+    int tcp = protocols.contains("tcp") ? pairs : 0;
+    int udp = protocols.contains("udp") ? pairs : 0;
+    assertThat(said.strip())
+        .isEqualTo("asked " + pairs + " tcp " + tcp + " udp " + udp + " wrong 0 seed " + seed);
+  }
+
+  static String[] question(
+      int pairs, long seed, String protocols, String ports, String... prefixes) {
+    List<String> command = new ArrayList<>(SluiceProcess.java(PairAsker.class.getName()));
+    command.addAll(List.of(String.valueOf(pairs), String.valueOf(seed), protocols, ports));
+    command.addAll(List.of(prefixes));
+    return command.toArray(String[]::new);
+  }
+
+  @Override
+  public void close() throws Exception {
+    for (AutoCloseable it : started.reversed()) {
+      it.close();
+    }
+  }
+}

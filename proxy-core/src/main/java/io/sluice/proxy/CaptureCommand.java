@@ -1,9 +1,19 @@
 package io.sluice.proxy;
 
+import io.sluice.config.Config;
 import io.sluice.config.Loaded;
 import io.sluice.proxy.capture.CaptureRules;
+import io.sluice.proxy.capture.Diagnosis;
 import io.sluice.proxy.capture.InstalledRules;
+import io.sluice.proxy.capture.Programs;
+import io.sluice.proxy.capture.Requirement;
+import io.sluice.proxy.target.SourceChecks;
+import io.sluice.proxy.target.TransparentRouting;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -15,9 +25,11 @@ import picocli.CommandLine.Spec;
 /** {@code sluice capture}: what the captures of a file need outside of Sluice. */
 @Command(
     name = "capture",
-    description = "Prints, installs or removes the nftables rules that captures need.",
+    description =
+        "Says what captures need of this machine; prints, installs or removes their rules.",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
+      CaptureCommand.Doctor.class,
       CaptureCommand.Rules.class,
       CaptureCommand.Install.class,
       CaptureCommand.Remove.class
@@ -43,6 +55,78 @@ final class CaptureCommand {
     }
     spec.commandLine().getErr().println("sluice: " + wrong);
     return Commands.FAILED;
+  }
+
+  @Command(
+      name = "doctor",
+      description = {
+        "Says what each capture, and each transparent source, needs of this machine and user, what"
+            + " is missing, and the command that mends it.",
+        "Exit code 1 if anything is missing."
+      })
+  static final class Doctor implements Callable<Integer> {
+    @Mixin private Commands.FileOption file = new Commands.FileOption();
+    @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      Loaded loaded = Commands.load(file.file, spec.commandLine().getErr());
+      if (loaded == null) {
+        return Commands.BAD_CONFIGURATION;
+      }
+      List<Requirement> needs = new ArrayList<>();
+      needs.addAll(Diagnosis.of(loaded.config().captures(), file.file.toString()));
+      needs.addAll(sources(loaded.config()));
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        out.println(Json.of(needs.stream().map(Doctor::json).toList()));
+      } else {
+        needs.forEach(need -> print(need, out));
+      }
+      out.flush();
+      return needs.stream().allMatch(Requirement::isMet) ? Commands.DONE : Commands.FAILED;
+    }
+
+    private static void print(Requirement need, PrintWriter out) {
+      out.printf("%-8s %s: %s%n", need.isMet() ? "ok" : "missing", need.capture(), need.what());
+      if (!need.isMet()) {
+        need.mend().lines().forEach(line -> out.println("         " + line));
+      }
+    }
+
+    private static Map<String, Object> json(Requirement need) {
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("capture", need.capture());
+      json.put("what", need.what());
+      json.put("met", need.isMet());
+      json.put("mend", need.mend());
+      return json;
+    }
+
+    /** What destinations need that send from others' or from own addresses. */
+    private static List<Requirement> sources(Config config) {
+      List<Requirement> needs = new ArrayList<>();
+      TransparentRouting routing = TransparentRouting.of(config);
+      if (routing.isNeeded()) {
+        needs.add(
+            new Requirement(
+                "source",
+                "transparent needs CAP_NET_ADMIN",
+                SourceChecks.missingRight(config) == null,
+                "run it as root, or give it AmbientCapabilities=CAP_NET_ADMIN (systemd)"));
+        needs.add(
+            new Requirement(
+                "source",
+                "what servers answer to clients is delivered to this process",
+                routing.isSetUp(Programs::output),
+                String.join("\n", routing.commands())));
+      }
+      for (String stranger : SourceChecks.strangers(config)) {
+        needs.add(new Requirement("source", stranger, false, "ip address add it to an interface"));
+      }
+      return needs;
+    }
   }
 
   @Command(

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The routing that {@code source: transparent} needs: what servers answer is addressed to clients,
@@ -79,6 +81,23 @@ public record TransparentRouting(Set<Family> families) {
       commands.add(ip(family) + "route add local default dev lo table " + NUMBER);
     }
     return commands;
+  }
+
+  /**
+   * Whether it is set up on this machine.
+   *
+   * @param output what a command prints; null if it fails
+   */
+  public boolean isSetUp(Function<List<String>, @Nullable String> output) {
+    boolean isThere = output.apply(List.of("nft", "list", "table", "inet", NFT_TABLE)) != null;
+    String number = Integer.toString(NUMBER);
+    for (Family family : families) {
+      String option = family == Family.IPV4 ? "-4" : "-6";
+      String rules = output.apply(List.of("ip", option, "rule", "show", "pref", number));
+      String routes = output.apply(List.of("ip", option, "route", "show", "table", number));
+      isThere &= rules != null && !rules.isBlank() && routes != null && !routes.isBlank();
+    }
+    return isThere;
   }
 
   /** The shell commands that take it back. */

@@ -202,6 +202,7 @@ class ConfigReaderTest {
                 null,
                 null,
                 null,
+                null,
                 new SourceSpec.Addresses(
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
                 null));

@@ -118,7 +118,8 @@ class DoctorIT {
           run.output().lines().filter(line -> line.startsWith("sluice: capture edge: ")).toList();
       assertThat(refused).hasSize(3);
       for (String line : refused) {
-        String[] parts = line.substring("sluice: capture edge: ".length()).split(", which is missing; ", 2);
+        String[] parts =
+            line.substring("sluice: capture edge: ".length()).split(", which is missing; ", 2);
         assertThat(told).contains("missing  edge: " + parts[0], "         " + parts[1]);
       }
     }

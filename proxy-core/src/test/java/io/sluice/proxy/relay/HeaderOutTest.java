@@ -190,6 +190,9 @@ final class HeaderOutTest {
     TestServer.Handler afterTheHeader =
         connection -> {
           String line = Streams.text(connection, "PROXY TCP4 127.0.0.1 127.0.9.1 ".length());
+          while (connection.getInputStream().read() != '\n') {
+            // To its end: closed with something unread, the kernel would reset the client.
+          }
           Streams.send(connection, "220 " + line);
         };
     try (TestServer smtp = TestServer.start(afterTheHeader);

@@ -2,7 +2,6 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
-import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
@@ -43,12 +42,6 @@ import org.slf4j.LoggerFactory;
  */
 final class TcpSession extends TimerWheel.Entry {
   private static final Logger log = LoggerFactory.getLogger(TcpSession.class);
-  private static final int READABLE = EpollIoOps.EPOLLIN.value();
-  private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
-  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
-  private static final int ERROR = EpollIoOps.EPOLLERR.value();
-  private static final int BROKEN = ERROR | EPOLLHUP;
-  private static final int ENDING = BROKEN | EpollIoOps.EPOLLRDHUP.value();
 
   /** How many buffers or pipes one side may fill before the loop sees to others. */
   private static final int TURNS = 16;
@@ -191,7 +184,7 @@ final class TcpSession extends TimerWheel.Entry {
   /** epoll reports something about the socket that is being connected. */
   private void connecting(Side side, int events) {
     int errno = 0;
-    if ((events & BROKEN) != 0) {
+    if ((events & Peer.BROKEN) != 0) {
       errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
         connectFailed(Upstreams.reason(errno));
@@ -199,7 +192,7 @@ final class TcpSession extends TimerWheel.Entry {
       }
       // It was connected, may have sent something, and was reset then.
     }
-    if (errno != 0 || (events & WRITABLE) != 0) {
+    if (errno != 0 || (events & Peer.WRITABLE) != 0) {
       connected();
       if (state == State.RELAYING) {
         relaying(side, events); // it may have spoken already, and epoll will not say so again
@@ -252,8 +245,6 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** epoll reports something about a side. */
   void ready(Side side, int events) {
-    side.hungUp |= (events & ENDING) != 0;
-    side.errored |= (events & ERROR) != 0;
     switch (state) {
       case CONNECTING -> connecting(side, events);
       case RELAYING -> relaying(side, events);
@@ -268,10 +259,10 @@ final class TcpSession extends TimerWheel.Entry {
 
   private void relaying(Side side, int events) {
     activeMillis = Loop.nowMillis();
-    if ((events & (WRITABLE | BROKEN)) != 0 && other(side).blocked) {
+    if ((events & (Peer.WRITABLE | Peer.BROKEN)) != 0 && other(side).blocked) {
       pump(other(side));
     }
-    if (state == State.RELAYING && (events & (READABLE | ENDING)) != 0) {
+    if (state == State.RELAYING && (events & (Peer.READABLE | Peer.ENDING)) != 0) {
       pump(side);
     }
     if (state == State.RELAYING && side.errored && side.ended) {

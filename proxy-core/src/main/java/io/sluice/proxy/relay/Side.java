@@ -1,5 +1,6 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
@@ -22,6 +23,9 @@ final class Side extends Peer {
 
   /** The other side could not take all that this one sent. */
   boolean blocked;
+
+  /** TCP_NODELAY has yet to be set: it makes no difference before the second send. */
+  boolean isDelaying;
 
   /** What it sends fills buffers: splice. */
   boolean bulk;
@@ -48,6 +52,14 @@ final class Side extends Peer {
   @Override
   void failed(Throwable failure) {
     session.failed(failure);
+  }
+
+  /** Sends whatever comes from now on at once. */
+  void stopDelaying(Loop loop) {
+    if (isDelaying) {
+      isDelaying = false;
+      int _ = loop.syscalls().setOption(number(), Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
+    }
   }
 
   /** Whether something is on its way. */

@@ -134,10 +134,8 @@ final class TcpSession extends TimerWheel.Entry {
       }
       return;
     }
-    if (!target.isUnix()) {
-      int _ = syscalls().setOption(fd, Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
-    }
     Side side = new Side(this, fd);
+    side.isDelaying = !target.isUnix();
     upstream = side;
     side.ownSource = relay.noteSource(fd, target);
     if (!side.register(loop())) {
@@ -223,6 +221,7 @@ final class TcpSession extends TimerWheel.Entry {
         writer.header(
             describe(relay.context()), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
     loop().buffer().copyFrom(header);
+    upstream().stopDelaying(loop());
     long sent = syscalls().send(upstream().number(), loop().buffer().address(), header.length);
     if (sent < 0 && sent != -Linux.EAGAIN) {
       broke(upstream());
@@ -258,7 +257,7 @@ final class TcpSession extends TimerWheel.Entry {
   }
 
   private void relaying(Side side, int events) {
-    activeMillis = Loop.nowMillis();
+    activeMillis = loop().nextTickMillis();
     if ((events & (Peer.WRITABLE | Peer.BROKEN)) != 0 && other(side).blocked) {
       pump(other(side));
     }
@@ -312,10 +311,16 @@ final class TcpSession extends TimerWheel.Entry {
       if (!hasRead(from, count)) {
         return;
       }
+      if (to.isDelaying && from.bytes > count) {
+        to.stopDelaying(loop()); // the first send waits for nothing, a second one would
+      }
+      // A short read of what ends leaves only the end: it goes out in the same packet.
+      int flags = from.hungUp && !from.errored && count < Loop.BUFFER_BYTES ? Linux.MSG_MORE : 0;
       int sent = 0;
       while (sent < count) {
-        long more = syscalls().send(to.number(), buffer + sent, count - sent);
+        long more = syscalls().send(to.number(), buffer + sent, count - sent, flags);
         if (more == -Linux.EAGAIN) {
+          to.stopDelaying(loop());
           from.hold(loop(), sent, (int) count);
           return;
         }
@@ -339,6 +344,7 @@ final class TcpSession extends TimerWheel.Entry {
   }
 
   private void splice(Side from, Side to) {
+    to.stopDelaying(loop());
     if (!from.takePipe(loop())) {
       from.bulk = false;
       copy(from, to);

@@ -23,6 +23,18 @@ final class SocketOpener {
   }
 
   /**
+   * Whether there are IPv6 sockets: a machine may have been booted without (ipv6.disable=1), and
+   * systemd may refuse them (RestrictAddressFamilies=).
+   */
+  static boolean hasIpv6(Syscalls syscalls) {
+    int fd = syscalls.socket(Linux.AF_INET6, Linux.SOCK_DGRAM);
+    if (fd >= 0) {
+      int _ = syscalls.close(fd);
+    }
+    return fd != -Linux.EAFNOSUPPORT;
+  }
+
+  /**
    * Binds without SO_REUSEPORT, and lets go again: otherwise a second daemon of the same user would
    * silently share the port.
    */
@@ -90,7 +102,7 @@ final class SocketOpener {
       return fd;
     }
     if (key.family() == Family.IPV6) {
-      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, 1);
+      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, key.isOfBothFamilies() ? 0 : 1);
     }
     if (shared) {
       option(fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT, 1);
@@ -103,6 +115,9 @@ final class SocketOpener {
       prepareTcp(fd);
     } else {
       prepareUdp(fd, key.family(), key.arrival());
+      if (key.isOfBothFamilies()) { // of IPv4, the address is told as ever, the port only so
+        option(fd, Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR, 1);
+      }
       setFreebind(fd, key.address()); // replies leave from any address that was asked
     }
     return fd;

@@ -4,7 +4,6 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,14 +84,14 @@ final class SocketOpener {
   private int bind(int fd, CapturePlan.Key key, int port) {
     int result = syscalls.bind(fd, sockaddr.set(key.address(), port));
     if (result == -Linux.EADDRNOTAVAIL) {
-      setFreebind(fd, key.address());
+      setFreebind(fd, key.family());
       result = syscalls.bind(fd, sockaddr.set(key.address(), port));
     }
     return result;
   }
 
-  private void setFreebind(int fd, IpAddress address) {
-    option(fd, address.family(), Linux.IP_FREEBIND, Linux.IPV6_FREEBIND);
+  private void setFreebind(int fd, Family family) {
+    option(fd, family, Linux.IP_FREEBIND, Linux.IPV6_FREEBIND);
   }
 
   private int socket(CapturePlan.Key key, boolean shared) {
@@ -118,7 +117,6 @@ final class SocketOpener {
       if (key.isOfBothFamilies()) { // of IPv4, the address is told as ever, the port only so
         option(fd, Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR, 1);
       }
-      setFreebind(fd, key.address()); // replies leave from any address that was asked
     }
     return fd;
   }
@@ -132,6 +130,7 @@ final class SocketOpener {
   void prepareUdp(int fd, Family family, Arrival arrival) {
     option(fd, Linux.SOL_SOCKET, Linux.SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     option(fd, family, Linux.IP_PKTINFO, Linux.IPV6_RECVPKTINFO);
+    setFreebind(fd, family); // replies leave from any address that was asked
     if (arrival.isSteered()) {
       option(fd, family, Linux.IP_ORIGDSTADDR, Linux.IPV6_ORIGDSTADDR);
     }

@@ -65,8 +65,7 @@ final class CapturePlan {
           switch (capture.method()) {
             case AUTO, BIND -> addBound(wanted, capture, protocol, prefix);
             case SK_LOOKUP -> {
-              // Of both even if only IPv4 is captured: a reload may bring IPv6, and changes
-              // nothing.
+              // Of both even if only IPv4 is captured: a reload that brings IPv6 finds it there.
               boolean both = ipv6 || prefix.family() == Family.IPV6;
               IpAddress bound = both ? LOOPBACK_BOTH : LOOPBACK_IPV4;
               wanted.putIfAbsent(new Key(protocol, bound, 0, Arrival.SK_LOOKUP), capture);

@@ -114,7 +114,7 @@ final class SocketOpener {
       prepareTcp(fd);
     } else {
       prepareUdp(fd, key.family(), key.arrival());
-      if (key.isOfBothFamilies()) { // of IPv4, the address is told as ever, the port only so
+      if (key.isOfBothFamilies()) { // of IPv4, IPV6_ORIGDSTADDR tells nothing
         option(fd, Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR, 1);
       }
     }

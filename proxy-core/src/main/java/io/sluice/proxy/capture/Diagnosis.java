@@ -120,7 +120,7 @@ public final class Diagnosis {
   /** Ports that somebody has, or that this user may not have. */
   private void addPorts(CaptureSpec capture) {
     SocketOpener opener = new SocketOpener(new Syscalls());
-    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(List.of(capture));
+    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(List.of(capture), true);
     int failures = 0;
     for (CapturePlan.Key key : wanted.keySet()) {
       int result = opener.probe(key);

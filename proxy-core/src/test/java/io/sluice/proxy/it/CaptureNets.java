@@ -51,7 +51,8 @@ final class CaptureNets implements AutoCloseable {
     return nets;
   }
 
-  private static CaptureNets joined(Path directory) throws IOException, InterruptedException {
+  /** Without a server. */
+  static CaptureNets joined(Path directory) throws IOException, InterruptedException {
     CaptureNets nets = new CaptureNets(directory, Netns.make(), Netns.make(), Netns.make());
     Netns.join(nets.client, nets.gateway, 1);
     Netns.join(nets.gateway, nets.server, 2);

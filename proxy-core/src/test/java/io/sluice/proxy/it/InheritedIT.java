@@ -64,11 +64,16 @@ final class InheritedIT {
 
   @Test
   void aDatagramSocketAnswersFromTheAddressThatWasAsked() throws Exception {
-    activate(
-        configuration("{name: dns, method: inherited, fdName: sockets, addresses: 192.0.2.0/24}"),
-        "--listen=0.0.0.0:5353",
-        "--datagram",
-        "--fdname=sockets");
+    SluiceProcess sluice =
+        activate(
+            configuration(
+                "{name: dns, method: inherited, fdName: sockets, addresses: 192.0.2.0/24}"),
+            "--listen=0.0.0.0:5353",
+            "--datagram",
+            "--fdname=sockets");
+    String _ =
+        nets.client.run(CaptureNets.question(1, 1, "dns", "5353-5353", "192.0.2.1/32")); // wakes it
+    sluice.awaitLine("ready");
     nets.assertAnswers(200, 1, "dns", "5353-5353", "192.0.2.0/24");
     assertThat(nets.client.run(CaptureNets.question(1, 1, "dns", "5353-5353", "10.9.1.2/32")))
         .contains("wrong 1"); // the capture's addresses don't have it

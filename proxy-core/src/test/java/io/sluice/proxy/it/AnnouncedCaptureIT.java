@@ -89,7 +89,7 @@ final class AnnouncedCaptureIT {
       assumeTrue(Netns.has(program), "needs " + program);
     }
     nets = CaptureNets.joined(directory);
-    servers = nets.startRealServers("10.9.2.2", "fd09:2::2");
+    servers = nets.startRealServers();
     nets.server.run("ip", "route", "add", "default", "via", "10.9.2.1");
     nets.server.run("ip", "-6", "route", "add", "default", "via", "fd09:2::1");
   }

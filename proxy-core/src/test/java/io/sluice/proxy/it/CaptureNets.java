@@ -44,13 +44,6 @@ final class CaptureNets implements AutoCloseable {
     return nets;
   }
 
-  /** With {@link RealServers} in the echo server's place. */
-  static CaptureNets makeWithRealServers(Path directory) throws IOException, InterruptedException {
-    CaptureNets nets = joined(directory);
-    nets.startRealServers("10.9.2.2", "fd09:2::2");
-    return nets;
-  }
-
   /** Without a server. */
   static CaptureNets joined(Path directory) throws IOException, InterruptedException {
     CaptureNets nets = new CaptureNets(directory, Netns.make(), Netns.make(), Netns.make());
@@ -59,6 +52,11 @@ final class CaptureNets implements AutoCloseable {
     nets.route(IPV4);
     nets.route(IPV6);
     return nets;
+  }
+
+  /** Real servers in the echo server's place. */
+  RealServers startRealServers() throws IOException {
+    return startRealServers("10.9.2.2", "fd09:2::2");
   }
 
   /** Real servers on these addresses of the server's, once they listen. */

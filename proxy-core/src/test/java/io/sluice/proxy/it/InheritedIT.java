@@ -23,7 +23,8 @@ final class InheritedIT {
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
     assumeTrue(Netns.has("systemd-socket-activate"), "needs systemd");
-    nets = CaptureNets.makeWithRealServers(directory);
+    nets = CaptureNets.joined(directory);
+    RealServers _ = nets.startRealServers();
     nets.makeLocal(CaptureNets.IPV4);
     nets.makeLocal(CaptureNets.IPV6);
   }

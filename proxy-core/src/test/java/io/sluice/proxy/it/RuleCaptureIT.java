@@ -35,7 +35,8 @@ final class RuleCaptureIT {
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
     assumeTrue(Netns.has("nft"), "needs nftables");
-    nets = CaptureNets.makeWithRealServers(directory);
+    nets = CaptureNets.joined(directory);
+    RealServers _ = nets.startRealServers();
     seed = System.nanoTime() & 0xffff_ffffL;
   }
 

@@ -63,7 +63,7 @@ final class CaptureNets implements AutoCloseable {
   RealServers startRealServers(String... addresses) throws IOException {
     RealServers servers = RealServers.start(directory, server, List.of(addresses));
     started.add(servers);
-    Awaitility.await("servers that listen: " + servers.nginx().output())
+    Awaitility.await("servers that listen on " + List.of(addresses))
         .atMost(Duration.ofSeconds(20))
         .until(() ->
             server

@@ -208,12 +208,24 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Opens a socket towards a target at {@link #targetAddress}: see {@link Upstreams#open}. */
   int open(TcpSession session, Target target) {
-    return open(session.describe(steering.context()), target);
+    return open(target, session.clientNumber(), session.describe(steering.context()));
   }
 
-  /** Opens one for the client of a connection. */
-  int open(LookupContext connection, Target target) {
-    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress);
+  /** Opens one for the client of a connection, whose descriptor this is. */
+  int open(Target target, int client, LookupContext connection) {
+    boolean isRedirected = target.isTransparent() && isRedirected(client, connection);
+    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress, isRedirected);
+  }
+
+  /** Whether a connection's socket has another local end than its client wanted. */
+  private boolean isRedirected(int client, LookupContext connection) {
+    if (connection.isAnnounced() || loop.syscalls().localAddress(client, local) < 0) {
+      return false;
+    }
+    local.unmap();
+    return local.port() != connection.localPort()
+        || local.low() != connection.localLow()
+        || local.high() != connection.localHigh();
   }
 
   /** What it comes to that a socket could not be opened; if that is our want, others wait. */

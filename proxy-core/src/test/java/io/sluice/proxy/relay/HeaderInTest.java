@@ -249,6 +249,15 @@ final class HeaderInTest {
   }
 
   @Test
+  void aTargetOfMessagesIsToldTheAnnouncedClient() throws Exception {
+    String messages = ", affinity: message, framing: {type: line}, proxyProtocol: v1}";
+    String servers = announced.targets();
+    daemon.reload(configuration("127.0.0.1", "400ms").replace(servers + "}", servers + messages));
+    assertThat(answer(V2 + "a\nb\n")).isEqualTo("announced " + V1 + "a\nb\n");
+    assertThat(answer(V1, "a\n", "b\n")).isEqualTo("announced " + V1 + "a\nb\n");
+  }
+
+  @Test
   void anAnnouncedAddressThatLeadsNowhereIsRefused() throws IOException {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, V1.replace("198.51.100.1", "198.51.101.1"));

@@ -11,6 +11,7 @@ import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /**
  * The system calls of the data path, through libc. Each answers what the call answers, or the
@@ -18,6 +19,10 @@ import java.lang.invoke.VarHandle;
  *
  * <p>An instance belongs to one thread (an event loop): errno is captured into memory of its own.
  * Pointers are passed as addresses of off-heap memory that the caller keeps alive.
+ *
+ * <p>To Java all arguments and results are longs, whatever C calls them: on Linux's 64-bit ABIs each
+ * has a register of its own, of which an int is the low half. So all calls of as many arguments
+ * share one stub. Making a stub takes milliseconds, which was half of a start.
  */
 public final class Syscalls {
   private static final Linker LINKER = Linker.nativeLinker();
@@ -26,68 +31,56 @@ public final class Syscalls {
       Linker.Option.captureStateLayout().varHandle(PathElement.groupElement("errno"));
 
   // int socket(int domain, int type, int protocol)
-  private static final MethodHandle SOCKET = call("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle SOCKET = call("socket", 3);
   // int bind(int fd, const struct sockaddr *addr, socklen_t len)
-  private static final MethodHandle BIND = call("bind", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+  private static final MethodHandle BIND = call("bind", 3);
   // int listen(int fd, int backlog)
-  private static final MethodHandle LISTEN = call("listen", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle LISTEN = call("listen", 2);
   // int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
   private static final MethodHandle ACCEPT4 =
-      call("accept4", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+      call("accept4", 4);
   // int connect(int fd, const struct sockaddr *addr, socklen_t len)
   private static final MethodHandle CONNECT =
-      call("connect", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+      call("connect", 3);
   // int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
   private static final MethodHandle GETSOCKNAME =
-      call("getsockname", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+      call("getsockname", 3);
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
   private static final MethodHandle SETSOCKOPT =
-      call("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+      call("setsockopt", 5);
   // int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
   private static final MethodHandle GETSOCKOPT =
-      call("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+      call("getsockopt", 5);
   // ssize_t recv(int fd, void *buffer, size_t length, int flags)
   private static final MethodHandle RECV =
-      call("recv", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+      call("recv", 4);
   // ssize_t send(int fd, const void *buffer, size_t length, int flags)
   private static final MethodHandle SEND =
-      call("send", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+      call("send", 4);
   // int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *timeout)
   private static final MethodHandle RECVMMSG =
-      call("recvmmsg", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
+      call("recvmmsg", 5);
   // int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
   private static final MethodHandle SENDMMSG =
-      call("sendmmsg", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
+      call("sendmmsg", 4);
   // ssize_t splice(int in, off64_t *offIn, int out, off64_t *offOut, size_t length, unsigned flags)
   private static final MethodHandle SPLICE =
-      call("splice", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+      call("splice", 6);
   // int shutdown(int fd, int how)
-  private static final MethodHandle SHUTDOWN = call("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle SHUTDOWN = call("shutdown", 2);
   // int close(int fd)
-  private static final MethodHandle CLOSE = call("close", JAVA_INT, JAVA_INT);
+  private static final MethodHandle CLOSE = call("close", 1);
   // int pipe2(int fds[2], int flags)
-  private static final MethodHandle PIPE2 = call("pipe2", JAVA_INT, JAVA_LONG, JAVA_INT);
+  private static final MethodHandle PIPE2 = call("pipe2", 2);
   // int fcntl(int fd, int command, ... int argument)
-  private static final MethodHandle FCNTL = variadic("fcntl", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle FCNTL = variadic("fcntl", 2, 3);
   // int ioctl(int fd, unsigned long request, ... void *argument)
-  private static final MethodHandle IOCTL = variadic("ioctl", JAVA_INT, JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle IOCTL = variadic("ioctl", 2, 3);
   // int open(const char *path, int flags, ... mode_t mode)
-  private static final MethodHandle OPEN =
-      handle(
-          "open",
-          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT),
-          ERRNO,
-          Linker.Option.firstVariadicArg(2));
-  // long syscall(long number, ... int command, union bpf_attr *attributes, unsigned size)
-  private static final MethodHandle BPF =
-      handle(
-          "syscall",
-          FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT),
-          ERRNO,
-          Linker.Option.firstVariadicArg(1));
+  private static final MethodHandle OPEN = variadic("open", 2, 3);
   // int getrlimit(int resource, struct rlimit *limit); setrlimit alike
-  private static final MethodHandle GETRLIMIT = call("getrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle SETRLIMIT = call("setrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final MethodHandle GETRLIMIT = call("getrlimit", 2);
+  private static final MethodHandle SETRLIMIT = call("setrlimit", 2);
 
   private static final int SCRATCH_BYTES = 64;
 
@@ -101,24 +94,32 @@ public final class Syscalls {
     this.scratch = arena.allocate(SCRATCH_BYTES, 8);
   }
 
-  private static MethodHandle call(String name, MemoryLayout result, MemoryLayout... arguments) {
-    return handle(name, FunctionDescriptor.of(result, arguments), ERRNO);
+  /** What only the captures of the kernel need. */
+  private static final class ByNumber {
+    // long syscall(long number, ... int command, union bpf_attr *attributes, unsigned size)
+    static final MethodHandle BPF = variadic("syscall", 1, 4);
+
+    private ByNumber() {}
   }
 
-  /** A call whose arguments from the third on are variadic, which some ABIs pass differently. */
-  private static MethodHandle variadic(String name, MemoryLayout... arguments) {
-    return handle(
-        name, FunctionDescriptor.of(JAVA_INT, arguments), ERRNO, Linker.Option.firstVariadicArg(2));
+  private static MethodHandle call(String name, int arguments) {
+    return handle(name, arguments, ERRNO);
   }
 
-  private static MethodHandle handle(
-      String name, FunctionDescriptor descriptor, Linker.Option... options) {
+  /** A call whose arguments behind the fixed ones are variadic, which some ABIs pass differently. */
+  private static MethodHandle variadic(String name, int fixed, int arguments) {
+    return handle(name, arguments, ERRNO, Linker.Option.firstVariadicArg(fixed));
+  }
+
+  private static MethodHandle handle(String name, int arguments, Linker.Option... options) {
     MemorySegment symbol =
         LINKER
             .defaultLookup()
             .find(name)
             .orElseThrow(() -> new UnsatisfiedLinkError("libc has no " + name));
-    return LINKER.downcallHandle(symbol, descriptor, options);
+    MemoryLayout[] longs = new MemoryLayout[arguments];
+    Arrays.fill(longs, JAVA_LONG);
+    return LINKER.downcallHandle(symbol, FunctionDescriptor.of(JAVA_LONG, longs), options);
   }
 
   private int errno() {
@@ -137,9 +138,8 @@ public final class Syscalls {
   public int socket(int family, int type) {
     try {
       return check(
-          (int)
-              SOCKET.invokeExact(
-                  state, family, type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC, 0));
+          (int) (long)
+              SOCKET.invokeExact(state, (long) family, (long) (type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC), 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -147,7 +147,7 @@ public final class Syscalls {
 
   public int bind(int fd, Sockaddr address) {
     try {
-      return check((int) BIND.invokeExact(state, fd, address.address(), address.length()));
+      return check((int) (long) BIND.invokeExact(state, (long) fd, address.address(), (long) address.length()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -155,7 +155,7 @@ public final class Syscalls {
 
   public int listen(int fd, int backlog) {
     try {
-      return check((int) LISTEN.invokeExact(state, fd, backlog));
+      return check((int) (long) LISTEN.invokeExact(state, (long) fd, (long) backlog));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -169,13 +169,8 @@ public final class Syscalls {
     try {
       peer.expectAny();
       return check(
-          (int)
-              ACCEPT4.invokeExact(
-                  state,
-                  fd,
-                  peer.address(),
-                  peer.lengthAddress(),
-                  Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC));
+          (int) (long)
+              ACCEPT4.invokeExact(state, (long) fd, peer.address(), peer.lengthAddress(), (long) (Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC)));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -183,7 +178,7 @@ public final class Syscalls {
 
   public int connect(int fd, Sockaddr address) {
     try {
-      return check((int) CONNECT.invokeExact(state, fd, address.address(), address.length()));
+      return check((int) (long) CONNECT.invokeExact(state, (long) fd, address.address(), (long) address.length()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -194,7 +189,7 @@ public final class Syscalls {
     try {
       address.expectAny();
       return check(
-          (int) GETSOCKNAME.invokeExact(state, fd, address.address(), address.lengthAddress()));
+          (int) (long) GETSOCKNAME.invokeExact(state, (long) fd, address.address(), address.lengthAddress()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -208,14 +203,8 @@ public final class Syscalls {
     try {
       address.expectAny();
       int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state,
-                  fd,
-                  ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
-                  Linux.SO_ORIGINAL_DST,
-                  address.address(),
-                  address.lengthAddress());
+          (int) (long)
+              GETSOCKOPT.invokeExact(state, (long) fd, (long) (ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6), (long) Linux.SO_ORIGINAL_DST, address.address(), address.lengthAddress());
       return check(result);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -225,10 +214,10 @@ public final class Syscalls {
   /** Another descriptor of the same open socket, close-on-exec; makes the socket non-blocking. */
   public int duplicateNonBlocking(int fd) {
     try {
-      int result = check((int) FCNTL.invokeExact(state, fd, Linux.F_SETFL, Linux.O_NONBLOCK));
+      int result = check((int) (long) FCNTL.invokeExact(state, (long) fd, (long) Linux.F_SETFL, (long) Linux.O_NONBLOCK));
       return result < 0
           ? result
-          : check((int) FCNTL.invokeExact(state, fd, Linux.F_DUPFD_CLOEXEC, 0));
+          : check((int) (long) FCNTL.invokeExact(state, (long) fd, (long) Linux.F_DUPFD_CLOEXEC, 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -249,7 +238,7 @@ public final class Syscalls {
   private int setScratchOption(int fd, int level, int name, int lengthBytes) {
     try {
       return check(
-          (int) SETSOCKOPT.invokeExact(state, fd, level, name, scratch.address(), lengthBytes));
+          (int) (long) SETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) name, scratch.address(), (long) lengthBytes));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -260,9 +249,8 @@ public final class Syscalls {
     try {
       scratch.set(JAVA_INT, 8, 4);
       int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state, fd, level, name, scratch.address(), scratch.address() + 8);
+          (int) (long)
+              GETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) name, scratch.address(), scratch.address() + 8);
       return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -290,14 +278,8 @@ public final class Syscalls {
     try {
       scratch.set(JAVA_INT, 0, SCRATCH_BYTES - 8);
       int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state,
-                  fd,
-                  level,
-                  ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS,
-                  scratch.address() + 8,
-                  scratch.address());
+          (int) (long)
+              GETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) (ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS), scratch.address() + 8, scratch.address());
       int end = ipv4 ? 20 : 36;
       boolean isTold =
           result == 0
@@ -314,14 +296,8 @@ public final class Syscalls {
     try {
       scratch.set(JAVA_INT, 8, 8);
       int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state,
-                  fd,
-                  Linux.SOL_SOCKET,
-                  Linux.SO_COOKIE,
-                  scratch.address(),
-                  scratch.address() + 8);
+          (int) (long)
+              GETSOCKOPT.invokeExact(state, (long) fd, (long) Linux.SOL_SOCKET, (long) Linux.SO_COOKIE, scratch.address(), scratch.address() + 8);
       return result < 0 ? errno() : scratch.get(JAVA_LONG, 0);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -332,9 +308,8 @@ public final class Syscalls {
   public int open(String path) {
     try (Arena arena = Arena.ofConfined()) {
       return check(
-          (int)
-              OPEN.invokeExact(
-                  state, arena.allocateFrom(path).address(), Linux.O_RDONLY | Linux.O_CLOEXEC));
+          (int) (long)
+              OPEN.invokeExact(state, arena.allocateFrom(path).address(), (long) (Linux.O_RDONLY | Linux.O_CLOEXEC), 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -345,12 +320,7 @@ public final class Syscalls {
     try {
       return check(
           (long)
-              BPF.invokeExact(
-                  state,
-                  (long) Linux.NR_BPF,
-                  command,
-                  attributes.address(),
-                  (int) attributes.byteSize()));
+              ByNumber.BPF.invokeExact(state, (long) Linux.NR_BPF, (long) command, attributes.address(), attributes.byteSize()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -358,7 +328,7 @@ public final class Syscalls {
 
   public long receive(int fd, long buffer, long lengthBytes) {
     try {
-      return check((long) RECV.invokeExact(state, fd, buffer, lengthBytes, 0));
+      return check((long) RECV.invokeExact(state, (long) fd, buffer, lengthBytes, 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -367,7 +337,7 @@ public final class Syscalls {
   /** Looks at what a socket has received, and leaves it there. */
   public long peek(int fd, long buffer, long lengthBytes) {
     try {
-      return check((long) RECV.invokeExact(state, fd, buffer, lengthBytes, Linux.MSG_PEEK));
+      return check((long) RECV.invokeExact(state, (long) fd, buffer, lengthBytes, (long) Linux.MSG_PEEK));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -376,7 +346,7 @@ public final class Syscalls {
   /** Sends without raising SIGPIPE. */
   public long send(int fd, long buffer, long lengthBytes) {
     try {
-      return check((long) SEND.invokeExact(state, fd, buffer, lengthBytes, Linux.MSG_NOSIGNAL));
+      return check((long) SEND.invokeExact(state, (long) fd, buffer, lengthBytes, (long) Linux.MSG_NOSIGNAL));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -385,7 +355,7 @@ public final class Syscalls {
   /** Receives up to {@code count} datagrams into an array of mmsghdr. */
   public int receiveMany(int fd, long messages, int count) {
     try {
-      return check((int) RECVMMSG.invokeExact(state, fd, messages, count, Linux.MSG_DONTWAIT, 0L));
+      return check((int) (long) RECVMMSG.invokeExact(state, (long) fd, messages, (long) count, (long) Linux.MSG_DONTWAIT, 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -395,9 +365,8 @@ public final class Syscalls {
   public int sendMany(int fd, long messages, int count) {
     try {
       return check(
-          (int)
-              SENDMMSG.invokeExact(
-                  state, fd, messages, count, Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL));
+          (int) (long)
+              SENDMMSG.invokeExact(state, (long) fd, messages, (long) count, (long) (Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL)));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -408,14 +377,7 @@ public final class Syscalls {
     try {
       return check(
           (long)
-              SPLICE.invokeExact(
-                  state,
-                  from,
-                  0L,
-                  to,
-                  0L,
-                  lengthBytes,
-                  Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK));
+              SPLICE.invokeExact(state, (long) from, 0L, (long) to, 0L, lengthBytes, (long) (Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK)));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -423,7 +385,7 @@ public final class Syscalls {
 
   public int shutdown(int fd, int how) {
     try {
-      return check((int) SHUTDOWN.invokeExact(state, fd, how));
+      return check((int) (long) SHUTDOWN.invokeExact(state, (long) fd, (long) how));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -431,7 +393,7 @@ public final class Syscalls {
 
   public int close(int fd) {
     try {
-      return check((int) CLOSE.invokeExact(state, fd));
+      return check((int) (long) CLOSE.invokeExact(state, (long) fd));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -446,13 +408,13 @@ public final class Syscalls {
   public long pipe(int capacityBytes) {
     try {
       int result =
-          (int) PIPE2.invokeExact(state, scratch.address(), Linux.O_NONBLOCK | Linux.O_CLOEXEC);
+          (int) (long) PIPE2.invokeExact(state, scratch.address(), (long) (Linux.O_NONBLOCK | Linux.O_CLOEXEC));
       if (result < 0) {
         return errno();
       }
       int readEnd = scratch.get(JAVA_INT, 0);
       int writeEnd = scratch.get(JAVA_INT, 4);
-      int _ = (int) FCNTL.invokeExact(state, writeEnd, Linux.F_SETPIPE_SZ, capacityBytes);
+      int _ = (int) (long) FCNTL.invokeExact(state, (long) writeEnd, (long) Linux.F_SETPIPE_SZ, (long) capacityBytes);
       return (long) writeEnd << 32 | readEnd;
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -462,7 +424,7 @@ public final class Syscalls {
   /** How many bytes the socket holds that its peer has not acknowledged. */
   public int unacknowledged(int fd) {
     try {
-      int result = (int) IOCTL.invokeExact(state, fd, Linux.SIOCOUTQ, scratch.address());
+      int result = (int) (long) IOCTL.invokeExact(state, (long) fd, Linux.SIOCOUTQ, scratch.address());
       return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -476,14 +438,14 @@ public final class Syscalls {
    */
   public long raiseOpenFilesLimit() {
     try {
-      int result = (int) GETRLIMIT.invokeExact(state, Linux.RLIMIT_NOFILE, scratch.address());
+      int result = (int) (long) GETRLIMIT.invokeExact(state, (long) Linux.RLIMIT_NOFILE, scratch.address());
       if (result < 0) {
         return errno();
       }
       long hard = scratch.get(JAVA_LONG, 8);
       long soft = scratch.get(JAVA_LONG, 0);
       scratch.set(JAVA_LONG, 0, hard);
-      result = (int) SETRLIMIT.invokeExact(state, Linux.RLIMIT_NOFILE, scratch.address());
+      result = (int) (long) SETRLIMIT.invokeExact(state, (long) Linux.RLIMIT_NOFILE, scratch.address());
       return result < 0 ? soft : hard;
     } catch (Throwable thrown) {
       throw broken(thrown);

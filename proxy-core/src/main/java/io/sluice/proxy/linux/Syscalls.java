@@ -20,9 +20,9 @@ import java.util.Arrays;
  * <p>An instance belongs to one thread (an event loop): errno is captured into memory of its own.
  * Pointers are passed as addresses of off-heap memory that the caller keeps alive.
  *
- * <p>To Java all arguments and results are longs, whatever C calls them: on Linux's 64-bit ABIs each
- * has a register of its own, of which an int is the low half. So all calls of as many arguments
- * share one stub. Making a stub takes milliseconds, which was half of a start.
+ * <p>To Java all arguments and results are longs, whatever C calls them: on Linux's 64-bit ABIs
+ * each has a register of its own, of which an int is the low half. So all calls of as many
+ * arguments share one stub. Making a stub takes milliseconds, which was half of a start.
  */
 public final class Syscalls {
   private static final Linker LINKER = Linker.nativeLinker();
@@ -37,35 +37,25 @@ public final class Syscalls {
   // int listen(int fd, int backlog)
   private static final MethodHandle LISTEN = call("listen", 2);
   // int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
-  private static final MethodHandle ACCEPT4 =
-      call("accept4", 4);
+  private static final MethodHandle ACCEPT4 = call("accept4", 4);
   // int connect(int fd, const struct sockaddr *addr, socklen_t len)
-  private static final MethodHandle CONNECT =
-      call("connect", 3);
+  private static final MethodHandle CONNECT = call("connect", 3);
   // int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
-  private static final MethodHandle GETSOCKNAME =
-      call("getsockname", 3);
+  private static final MethodHandle GETSOCKNAME = call("getsockname", 3);
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
-  private static final MethodHandle SETSOCKOPT =
-      call("setsockopt", 5);
+  private static final MethodHandle SETSOCKOPT = call("setsockopt", 5);
   // int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-  private static final MethodHandle GETSOCKOPT =
-      call("getsockopt", 5);
+  private static final MethodHandle GETSOCKOPT = call("getsockopt", 5);
   // ssize_t recv(int fd, void *buffer, size_t length, int flags)
-  private static final MethodHandle RECV =
-      call("recv", 4);
+  private static final MethodHandle RECV = call("recv", 4);
   // ssize_t send(int fd, const void *buffer, size_t length, int flags)
-  private static final MethodHandle SEND =
-      call("send", 4);
+  private static final MethodHandle SEND = call("send", 4);
   // int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *timeout)
-  private static final MethodHandle RECVMMSG =
-      call("recvmmsg", 5);
+  private static final MethodHandle RECVMMSG = call("recvmmsg", 5);
   // int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
-  private static final MethodHandle SENDMMSG =
-      call("sendmmsg", 4);
+  private static final MethodHandle SENDMMSG = call("sendmmsg", 4);
   // ssize_t splice(int in, off64_t *offIn, int out, off64_t *offOut, size_t length, unsigned flags)
-  private static final MethodHandle SPLICE =
-      call("splice", 6);
+  private static final MethodHandle SPLICE = call("splice", 6);
   // int shutdown(int fd, int how)
   private static final MethodHandle SHUTDOWN = call("shutdown", 2);
   // int close(int fd)
@@ -106,7 +96,9 @@ public final class Syscalls {
     return handle(name, arguments, ERRNO);
   }
 
-  /** A call whose arguments behind the fixed ones are variadic, which some ABIs pass differently. */
+  /**
+   * A call whose arguments behind the fixed ones are variadic, which some ABIs pass differently.
+   */
   private static MethodHandle variadic(String name, int fixed, int arguments) {
     return handle(name, arguments, ERRNO, Linker.Option.firstVariadicArg(fixed));
   }
@@ -138,8 +130,13 @@ public final class Syscalls {
   public int socket(int family, int type) {
     try {
       return check(
-          (int) (long)
-              SOCKET.invokeExact(state, (long) family, (long) (type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC), 0L));
+          (int)
+              (long)
+                  SOCKET.invokeExact(
+                      state,
+                      (long) family,
+                      (long) (type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC),
+                      0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -147,7 +144,10 @@ public final class Syscalls {
 
   public int bind(int fd, Sockaddr address) {
     try {
-      return check((int) (long) BIND.invokeExact(state, (long) fd, address.address(), (long) address.length()));
+      return check(
+          (int)
+              (long)
+                  BIND.invokeExact(state, (long) fd, address.address(), (long) address.length()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -169,8 +169,14 @@ public final class Syscalls {
     try {
       peer.expectAny();
       return check(
-          (int) (long)
-              ACCEPT4.invokeExact(state, (long) fd, peer.address(), peer.lengthAddress(), (long) (Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC)));
+          (int)
+              (long)
+                  ACCEPT4.invokeExact(
+                      state,
+                      (long) fd,
+                      peer.address(),
+                      peer.lengthAddress(),
+                      (long) (Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC)));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -178,7 +184,11 @@ public final class Syscalls {
 
   public int connect(int fd, Sockaddr address) {
     try {
-      return check((int) (long) CONNECT.invokeExact(state, (long) fd, address.address(), (long) address.length()));
+      return check(
+          (int)
+              (long)
+                  CONNECT.invokeExact(
+                      state, (long) fd, address.address(), (long) address.length()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -189,7 +199,10 @@ public final class Syscalls {
     try {
       address.expectAny();
       return check(
-          (int) (long) GETSOCKNAME.invokeExact(state, (long) fd, address.address(), address.lengthAddress()));
+          (int)
+              (long)
+                  GETSOCKNAME.invokeExact(
+                      state, (long) fd, address.address(), address.lengthAddress()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -203,8 +216,15 @@ public final class Syscalls {
     try {
       address.expectAny();
       int result =
-          (int) (long)
-              GETSOCKOPT.invokeExact(state, (long) fd, (long) (ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6), (long) Linux.SO_ORIGINAL_DST, address.address(), address.lengthAddress());
+          (int)
+              (long)
+                  GETSOCKOPT.invokeExact(
+                      state,
+                      (long) fd,
+                      (long) (ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6),
+                      (long) Linux.SO_ORIGINAL_DST,
+                      address.address(),
+                      address.lengthAddress());
       return check(result);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -214,10 +234,16 @@ public final class Syscalls {
   /** Another descriptor of the same open socket, close-on-exec; makes the socket non-blocking. */
   public int duplicateNonBlocking(int fd) {
     try {
-      int result = check((int) (long) FCNTL.invokeExact(state, (long) fd, (long) Linux.F_SETFL, (long) Linux.O_NONBLOCK));
+      int result =
+          check(
+              (int)
+                  (long)
+                      FCNTL.invokeExact(
+                          state, (long) fd, (long) Linux.F_SETFL, (long) Linux.O_NONBLOCK));
       return result < 0
           ? result
-          : check((int) (long) FCNTL.invokeExact(state, (long) fd, (long) Linux.F_DUPFD_CLOEXEC, 0L));
+          : check(
+              (int) (long) FCNTL.invokeExact(state, (long) fd, (long) Linux.F_DUPFD_CLOEXEC, 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -238,7 +264,15 @@ public final class Syscalls {
   private int setScratchOption(int fd, int level, int name, int lengthBytes) {
     try {
       return check(
-          (int) (long) SETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) name, scratch.address(), (long) lengthBytes));
+          (int)
+              (long)
+                  SETSOCKOPT.invokeExact(
+                      state,
+                      (long) fd,
+                      (long) level,
+                      (long) name,
+                      scratch.address(),
+                      (long) lengthBytes));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -249,8 +283,15 @@ public final class Syscalls {
     try {
       scratch.set(JAVA_INT, 8, 4);
       int result =
-          (int) (long)
-              GETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) name, scratch.address(), scratch.address() + 8);
+          (int)
+              (long)
+                  GETSOCKOPT.invokeExact(
+                      state,
+                      (long) fd,
+                      (long) level,
+                      (long) name,
+                      scratch.address(),
+                      scratch.address() + 8);
       return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -278,8 +319,15 @@ public final class Syscalls {
     try {
       scratch.set(JAVA_INT, 0, SCRATCH_BYTES - 8);
       int result =
-          (int) (long)
-              GETSOCKOPT.invokeExact(state, (long) fd, (long) level, (long) (ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS), scratch.address() + 8, scratch.address());
+          (int)
+              (long)
+                  GETSOCKOPT.invokeExact(
+                      state,
+                      (long) fd,
+                      (long) level,
+                      (long) (ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS),
+                      scratch.address() + 8,
+                      scratch.address());
       int end = ipv4 ? 20 : 36;
       boolean isTold =
           result == 0
@@ -296,8 +344,15 @@ public final class Syscalls {
     try {
       scratch.set(JAVA_INT, 8, 8);
       int result =
-          (int) (long)
-              GETSOCKOPT.invokeExact(state, (long) fd, (long) Linux.SOL_SOCKET, (long) Linux.SO_COOKIE, scratch.address(), scratch.address() + 8);
+          (int)
+              (long)
+                  GETSOCKOPT.invokeExact(
+                      state,
+                      (long) fd,
+                      (long) Linux.SOL_SOCKET,
+                      (long) Linux.SO_COOKIE,
+                      scratch.address(),
+                      scratch.address() + 8);
       return result < 0 ? errno() : scratch.get(JAVA_LONG, 0);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -308,8 +363,13 @@ public final class Syscalls {
   public int open(String path) {
     try (Arena arena = Arena.ofConfined()) {
       return check(
-          (int) (long)
-              OPEN.invokeExact(state, arena.allocateFrom(path).address(), (long) (Linux.O_RDONLY | Linux.O_CLOEXEC), 0L));
+          (int)
+              (long)
+                  OPEN.invokeExact(
+                      state,
+                      arena.allocateFrom(path).address(),
+                      (long) (Linux.O_RDONLY | Linux.O_CLOEXEC),
+                      0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -320,7 +380,12 @@ public final class Syscalls {
     try {
       return check(
           (long)
-              ByNumber.BPF.invokeExact(state, (long) Linux.NR_BPF, (long) command, attributes.address(), attributes.byteSize()));
+              ByNumber.BPF.invokeExact(
+                  state,
+                  (long) Linux.NR_BPF,
+                  (long) command,
+                  attributes.address(),
+                  attributes.byteSize()));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -337,7 +402,8 @@ public final class Syscalls {
   /** Looks at what a socket has received, and leaves it there. */
   public long peek(int fd, long buffer, long lengthBytes) {
     try {
-      return check((long) RECV.invokeExact(state, (long) fd, buffer, lengthBytes, (long) Linux.MSG_PEEK));
+      return check(
+          (long) RECV.invokeExact(state, (long) fd, buffer, lengthBytes, (long) Linux.MSG_PEEK));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -346,7 +412,9 @@ public final class Syscalls {
   /** Sends without raising SIGPIPE. */
   public long send(int fd, long buffer, long lengthBytes) {
     try {
-      return check((long) SEND.invokeExact(state, (long) fd, buffer, lengthBytes, (long) Linux.MSG_NOSIGNAL));
+      return check(
+          (long)
+              SEND.invokeExact(state, (long) fd, buffer, lengthBytes, (long) Linux.MSG_NOSIGNAL));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -355,7 +423,11 @@ public final class Syscalls {
   /** Receives up to {@code count} datagrams into an array of mmsghdr. */
   public int receiveMany(int fd, long messages, int count) {
     try {
-      return check((int) (long) RECVMMSG.invokeExact(state, (long) fd, messages, (long) count, (long) Linux.MSG_DONTWAIT, 0L));
+      return check(
+          (int)
+              (long)
+                  RECVMMSG.invokeExact(
+                      state, (long) fd, messages, (long) count, (long) Linux.MSG_DONTWAIT, 0L));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -365,8 +437,14 @@ public final class Syscalls {
   public int sendMany(int fd, long messages, int count) {
     try {
       return check(
-          (int) (long)
-              SENDMMSG.invokeExact(state, (long) fd, messages, (long) count, (long) (Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL)));
+          (int)
+              (long)
+                  SENDMMSG.invokeExact(
+                      state,
+                      (long) fd,
+                      messages,
+                      (long) count,
+                      (long) (Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL)));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -377,7 +455,14 @@ public final class Syscalls {
     try {
       return check(
           (long)
-              SPLICE.invokeExact(state, (long) from, 0L, (long) to, 0L, lengthBytes, (long) (Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK)));
+              SPLICE.invokeExact(
+                  state,
+                  (long) from,
+                  0L,
+                  (long) to,
+                  0L,
+                  lengthBytes,
+                  (long) (Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK)));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }
@@ -408,13 +493,20 @@ public final class Syscalls {
   public long pipe(int capacityBytes) {
     try {
       int result =
-          (int) (long) PIPE2.invokeExact(state, scratch.address(), (long) (Linux.O_NONBLOCK | Linux.O_CLOEXEC));
+          (int)
+              (long)
+                  PIPE2.invokeExact(
+                      state, scratch.address(), (long) (Linux.O_NONBLOCK | Linux.O_CLOEXEC));
       if (result < 0) {
         return errno();
       }
       int readEnd = scratch.get(JAVA_INT, 0);
       int writeEnd = scratch.get(JAVA_INT, 4);
-      int _ = (int) (long) FCNTL.invokeExact(state, (long) writeEnd, (long) Linux.F_SETPIPE_SZ, (long) capacityBytes);
+      int _ =
+          (int)
+              (long)
+                  FCNTL.invokeExact(
+                      state, (long) writeEnd, (long) Linux.F_SETPIPE_SZ, (long) capacityBytes);
       return (long) writeEnd << 32 | readEnd;
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -424,7 +516,8 @@ public final class Syscalls {
   /** How many bytes the socket holds that its peer has not acknowledged. */
   public int unacknowledged(int fd) {
     try {
-      int result = (int) (long) IOCTL.invokeExact(state, (long) fd, Linux.SIOCOUTQ, scratch.address());
+      int result =
+          (int) (long) IOCTL.invokeExact(state, (long) fd, Linux.SIOCOUTQ, scratch.address());
       return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
     } catch (Throwable thrown) {
       throw broken(thrown);
@@ -438,14 +531,16 @@ public final class Syscalls {
    */
   public long raiseOpenFilesLimit() {
     try {
-      int result = (int) (long) GETRLIMIT.invokeExact(state, (long) Linux.RLIMIT_NOFILE, scratch.address());
+      int result =
+          (int) (long) GETRLIMIT.invokeExact(state, (long) Linux.RLIMIT_NOFILE, scratch.address());
       if (result < 0) {
         return errno();
       }
       long hard = scratch.get(JAVA_LONG, 8);
       long soft = scratch.get(JAVA_LONG, 0);
       scratch.set(JAVA_LONG, 0, hard);
-      result = (int) (long) SETRLIMIT.invokeExact(state, (long) Linux.RLIMIT_NOFILE, scratch.address());
+      result =
+          (int) (long) SETRLIMIT.invokeExact(state, (long) Linux.RLIMIT_NOFILE, scratch.address());
       return result < 0 ? soft : hard;
     } catch (Throwable thrown) {
       throw broken(thrown);

@@ -26,7 +26,8 @@ public final class Main {
                 && !arguments[2].startsWith("@")));
   }
 
-  private static int run(String[] arguments) throws InterruptedException {
+  /** {@code run}, with or without {@code -f FILE}. */
+  static int run(String... arguments) throws InterruptedException {
     PrintWriter err = new PrintWriter(System.err, true, System.err.charset());
     try {
       String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];

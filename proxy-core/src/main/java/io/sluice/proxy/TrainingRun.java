@@ -1,7 +1,6 @@
 package io.sluice.proxy;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
@@ -64,8 +63,7 @@ final class TrainingRun {
       Thread.ofPlatform().daemon().start(this::serveStreams);
       Thread.ofPlatform().daemon().start(this::serveDatagrams);
       Thread.ofPlatform().daemon().start(this::train);
-      PrintWriter err = new PrintWriter(System.err, true, System.err.charset());
-      return new Foreground(file, err).run();
+      return Main.run("run", "-f", file.toString());
     } finally {
       Files.deleteIfExists(file);
     }

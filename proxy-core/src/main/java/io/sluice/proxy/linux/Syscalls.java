@@ -22,7 +22,7 @@ import java.util.Arrays;
  *
  * <p>To Java all arguments and results are longs, whatever C calls them: on Linux's 64-bit ABIs
  * each has a register of its own, of which an int is the low half. So all calls of as many
- * arguments share one stub. Making a stub takes milliseconds, which was half of a start.
+ * arguments share one stub. Each takes milliseconds of a start.
  */
 public final class Syscalls {
   private static final Linker LINKER = Linker.nativeLinker();

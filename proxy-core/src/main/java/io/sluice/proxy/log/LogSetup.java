@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sets Logback up as the environment says: {@code SLUICE_LOG}, {@code SLUICE_LOG_LEVEL} and {@code
  * SLUICE_ACCESS_LOG}, or system properties of these names. In code, because reading Logback's XML
- * takes a third of a start. Logback finds it as a service; who wants another set-up names a file by
- * {@code -Dlogback.configurationFile}.
+ * is a good part of a start. Logback finds it as a service; who wants another set-up names a file
+ * by {@code -Dlogback.configurationFile}.
  */
 public final class LogSetup extends ContextAwareBase implements Configurator {
   private static final String PATTERN =

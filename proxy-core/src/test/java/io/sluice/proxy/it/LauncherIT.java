@@ -127,7 +127,6 @@ final class LauncherIT {
         .allSatisfy(line -> assertThat(line).contains("shared objects file"));
   }
 
-  /** Half of what a start took went there. */
   @Test
   @Order(2)
   void aStartNeedsNoCommandLineParserAndNoXml() throws Exception {

@@ -1,6 +1,9 @@
 /** The daemon: capture, relay, UDP flows, targets, admin, metrics and the command line. */
 module io.sluice.proxy {
   requires static org.jspecify;
+  requires ch.qos.logback.classic;
+  requires ch.qos.logback.core;
+  requires logstash.logback.encoder;
   requires io.sluice.steering;
   requires io.sluice.config;
   requires io.netty.common;
@@ -24,4 +27,7 @@ module io.sluice.proxy {
 
   opens io.sluice.proxy to
       info.picocli;
+
+  provides ch.qos.logback.classic.spi.Configurator with
+      io.sluice.proxy.log.LogSetup;
 }

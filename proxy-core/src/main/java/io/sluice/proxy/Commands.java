@@ -61,6 +61,9 @@ public final class Commands {
   /** The answer is no, or it failed. */
   static final int FAILED = 1;
 
+  /** The command line is wrong. */
+  static final int WRONG_USAGE = CommandLine.ExitCode.USAGE;
+
   /** The configuration is bad: EX_CONFIG of sysexits.h. */
   static final int BAD_CONFIGURATION = 78;
 
@@ -91,7 +94,7 @@ public final class Commands {
     line.getCommandSpec().version("sluice " + io.sluice.proxy.Version.current());
     if (arguments.length == 0) {
       line.usage(line.getErr());
-      return CommandLine.ExitCode.USAGE;
+      return WRONG_USAGE;
     }
     return line.execute(arguments);
   }
@@ -110,7 +113,7 @@ public final class Commands {
             wrong.getMessage(),
             near.isEmpty() ? "see" : "did you mean " + String.join(" or ", near) + "? See",
             command.getCommandSpec().qualifiedName());
-    return CommandLine.ExitCode.USAGE;
+    return WRONG_USAGE;
   }
 
   /** {@code 1 binding}, {@code 2 bindings}. */
@@ -123,9 +126,9 @@ public final class Commands {
     @Option(
         names = {"-f", "--file"},
         paramLabel = "FILE",
-        defaultValue = "/etc/sluice/sluice.yaml",
+        defaultValue = Foreground.DEFAULT_FILE,
         description = "The configuration; default: ${DEFAULT-VALUE}.")
-    Path file = Path.of("/etc/sluice/sluice.yaml");
+    Path file = Path.of(Foreground.DEFAULT_FILE);
 
     @Option(
         names = {"-h", "--help"},
@@ -155,28 +158,12 @@ public final class Commands {
   }
 
   /**
-   * Reads the file; prints what is wrong or doubtful.
-   *
-   * @return null if it can't be used
-   */
-  static @Nullable Loaded load(Path file, PrintWriter err) {
-    try {
-      Loaded loaded = ConfigReader.load(file);
-      loaded.warnings().forEach(err::println);
-      return loaded;
-    } catch (ConfigException bad) {
-      bad.problems().forEach(err::println);
-      return null;
-    }
-  }
-
-  /**
    * Reads the file and makes what the daemon would steer by; prints what is wrong or doubtful.
    *
    * @return null if it can't be used
    */
   private static @Nullable Snapshot snapshot(Path file, PrintWriter err) {
-    Loaded loaded = load(file, err);
+    Loaded loaded = Foreground.load(file, err);
     try {
       return loaded == null ? null : Snapshot.of(loaded.config(), null, Resolver.offline());
     } catch (ConfigException bad) {

@@ -1,11 +1,41 @@
 package io.sluice.proxy;
 
+import java.io.PrintWriter;
+import java.nio.file.Path;
+
 /** Where {@code bin/sluice} starts. */
 public final class Main {
   private Main() {}
 
   /** Runs the command line, and exits with its code. */
-  public static void main(String[] arguments) {
-    System.exit(Commands.run(arguments));
+  public static void main(String[] arguments) throws InterruptedException {
+    System.exit(isPlainRun(arguments) ? run(arguments) : Commands.run(arguments));
+  }
+
+  /**
+   * Whether it is the command line of services. What parses all others has to learn them first, by
+   * reflection, which takes longer than the rest of the start.
+   */
+  private static boolean isPlainRun(String[] arguments) {
+    return arguments.length > 0
+        && arguments[0].equals("run")
+        && (arguments.length == 1
+            || (arguments.length == 3
+                && (arguments[1].equals("-f") || arguments[1].equals("--file"))
+                && !arguments[2].startsWith("-")
+                && !arguments[2].startsWith("@")));
+  }
+
+  /** {@code run}, with or without {@code -f FILE}. */
+  static int run(String... arguments) throws InterruptedException {
+    PrintWriter err = new PrintWriter(System.err, true, System.err.charset());
+    try {
+      String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];
+      return new Foreground(Path.of(file), err).run();
+    } catch (RuntimeException failure) {
+      String message = failure.getMessage();
+      err.println("sluice: " + (message == null ? failure : message));
+      return Commands.FAILED;
+    }
   }
 }

@@ -25,15 +25,15 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The metrics as Prometheus reads them. The counters stay where they are counted; a scrape reads
  * them there, so a destination that a reload brings shows at the next scrape. Any thread.
  */
 public final class Scrape implements AutoCloseable {
-  private final PrometheusMeterRegistry registry =
-      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-  private final JvmGcMetrics garbageCollection = new JvmGcMetrics();
+  private @Nullable PrometheusMeterRegistry registry;
+  private @Nullable JvmGcMetrics garbageCollection;
   private final Supplier<Snapshot> snapshots;
   private final Counters counters;
   private final String version;
@@ -42,23 +42,45 @@ public final class Scrape implements AutoCloseable {
     this.snapshots = snapshots;
     this.counters = counters;
     this.version = version;
-    new ClassLoaderMetrics().bindTo(registry);
-    new JvmMemoryMetrics().bindTo(registry);
-    new JvmThreadMetrics().bindTo(registry);
-    garbageCollection.bindTo(registry);
-    registry.getPrometheusRegistry().register((MultiCollector) this::collect);
-    registry.getPrometheusRegistry().register((MultiCollector) ProcessMetrics::collect);
   }
 
   /** Everything, in Prometheus's text format. */
   public String text() {
-    return registry.scrape();
+    return registry().scrape();
+  }
+
+  /**
+   * Made for the first scrape: it would be a good part of a start, and of what an idle daemon
+   * takes.
+   */
+  private synchronized PrometheusMeterRegistry registry() {
+    PrometheusMeterRegistry known = registry;
+    if (known == null) {
+      known = register(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT));
+      registry = known;
+    }
+    return known;
+  }
+
+  private PrometheusMeterRegistry register(PrometheusMeterRegistry registry) {
+    new ClassLoaderMetrics().bindTo(registry);
+    new JvmMemoryMetrics().bindTo(registry);
+    new JvmThreadMetrics().bindTo(registry);
+    garbageCollection = new JvmGcMetrics();
+    garbageCollection.bindTo(registry);
+    registry.getPrometheusRegistry().register((MultiCollector) this::collect);
+    registry.getPrometheusRegistry().register((MultiCollector) ProcessMetrics::collect);
+    return registry;
   }
 
   @Override
-  public void close() {
-    garbageCollection.close();
-    registry.close();
+  public synchronized void close() {
+    if (garbageCollection != null) {
+      garbageCollection.close();
+    }
+    if (registry != null) {
+      registry.close();
+    }
   }
 
   private MetricSnapshots collect() {

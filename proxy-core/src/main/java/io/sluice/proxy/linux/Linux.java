@@ -1,10 +1,8 @@
 package io.sluice.proxy.linux;
 
-import org.jspecify.annotations.Nullable;
-
 /**
  * Linux constants that the system calls take, as in its UAPI headers. They are the same on x86-64
- * and aarch64; what isn't stands in the table {@link Architecture}.
+ * and aarch64.
  */
 public final class Linux {
   // bits/socket.h
@@ -69,6 +67,7 @@ public final class Linux {
   public static final int F_SETFL = 4;
   public static final int F_DUPFD_CLOEXEC = 1030;
   public static final int F_SETPIPE_SZ = 1031;
+  public static final int AT_FDCWD = -100;
   public static final int O_RDONLY = 0;
   public static final int O_NONBLOCK = 0x800;
   public static final int O_CLOEXEC = 0x80000;
@@ -99,9 +98,6 @@ public final class Linux {
   public static final int BPF_FUNC_SK_SELECT_REUSEPORT = 82;
   public static final int BPF_FUNC_SK_RELEASE = 86;
   public static final int BPF_FUNC_SK_ASSIGN = 124;
-
-  // asm/unistd.h
-  static final int NR_BPF = Architecture.HERE.bpf;
 
   // asm-generic/ioctls.h: what a socket has received and nobody read, and what it has sent that is
   // not yet acknowledged, in bytes
@@ -143,35 +139,6 @@ public final class Linux {
   public static final int EINPROGRESS = 115;
 
   private Linux() {}
-
-  /** What differs between the architectures, a row for each. */
-  private enum Architecture {
-    X86_64("amd64", 321),
-    AARCH64("aarch64", 280),
-    /** Calls by number answer ENOSYS. */
-    OTHER("", -1);
-
-    static final Architecture HERE = of(System.getProperty("os.arch"));
-
-    /** As the JDK names it. */
-    private final String osArch;
-
-    private final int bpf;
-
-    Architecture(String osArch, int bpf) {
-      this.osArch = osArch;
-      this.bpf = bpf;
-    }
-
-    private static Architecture of(@Nullable String osArch) {
-      for (Architecture architecture : values()) {
-        if (architecture.osArch.equals(osArch)) {
-          return architecture;
-        }
-      }
-      return OTHER;
-    }
-  }
 
   /**
    * An errno's name, like {@code EADDRINUSE}.

@@ -6,88 +6,81 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 
 /**
- * The system calls of the data path, through libc. Each answers what the call answers, or the
- * negative errno: an expected outcome is a value, not an exception.
+ * The system calls of the data path. Each answers what the call answers, or the negative errno: an
+ * expected outcome is a value, not an exception.
+ *
+ * <p>All go by their number through libc's syscall(2). Its functions of their own would each need a
+ * stub, which takes milliseconds of a start to make, and are cancellation points of threads, which
+ * costs each call two atomic operations for what no Java thread ever is. To syscall, all arguments
+ * are longs: each has a register of its own, of which an int is the low half.
  *
  * <p>An instance belongs to one thread (an event loop): errno is captured into memory of its own.
  * Pointers are passed as addresses of off-heap memory that the caller keeps alive.
  */
 public final class Syscalls {
-  private static final Linker LINKER = Linker.nativeLinker();
-  private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
+  // long syscall(long number, ...)
+  private static final MethodHandle SYSCALL =
+      Linker.nativeLinker()
+          .downcallHandle(
+              Linker.nativeLinker().defaultLookup().findOrThrow("syscall"),
+              FunctionDescriptor.of(
+                  JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
+                  JAVA_LONG),
+              Linker.Option.captureCallState("errno"),
+              Linker.Option.firstVariadicArg(1));
   private static final VarHandle ERRNO_VALUE =
       Linker.Option.captureStateLayout().varHandle(PathElement.groupElement("errno"));
 
+  private static final String ARCHITECTURE = String.valueOf(System.getProperty("os.arch"));
+
   // int socket(int domain, int type, int protocol)
-  private static final MethodHandle SOCKET = call("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final int SOCKET = number(41, 198);
   // int bind(int fd, const struct sockaddr *addr, socklen_t len)
-  private static final MethodHandle BIND = call("bind", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+  private static final int BIND = number(49, 200);
   // int listen(int fd, int backlog)
-  private static final MethodHandle LISTEN = call("listen", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final int LISTEN = number(50, 201);
   // int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
-  private static final MethodHandle ACCEPT4 =
-      call("accept4", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+  private static final int ACCEPT4 = number(288, 242);
   // int connect(int fd, const struct sockaddr *addr, socklen_t len)
-  private static final MethodHandle CONNECT =
-      call("connect", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+  private static final int CONNECT = number(42, 203);
   // int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
-  private static final MethodHandle GETSOCKNAME =
-      call("getsockname", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+  private static final int GETSOCKNAME = number(51, 204);
   // int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
-  private static final MethodHandle SETSOCKOPT =
-      call("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+  private static final int SETSOCKOPT = number(54, 208);
   // int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-  private static final MethodHandle GETSOCKOPT =
-      call("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  // ssize_t recv(int fd, void *buffer, size_t length, int flags)
-  private static final MethodHandle RECV =
-      call("recv", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-  // ssize_t send(int fd, const void *buffer, size_t length, int flags)
-  private static final MethodHandle SEND =
-      call("send", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+  private static final int GETSOCKOPT = number(55, 209);
+  // ssize_t recvfrom(int fd, void *buffer, size_t length, int flags, NULL, NULL)
+  private static final int RECVFROM = number(45, 207);
+  // ssize_t sendto(int fd, const void *buffer, size_t length, int flags, NULL, 0)
+  private static final int SENDTO = number(44, 206);
   // int recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *timeout)
-  private static final MethodHandle RECVMMSG =
-      call("recvmmsg", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final int RECVMMSG = number(299, 243);
   // int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
-  private static final MethodHandle SENDMMSG =
-      call("sendmmsg", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
+  private static final int SENDMMSG = number(307, 269);
   // ssize_t splice(int in, off64_t *offIn, int out, off64_t *offOut, size_t length, unsigned flags)
-  private static final MethodHandle SPLICE =
-      call("splice", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+  private static final int SPLICE = number(275, 76);
   // int shutdown(int fd, int how)
-  private static final MethodHandle SHUTDOWN = call("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final int SHUTDOWN = number(48, 210);
   // int close(int fd)
-  private static final MethodHandle CLOSE = call("close", JAVA_INT, JAVA_INT);
+  private static final int CLOSE = number(3, 57);
   // int pipe2(int fds[2], int flags)
-  private static final MethodHandle PIPE2 = call("pipe2", JAVA_INT, JAVA_LONG, JAVA_INT);
-  // int fcntl(int fd, int command, ... int argument)
-  private static final MethodHandle FCNTL = variadic("fcntl", JAVA_INT, JAVA_INT, JAVA_INT);
-  // int ioctl(int fd, unsigned long request, ... void *argument)
-  private static final MethodHandle IOCTL = variadic("ioctl", JAVA_INT, JAVA_LONG, JAVA_LONG);
-  // int open(const char *path, int flags, ... mode_t mode)
-  private static final MethodHandle OPEN =
-      handle(
-          "open",
-          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT),
-          ERRNO,
-          Linker.Option.firstVariadicArg(2));
-  // long syscall(long number, ... int command, union bpf_attr *attributes, unsigned size)
-  private static final MethodHandle BPF =
-      handle(
-          "syscall",
-          FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT),
-          ERRNO,
-          Linker.Option.firstVariadicArg(1));
-  // int getrlimit(int resource, struct rlimit *limit); setrlimit alike
-  private static final MethodHandle GETRLIMIT = call("getrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle SETRLIMIT = call("setrlimit", JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final int PIPE2 = number(293, 59);
+  // int fcntl(int fd, unsigned command, unsigned long argument)
+  private static final int FCNTL = number(72, 25);
+  // int ioctl(int fd, unsigned long request, void *argument)
+  private static final int IOCTL = number(16, 29);
+  // int openat(int directory, const char *path, int flags, mode_t mode)
+  private static final int OPENAT = number(257, 56);
+  // int prlimit64(pid_t process, int resource, const struct rlimit *new, struct rlimit *old)
+  private static final int PRLIMIT64 = number(302, 261);
+  // int bpf(int command, union bpf_attr *attributes, unsigned size)
+  private static final int BPF = number(321, 280);
 
   private static final int SCRATCH_BYTES = 64;
 
@@ -101,64 +94,48 @@ public final class Syscalls {
     this.scratch = arena.allocate(SCRATCH_BYTES, 8);
   }
 
-  private static MethodHandle call(String name, MemoryLayout result, MemoryLayout... arguments) {
-    return handle(name, FunctionDescriptor.of(result, arguments), ERRNO);
+  /**
+   * A call's number on this architecture; elsewhere one that answers ENOSYS.
+   *
+   * @param x86 of asm/unistd_64.h
+   * @param generic of asm-generic/unistd.h, which the younger architectures go by
+   */
+  private static int number(int x86, int generic) {
+    return switch (ARCHITECTURE) {
+      case "amd64" -> x86;
+      case "aarch64", "riscv64" -> generic;
+      default -> -1;
+    };
   }
 
-  /** A call whose arguments from the third on are variadic, which some ABIs pass differently. */
-  private static MethodHandle variadic(String name, MemoryLayout... arguments) {
-    return handle(
-        name, FunctionDescriptor.of(JAVA_INT, arguments), ERRNO, Linker.Option.firstVariadicArg(2));
+  private long call(int number, long a, long b, long c, long d, long e, long f) {
+    try {
+      long result = (long) SYSCALL.invokeExact(state, (long) number, a, b, c, d, e, f);
+      return result < 0 ? -(int) ERRNO_VALUE.get(state, 0L) : result;
+    } catch (Throwable thrown) {
+      throw new AssertionError("the method handle of syscall is broken", thrown);
+    }
   }
 
-  private static MethodHandle handle(
-      String name, FunctionDescriptor descriptor, Linker.Option... options) {
-    MemorySegment symbol =
-        LINKER
-            .defaultLookup()
-            .find(name)
-            .orElseThrow(() -> new UnsatisfiedLinkError("libc has no " + name));
-    return LINKER.downcallHandle(symbol, descriptor, options);
+  private int call(int number, int fd, long b, long c, long d, long e) {
+    return (int) call(number, fd, b, c, d, e, 0);
   }
 
-  private int errno() {
-    return -(int) ERRNO_VALUE.get(state, 0L);
-  }
-
-  private int check(int result) {
-    return result < 0 ? errno() : result;
-  }
-
-  private long check(long result) {
-    return result < 0 ? errno() : result;
+  private int call(int number, int fd, long b, long c) {
+    return (int) call(number, fd, b, c, 0, 0, 0);
   }
 
   /** A non-blocking, close-on-exec socket; {@code type} is SOCK_STREAM or SOCK_DGRAM. */
   public int socket(int family, int type) {
-    try {
-      return check(
-          (int)
-              SOCKET.invokeExact(
-                  state, family, type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC, 0));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(SOCKET, family, type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC, 0);
   }
 
   public int bind(int fd, Sockaddr address) {
-    try {
-      return check((int) BIND.invokeExact(state, fd, address.address(), address.length()));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(BIND, fd, address.address(), address.length());
   }
 
   public int listen(int fd, int backlog) {
-    try {
-      return check((int) LISTEN.invokeExact(state, fd, backlog));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(LISTEN, fd, backlog, 0);
   }
 
   /**
@@ -166,38 +143,19 @@ public final class Syscalls {
    * peer}.
    */
   public int accept(int fd, Sockaddr peer) {
-    try {
-      peer.expectAny();
-      return check(
-          (int)
-              ACCEPT4.invokeExact(
-                  state,
-                  fd,
-                  peer.address(),
-                  peer.lengthAddress(),
-                  Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    peer.expectAny();
+    int flags = Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC;
+    return call(ACCEPT4, fd, peer.address(), peer.lengthAddress(), flags, 0);
   }
 
   public int connect(int fd, Sockaddr address) {
-    try {
-      return check((int) CONNECT.invokeExact(state, fd, address.address(), address.length()));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(CONNECT, fd, address.address(), address.length());
   }
 
   /** The address that the socket is bound to. */
   public int localAddress(int fd, Sockaddr address) {
-    try {
-      address.expectAny();
-      return check(
-          (int) GETSOCKNAME.invokeExact(state, fd, address.address(), address.lengthAddress()));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    address.expectAny();
+    return call(GETSOCKNAME, fd, address.address(), address.lengthAddress());
   }
 
   /**
@@ -205,33 +163,15 @@ public final class Syscalls {
    * remembers. ENOENT if it tracks no such connection.
    */
   public int originalDestination(int fd, boolean ipv4, Sockaddr address) {
-    try {
-      address.expectAny();
-      int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state,
-                  fd,
-                  ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6,
-                  Linux.SO_ORIGINAL_DST,
-                  address.address(),
-                  address.lengthAddress());
-      return check(result);
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    address.expectAny();
+    int level = ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6;
+    return option(fd, level, Linux.SO_ORIGINAL_DST, address.address(), address.lengthAddress());
   }
 
   /** Another descriptor of the same open socket, close-on-exec; makes the socket non-blocking. */
   public int duplicateNonBlocking(int fd) {
-    try {
-      int result = check((int) FCNTL.invokeExact(state, fd, Linux.F_SETFL, Linux.O_NONBLOCK));
-      return result < 0
-          ? result
-          : check((int) FCNTL.invokeExact(state, fd, Linux.F_DUPFD_CLOEXEC, 0));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    int result = call(FCNTL, fd, Linux.F_SETFL, Linux.O_NONBLOCK);
+    return result < 0 ? result : call(FCNTL, fd, Linux.F_DUPFD_CLOEXEC, 0);
   }
 
   public int setOption(int fd, int level, int name, int value) {
@@ -247,26 +187,18 @@ public final class Syscalls {
   }
 
   private int setScratchOption(int fd, int level, int name, int lengthBytes) {
-    try {
-      return check(
-          (int) SETSOCKOPT.invokeExact(state, fd, level, name, scratch.address(), lengthBytes));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(SETSOCKOPT, fd, level, name, scratch.address(), lengthBytes);
+  }
+
+  private int option(int fd, int level, int name, long value, long lengthAddress) {
+    return call(GETSOCKOPT, fd, level, name, value, lengthAddress);
   }
 
   /** An integer option's value, which must not be negative. */
   public int option(int fd, int level, int name) {
-    try {
-      scratch.set(JAVA_INT, 8, 4);
-      int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state, fd, level, name, scratch.address(), scratch.address() + 8);
-      return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    scratch.set(JAVA_INT, 8, 4);
+    int result = option(fd, level, name, scratch.address(), scratch.address() + 8);
+    return result < 0 ? result : scratch.get(JAVA_INT, 0);
   }
 
   /**
@@ -287,90 +219,45 @@ public final class Syscalls {
     if (setOption(fd, level, wanted, 1) < 0) {
       return 0;
     }
-    try {
-      scratch.set(JAVA_INT, 0, SCRATCH_BYTES - 8);
-      int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state,
-                  fd,
-                  level,
-                  ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS,
-                  scratch.address() + 8,
-                  scratch.address());
-      int end = ipv4 ? 20 : 36;
-      boolean isTold =
-          result == 0
-              && scratch.get(JAVA_INT, 0) >= end
-              && scratch.get(JAVA_INT, 8 + 12) == (ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_PKTINFO);
-      return isTold ? scratch.get(JAVA_INT, 8 + end - 4) : 0;
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    scratch.set(JAVA_INT, 0, SCRATCH_BYTES - 8);
+    int name = ipv4 ? Linux.IP_PKTOPTIONS : Linux.IPV6_2292PKTOPTIONS;
+    int result = option(fd, level, name, scratch.address() + 8, scratch.address());
+    int end = ipv4 ? 20 : 36;
+    boolean isTold =
+        result == 0
+            && scratch.get(JAVA_INT, 0) >= end
+            && scratch.get(JAVA_INT, 8 + 12) == (ipv4 ? Linux.IP_PKTINFO : Linux.IPV6_PKTINFO);
+    return isTold ? scratch.get(JAVA_INT, 8 + end - 4) : 0;
   }
 
   /** The socket's 64-bit cookie (SO_COOKIE), or a negative errno. */
   public long cookie(int fd) {
-    try {
-      scratch.set(JAVA_INT, 8, 8);
-      int result =
-          (int)
-              GETSOCKOPT.invokeExact(
-                  state,
-                  fd,
-                  Linux.SOL_SOCKET,
-                  Linux.SO_COOKIE,
-                  scratch.address(),
-                  scratch.address() + 8);
-      return result < 0 ? errno() : scratch.get(JAVA_LONG, 0);
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    scratch.set(JAVA_INT, 8, 8);
+    int result =
+        option(fd, Linux.SOL_SOCKET, Linux.SO_COOKIE, scratch.address(), scratch.address() + 8);
+    return result < 0 ? result : scratch.get(JAVA_LONG, 0);
   }
 
   /** Opens a file to read or to name it, like {@code /proc/self/ns/net}; close-on-exec. */
   public int open(String path) {
     try (Arena arena = Arena.ofConfined()) {
-      return check(
-          (int)
-              OPEN.invokeExact(
-                  state, arena.allocateFrom(path).address(), Linux.O_RDONLY | Linux.O_CLOEXEC));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
+      long name = arena.allocateFrom(path).address();
+      return call(OPENAT, Linux.AT_FDCWD, name, Linux.O_RDONLY | Linux.O_CLOEXEC);
     }
   }
 
-  /** bpf(2), by its number: libc has no function for it. */
+  /** bpf(2). */
   long bpf(int command, MemorySegment attributes) {
-    try {
-      return check(
-          (long)
-              BPF.invokeExact(
-                  state,
-                  (long) Linux.NR_BPF,
-                  command,
-                  attributes.address(),
-                  (int) attributes.byteSize()));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(BPF, command, attributes.address(), attributes.byteSize());
   }
 
   public long receive(int fd, long buffer, long lengthBytes) {
-    try {
-      return check((long) RECV.invokeExact(state, fd, buffer, lengthBytes, 0));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(RECVFROM, fd, buffer, lengthBytes, 0, 0, 0);
   }
 
   /** Looks at what a socket has received, and leaves it there. */
   public long peek(int fd, long buffer, long lengthBytes) {
-    try {
-      return check((long) RECV.invokeExact(state, fd, buffer, lengthBytes, Linux.MSG_PEEK));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(RECVFROM, fd, buffer, lengthBytes, Linux.MSG_PEEK, 0, 0);
   }
 
   /** Sends without raising SIGPIPE. */
@@ -384,67 +271,31 @@ public final class Syscalls {
    * @param flags MSG_MORE if more follows at once, be it a FIN: they may share a packet
    */
   public long send(int fd, long buffer, long lengthBytes, int flags) {
-    try {
-      return check(
-          (long) SEND.invokeExact(state, fd, buffer, lengthBytes, flags | Linux.MSG_NOSIGNAL));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(SENDTO, fd, buffer, lengthBytes, flags | Linux.MSG_NOSIGNAL, 0, 0);
   }
 
   /** Receives up to {@code count} datagrams into an array of mmsghdr. */
   public int receiveMany(int fd, long messages, int count) {
-    try {
-      return check((int) RECVMMSG.invokeExact(state, fd, messages, count, Linux.MSG_DONTWAIT, 0L));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(RECVMMSG, fd, messages, count, Linux.MSG_DONTWAIT, 0);
   }
 
   /** Sends up to {@code count} datagrams from an array of mmsghdr; the answer is how many went. */
   public int sendMany(int fd, long messages, int count) {
-    try {
-      return check(
-          (int)
-              SENDMMSG.invokeExact(
-                  state, fd, messages, count, Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(SENDMMSG, fd, messages, count, Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL, 0);
   }
 
   /** Moves bytes between a socket and a pipe without copying them through user space. */
   public long splice(int from, int to, long lengthBytes) {
-    try {
-      return check(
-          (long)
-              SPLICE.invokeExact(
-                  state,
-                  from,
-                  0L,
-                  to,
-                  0L,
-                  lengthBytes,
-                  Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    int flags = Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK;
+    return call(SPLICE, from, 0, to, 0, lengthBytes, flags);
   }
 
   public int shutdown(int fd, int how) {
-    try {
-      return check((int) SHUTDOWN.invokeExact(state, fd, how));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(SHUTDOWN, fd, how, 0);
   }
 
   public int close(int fd) {
-    try {
-      return check((int) CLOSE.invokeExact(state, fd));
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    return call(CLOSE, fd, 0, 0);
   }
 
   /**
@@ -454,39 +305,26 @@ public final class Syscalls {
    * @return the read end in the low 32 bits and the write end in the high ones, or a negative errno
    */
   public long pipe(int capacityBytes) {
-    try {
-      int result =
-          (int) PIPE2.invokeExact(state, scratch.address(), Linux.O_NONBLOCK | Linux.O_CLOEXEC);
-      if (result < 0) {
-        return errno();
-      }
-      int readEnd = scratch.get(JAVA_INT, 0);
-      int writeEnd = scratch.get(JAVA_INT, 4);
-      int _ = (int) FCNTL.invokeExact(state, writeEnd, Linux.F_SETPIPE_SZ, capacityBytes);
-      return (long) writeEnd << 32 | readEnd;
-    } catch (Throwable thrown) {
-      throw broken(thrown);
+    long result = call(PIPE2, scratch.address(), Linux.O_NONBLOCK | Linux.O_CLOEXEC, 0, 0, 0, 0);
+    if (result < 0) {
+      return result;
     }
+    int readEnd = scratch.get(JAVA_INT, 0);
+    int writeEnd = scratch.get(JAVA_INT, 4);
+    int _ = call(FCNTL, writeEnd, Linux.F_SETPIPE_SZ, capacityBytes);
+    return (long) writeEnd << 32 | readEnd;
   }
 
   /** How many bytes a TCP socket has received that nobody has read yet. */
   public int unread(int fd) {
-    try {
-      int result = (int) IOCTL.invokeExact(state, fd, Linux.SIOCINQ, scratch.address());
-      return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    int result = call(IOCTL, fd, Linux.SIOCINQ, scratch.address());
+    return result < 0 ? result : scratch.get(JAVA_INT, 0);
   }
 
   /** How many bytes the socket holds that its peer has not acknowledged. */
   public int unacknowledged(int fd) {
-    try {
-      int result = (int) IOCTL.invokeExact(state, fd, Linux.SIOCOUTQ, scratch.address());
-      return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
-    } catch (Throwable thrown) {
-      throw broken(thrown);
-    }
+    int result = call(IOCTL, fd, Linux.SIOCOUTQ, scratch.address());
+    return result < 0 ? result : scratch.get(JAVA_INT, 0);
   }
 
   /**
@@ -495,22 +333,14 @@ public final class Syscalls {
    * @return the limit that is now in force
    */
   public long raiseOpenFilesLimit() {
-    try {
-      int result = (int) GETRLIMIT.invokeExact(state, Linux.RLIMIT_NOFILE, scratch.address());
-      if (result < 0) {
-        return errno();
-      }
-      long hard = scratch.get(JAVA_LONG, 8);
-      long soft = scratch.get(JAVA_LONG, 0);
-      scratch.set(JAVA_LONG, 0, hard);
-      result = (int) SETRLIMIT.invokeExact(state, Linux.RLIMIT_NOFILE, scratch.address());
-      return result < 0 ? soft : hard;
-    } catch (Throwable thrown) {
-      throw broken(thrown);
+    int result = call(PRLIMIT64, 0, Linux.RLIMIT_NOFILE, 0, scratch.address(), 0);
+    if (result < 0) {
+      return result;
     }
-  }
-
-  private static AssertionError broken(Throwable thrown) {
-    return new AssertionError("a system call's method handle is broken", thrown);
+    long soft = scratch.get(JAVA_LONG, 0);
+    long hard = scratch.get(JAVA_LONG, 8);
+    scratch.set(JAVA_LONG, 0, hard);
+    result = call(PRLIMIT64, 0, Linux.RLIMIT_NOFILE, scratch.address(), 0, 0);
+    return result < 0 ? soft : hard;
   }
 }

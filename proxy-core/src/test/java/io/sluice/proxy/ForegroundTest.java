@@ -5,21 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-final class RunCommandTest {
+final class ForegroundTest {
   @Test
   void aLogFormOrLevelThatDoesNotExistIsSaidAndNotIgnored() {
-    assertThat(RunCommand.wrongEnvironment(Map.of("SLUICE_LOG", "xml")))
+    assertThat(Foreground.wrongEnvironment(Map.of("SLUICE_LOG", "xml")))
         .isEqualTo("SLUICE_LOG=xml is no form of log; write text or json");
-    assertThat(RunCommand.wrongEnvironment(Map.of("SLUICE_ACCESS_LOG", "no")))
+    assertThat(Foreground.wrongEnvironment(Map.of("SLUICE_ACCESS_LOG", "no")))
         .isEqualTo(
             "SLUICE_ACCESS_LOG=no is no level; write one of OFF, ERROR, WARN, INFO, DEBUG, TRACE");
   }
 
   @Test
   void theFormsAndLevelsThatExistAreTaken() {
-    assertThat(RunCommand.wrongEnvironment(Map.of())).isNull();
+    assertThat(Foreground.wrongEnvironment(Map.of())).isNull();
     assertThat(
-            RunCommand.wrongEnvironment(
+            Foreground.wrongEnvironment(
                 Map.of(
                     "SLUICE_LOG", "json", "SLUICE_LOG_LEVEL", "DEBUG", "SLUICE_ACCESS_LOG", "OFF")))
         .isNull();

@@ -12,8 +12,9 @@
  *   udp        clients sockets, window datagrams under way in all, each client in its turn
  *   idle       conns connections, one request on each, held until standard input ends
  *
- *   port=N or N-M (in turn)   address=127.0.0.1   seconds=2   warm=0.3   conns=N   rate=N
- *   clients=N window=N bytes=N (udp)   sources=N: clients are 127.0.1.1 … 127.0.1.N in turn
+ *   port=N or N-M (well mixed)   address=127.0.0.1   spread=N: N addresses from there on, well mixed
+ *   seconds=2   warm=0.3   conns=N   rate=N   clients=N window=N bytes=N (udp)
+ *   sources=N: clients are 127.0.1.1 … 127.0.1.N in turn
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -42,6 +43,7 @@ static const char *mode;
 static int port_low, port_high, conns = 1, sources, clients = 64, window = 64, datagram_bytes = 100;
 static double seconds = 2, warm = 0.3, rate;
 static struct in_addr server;
+static uint32_t spread = 1;
 
 static int epoll_fd;
 static uint64_t begin, end; /* the measured time; 0 until it is known */
@@ -166,9 +168,11 @@ static void watch(int fd, uint32_t events, uint32_t index, int operation) {
 }
 
 static struct sockaddr_in next_server(void) {
-  static int turn;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = server};
-  address.sin_port = htons((unsigned short)(port_low + turn++ % (port_high - port_low + 1)));
+  static uint32_t turn;
+  uint32_t mixed = (uint32_t)((turn++ * 2654435761ull) >> 7);
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  address.sin_addr.s_addr = htonl(ntohl(server.s_addr) + mixed % spread);
+  address.sin_port = htons((unsigned short)(port_low + (int)(mixed % (uint32_t)(port_high - port_low + 1))));
   return address;
 }
 
@@ -619,6 +623,7 @@ static void take_argument(char *argument) {
   else if (strcmp(argument, "window") == 0) window = atoi(value);
   else if (strcmp(argument, "bytes") == 0) datagram_bytes = atoi(value);
   else if (strcmp(argument, "sources") == 0) sources = atoi(value);
+  else if (strcmp(argument, "spread") == 0) spread = (uint32_t)atoi(value);
   else {
     fprintf(stderr, "load: unknown key: %s\n", argument);
     exit(2);
@@ -631,7 +636,7 @@ int main(int count, char **arguments) {
   mode = arguments[1];
   for (int i = 2; i < count; i++) take_argument(arguments[i]);
   if (port_low < 1 || port_high < port_low || port_high > 65535) fail("port: missing or wrong");
-  if (conns < 1 || clients < 1 || window < 1) fail("conns, clients and window are at least 1");
+  if (conns < 1 || clients < 1 || window < 1 || spread < 1) fail("conns, clients, window, spread: at least 1");
   if (datagram_bytes < 8 || datagram_bytes > 65000) fail("bytes: 8 to 65000");
   signal(SIGPIPE, SIG_IGN);
   request_bytes = strlen(request);

@@ -102,9 +102,9 @@ class Load(Process):
         self.stdout.close()
 
 
-def await_port(process, port, seconds=30, address="127.0.0.1"):
+def await_port(process, port, address="127.0.0.1"):
     """Waits until connections to the port are accepted."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + 30
     while True:
         try:
             socket.create_connection((address, port), 1).close()
@@ -161,14 +161,21 @@ class Peer:
     threads: int
     base: int  # its ports: base+1 http, base+2 bulk, base+3 udp, base+5 admin
     process: Process | None = None
+    # Of special ones, that growth.py makes:
+    title: str | None = None
+    text: str | None = None  # the configuration
+    address: str = "127.0.0.1"
+    first_port: int | None = None
 
     @property
     def name(self):
+        if self.title:
+            return self.title
         return self.kind if self.kind == "none" else f"{self.kind}-{self.threads}"
 
     @property
     def http(self):
-        return HTTP if self.kind == "none" else self.base + 1
+        return HTTP if self.kind == "none" else self.first_port or self.base + 1
 
     @property
     def bulk(self):
@@ -183,7 +190,8 @@ class Peer:
 
     def command(self, directory, sluice):
         kind = self.kind.partition("-")[0]
-        text = {"haproxy": haproxy_conf, "nginx": nginx_conf, "sluice": sluice_conf}[kind](self, directory)
+        make = {"haproxy": haproxy_conf, "nginx": nginx_conf, "sluice": sluice_conf}[kind]
+        text = self.text or make(self, directory)
         conf = write(os.path.join(directory, f"{self.name}.conf"), text)
         return {
             "haproxy": ["haproxy", "-db", "-f", conf],
@@ -201,8 +209,7 @@ class Peer:
     def start(self, directory, sluice, env=None):
         self.spawn(directory, sluice, env)
         if self.process:
-            await_port(self.process, self.http)
-            await_port(self.process, self.bulk)
+            await_port(self.process, self.http, self.address)
 
     def stop(self):
         if self.process:

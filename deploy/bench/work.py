@@ -22,6 +22,10 @@ class Work:
     kinds: tuple = PROXIES
     threads: tuple = (1, 2)
 
+    @property
+    def per(self):
+        return "GB" if self.mode == "bulk" else self.unit
+
     def does(self, peer):
         return peer.kind in self.kinds and peer.threads in self.threads
 
@@ -53,6 +57,18 @@ WORKS = [
     Work("udp-64", "udp", "udp", "udp", {"clients": 64, "window": 256}, "datagram", ("none", "nginx", "sluice")),
     Work("udp-4096", "udp", "udp", "udp", {"clients": 4096, "window": 256}, "datagram", ("none", "nginx", "sluice")),
 ]
+
+
+def named(name):
+    return next(w for w in WORKS if w.name == name)
+
+
+def at_rate(percent, capacity):
+    """Requests at a fixed rate."""
+    arguments = {"conns": 100, "rate": round(capacity * percent / 100)}
+    return Work(f"latency-{percent}", "latency", "rate", "http", arguments, "request", threads=(1,))
+
+
 QUICK = ("keepalive-100", "newconn", "bulk-1", "bulk-8", "udp-64")
 
 # What is run before anything is measured: each way through a proxy, long enough for a JVM to

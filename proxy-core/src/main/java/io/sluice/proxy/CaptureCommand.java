@@ -119,7 +119,7 @@ final class CaptureCommand {
             new Requirement(
                 "source",
                 "what servers answer to clients is delivered to this process",
-                routing.isSetUp(Programs::output),
+                routing.isSetUp(command -> Programs.run(command, "").said()),
                 String.join("\n", routing.commands())));
       }
       for (String stranger : SourceChecks.strangers(config)) {

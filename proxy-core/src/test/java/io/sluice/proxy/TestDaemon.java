@@ -98,6 +98,7 @@ public final class TestDaemon implements AutoCloseable {
     while (true) {
       int port = ThreadLocalRandom.current().nextInt(FIRST_PORT, EPHEMERAL_PORTS);
       try (ServerSocket probe = new ServerSocket()) {
+        probe.setReuseAddress(false); // nor one that is in TIME_WAIT yet
         probe.bind(new InetSocketAddress(port));
         return port;
       } catch (IOException _) {

@@ -69,9 +69,7 @@ final class Acceptor implements EpollIoHandle, Runnable {
       }
       int fd = loop.syscalls().accept(socket.fd(), client);
       if (fd >= 0) {
-        if (socket.isShared()) {
-          client.unmap(); // an inherited socket may take both families
-        }
+        client.unmap(); // the socket may be one of both families
         handler.accepted(fd, client, socket);
         gate.took(fd);
         continue;

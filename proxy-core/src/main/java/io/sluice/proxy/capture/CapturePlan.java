@@ -17,14 +17,16 @@ import java.util.Map;
  * it. A prefix gets one wildcard socket per port, for all its addresses, whether the machine has
  * them already or not; what such a socket takes in for other addresses is refused.
  *
- * <p>Where the kernel or nftables brings the traffic, one socket of each protocol and family takes
- * all of it. It is bound to the loopback, where nobody outside reaches it by itself; a redirected
- * packet gets the address of the interface that it came in by, so {@code redirect} needs the
- * wildcard.
+ * <p>Where the kernel or nftables brings the traffic, one socket of each protocol takes all of it:
+ * under {@code sk_lookup} of both families, as what is bound to an IPv4-mapped address may be
+ * assigned packets of either; under the others, where the address counts, one of each. It is bound
+ * to the loopback, where nobody outside reaches it by itself; a redirected packet gets the address
+ * of the interface that it came in by, so {@code redirect} needs the wildcard.
  */
 final class CapturePlan {
   private static final IpAddress LOOPBACK_IPV4 = IpAddress.ipv4(0x7f000001);
   private static final IpAddress LOOPBACK_IPV6 = IpAddress.ipv6(0, 1);
+  private static final IpAddress LOOPBACK_BOTH = IpAddress.ipv6(0, 0xffff_7f00_0001L);
 
   /**
    * One socket address to bind.
@@ -34,6 +36,11 @@ final class CapturePlan {
   record Key(Protocol protocol, IpAddress address, int port, Arrival arrival) {
     Family family() {
       return address.family();
+    }
+
+    /** Whether the socket is an IPv6 one that takes IPv4, too. */
+    boolean isOfBothFamilies() {
+      return address.isIpv4Mapped();
     }
 
     @Override
@@ -47,15 +54,23 @@ final class CapturePlan {
   /**
    * The sockets for these captures, and for each the first capture that needs it. Inherited ones
    * are there already.
+   *
+   * @param ipv6 whether this machine has IPv6 sockets at all
    */
-  static Map<Key, CaptureSpec> of(List<CaptureSpec> captures) {
+  static Map<Key, CaptureSpec> of(List<CaptureSpec> captures, boolean ipv6) {
     Map<Key, CaptureSpec> wanted = new LinkedHashMap<>();
     for (CaptureSpec capture : captures) {
       for (Protocol protocol : capture.protocols()) {
         for (IpPrefix prefix : capture.addresses()) {
           switch (capture.method()) {
             case AUTO, BIND -> addBound(wanted, capture, protocol, prefix);
-            case SK_LOOKUP, TPROXY, REDIRECT -> {
+            case SK_LOOKUP -> {
+              // Of both even if only IPv4 is captured: a reload that brings IPv6 finds it there.
+              boolean both = ipv6 || prefix.family() == Family.IPV6;
+              IpAddress bound = both ? LOOPBACK_BOTH : LOOPBACK_IPV4;
+              wanted.putIfAbsent(new Key(protocol, bound, 0, Arrival.SK_LOOKUP), capture);
+            }
+            case TPROXY, REDIRECT -> {
               Arrival arrival = arrival(capture.method());
               IpAddress bound = bound(prefix.family(), arrival);
               int port = capture.options().socketPort();

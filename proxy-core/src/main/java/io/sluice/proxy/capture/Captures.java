@@ -40,6 +40,7 @@ public final class Captures implements Captured {
   private final KernelLookup kernel = new KernelLookup(syscalls);
   private final Methods methods = new Methods(kernel);
   private final InheritedSockets inherited;
+  private final boolean ipv6 = SocketOpener.hasIpv6(syscalls);
   private final InstalledRules rules = new InstalledRules();
   private volatile CapturedRanges ranges = CapturedRanges.NONE;
   private final Map<CapturePlan.Key, Bound> bound = new LinkedHashMap<>();
@@ -83,7 +84,7 @@ public final class Captures implements Captured {
                   ? "; ports below 1024 need root or CAP_NET_BIND_SERVICE"
                   : errno == Linux.EMFILE
                       ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
-                      : "";
+                      : errno == Linux.EAFNOSUPPORT ? "; " + Requirements.ALLOW_IPV6 : "";
       String what = "can't bind " + key + ": " + Linux.errnoName(errno) + who;
       // The ports of bind are many, and one may be missed; the others have all or nothing.
       boolean all = capture.method() != CaptureSpec.Method.BIND;
@@ -117,7 +118,7 @@ public final class Captures implements Captured {
   public List<Failure> apply(List<CaptureSpec> configured) {
     List<Failure> failures = new ArrayList<>();
     List<CaptureSpec> captures = methods.resolve(configured);
-    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(captures);
+    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(captures, ipv6);
     Map<InheritedSockets.Inherited, CaptureSpec> offered = inherited.of(captures, failures);
     List<CaptureSpec> kernels =
         captures.stream().filter(it -> it.method() == CaptureSpec.Method.SK_LOOKUP).toList();
@@ -180,7 +181,8 @@ public final class Captures implements Captured {
       boolean there =
           capture.method() == CaptureSpec.Method.INHERITED
               ? failures.stream().noneMatch(it -> it.capture.equals(capture.name()))
-              : CapturePlan.of(List.of(capture)).keySet().stream().anyMatch(bound::containsKey);
+              : CapturePlan.of(List.of(capture), ipv6).keySet().stream()
+                  .anyMatch(bound::containsKey);
       if (!there) {
         continue; // its failures say why
       }
@@ -317,7 +319,7 @@ public final class Captures implements Captured {
       if (wrong == null && key.arrival() == Arrival.SK_LOOKUP) {
         // Again for one that is there already changes nothing.
         int fd = entry.getValue().fds.getFirst();
-        wrong = kernel.assignTo(key.protocol(), key.family(), fd);
+        wrong = kernel.assignTo(key.protocol(), fd);
       }
     }
     if (wrong == null) {

@@ -90,17 +90,19 @@ public final class Diagnosis {
       }
       String ip = prefix.family() == Family.IPV4 ? "ip" : "ip -6";
       String answer =
-          Programs.output(
-              List.of(
-                  "ip",
-                  prefix.family() == Family.IPV4 ? "-4" : "-6",
-                  "route",
-                  "get",
-                  prefix.address().toString()));
+          Programs.run(
+                  List.of(
+                      "ip",
+                      prefix.family() == Family.IPV4 ? "-4" : "-6",
+                      "route",
+                      "get",
+                      prefix.address().toString()),
+                  "")
+              .said();
       add(
           capture,
           "what is sent to " + prefix + " is delivered to this machine",
-          answer != null && (answer.startsWith("local ") || answer.startsWith("anycast ")),
+          answer.startsWith("local ") || answer.startsWith("anycast "),
           ip + " route add local " + prefix + " dev lo");
     }
   }
@@ -111,14 +113,14 @@ public final class Diagnosis {
       add(capture, what + " while it runs: it installs them", true, "");
       return;
     }
-    String table = Programs.output(List.of("nft", "list", "table", "inet", "sluice"));
-    add(capture, what, table != null, "sluice capture install -f " + file);
+    Programs.Outcome table = Programs.run(List.of("nft", "list", "table", "inet", "sluice"), "");
+    add(capture, what, table.isSuccess(), "sluice capture install -f " + file);
   }
 
   /** Ports that somebody has, or that this user may not have. */
   private void addPorts(CaptureSpec capture) {
     SocketOpener opener = new SocketOpener(new Syscalls());
-    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(List.of(capture));
+    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(List.of(capture), true);
     int failures = 0;
     for (CapturePlan.Key key : wanted.keySet()) {
       int result = opener.probe(key);

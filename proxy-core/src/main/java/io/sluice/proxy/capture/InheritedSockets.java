@@ -4,7 +4,6 @@ import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
-import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
@@ -99,15 +98,7 @@ final class InheritedSockets {
         && syscalls.option(fd, Linux.SOL_SOCKET, Linux.SO_ACCEPTCONN) != 1) {
       wrong = "descriptor " + fd + " doesn't listen; with systemd, leave Accept=no";
     }
-    if (protocol == Protocol.UDP
-        && address.ipFamily() == Family.IPV6
-        && syscalls.option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY) == 0) {
-      wrong =
-          "descriptor "
-              + fd
-              + " takes UDP of both families; with systemd, write BindIPv6Only=ipv6-only, and a"
-              + " ListenDatagram= of its own for IPv4";
-    }
+    address.unmap(); // nothing but IPv4 reaches such an address
     IpAddress bound = IpAddress.of(address.ipFamily(), address.high(), address.low());
     return new Inherited(fd, name, protocol, bound, address.port(), wrong);
   }

@@ -1,13 +1,7 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,7 +12,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class InstalledRules {
   private static final Logger log = LoggerFactory.getLogger(InstalledRules.class);
-  private static final long PATIENCE_SECONDS = 20;
 
   private boolean areThere;
 
@@ -83,31 +76,6 @@ public final class InstalledRules {
   }
 
   private static @Nullable String run(List<String> command, String input) {
-    String line = String.join(" ", command);
-    Path program = Programs.find(command.getFirst());
-    if (program == null) {
-      return "the program " + command.getFirst() + " is missing";
-    }
-    List<String> words = new ArrayList<>(command);
-    words.set(0, program.toString());
-    try {
-      Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
-      try (OutputStream in = process.getOutputStream()) {
-        in.write(input.getBytes(StandardCharsets.UTF_8));
-      }
-      String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-        process.destroy();
-        return line + " doesn't end";
-      }
-      return process.exitValue() == 0
-          ? null
-          : line + ": " + said.lines().findFirst().orElse("it failed");
-    } catch (IOException broken) {
-      return line + ": " + broken.getMessage();
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
-      return line + ": interrupted";
-    }
+    return Programs.run(command, input).problem();
   }
 }

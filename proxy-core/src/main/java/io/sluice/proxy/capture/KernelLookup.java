@@ -53,11 +53,12 @@ final class KernelLookup {
   }
 
   /**
-   * Has the program assign to this socket, and so to its reuseport group, until it is closed.
+   * Has the program assign to this socket, and so to its reuseport group, until it is closed. A
+   * packet of a family that the socket doesn't take is passed.
    *
    * @return null, or what went wrong
    */
-  @Nullable String assignTo(Protocol protocol, Family family, int fd) {
+  @Nullable String assignTo(Protocol protocol, int fd) {
     if (sockets == NONE) {
       int made =
           bpf.createMap(
@@ -68,7 +69,7 @@ final class KernelLookup {
       }
       sockets = made;
     }
-    int slot = LookupProgram.slot(protocol == Protocol.UDP, family == Family.IPV6);
+    int slot = LookupProgram.slot(protocol == Protocol.UDP);
     int result =
         bpf.update(
             sockets, little(4).putInt(slot).array(), little(8).putLong(fd).array(), Linux.BPF_ANY);

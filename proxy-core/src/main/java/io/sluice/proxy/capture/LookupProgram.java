@@ -12,14 +12,15 @@ import io.sluice.proxy.linux.Linux;
  * sockets; anything else, and what an earlier program has assigned, it passes untouched.
  *
  * <p>Three lookups, whatever is captured: the longest prefix, which names a set of ports; the bit
- * of the port in that set; the socket. In C it would be
+ * of the port in that set; the socket of the protocol, which is one of both families. In C it would
+ * be
  *
  * <pre>
  *   key = {prefix length, protocol, local address};
  *   u32 *set = lookup(family == AF_INET ? prefixes4 : prefixes6, &amp;key);
  *   u8 *ports = set ? lookup(port_sets, set) : NULL;
  *   if (ports &amp;&amp; ports[local_port / 8] &gt;&gt; local_port % 8 &amp; 1) {
- *     slot = 2 * (protocol == UDP) + (family == AF_INET6);
+ *     slot = protocol == UDP;
  *     if (sk = lookup(sockets, &amp;slot)) { bpf_sk_assign(ctx, sk, 0); bpf_sk_release(sk); }
  *   }
  *   return SK_PASS;
@@ -29,7 +30,7 @@ import io.sluice.proxy.linux.Linux;
  */
 final class LookupProgram {
   /** How many slots the sockets' map has. */
-  static final int SLOTS = 4;
+  static final int SLOTS = 2;
 
   /** A trie's key: prefix length, protocol, address. The protocol counts as prefix, too. */
   static final int KEY_BYTES_IPV4 = 4 + 4 + 4;
@@ -50,9 +51,9 @@ final class LookupProgram {
 
   private LookupProgram() {}
 
-  /** The slot of the sockets of a protocol and family. */
-  static int slot(boolean udp, boolean ipv6) {
-    return (udp ? 2 : 0) + (ipv6 ? 1 : 0);
+  /** The slot of a protocol's sockets. */
+  static int slot(boolean udp) {
+    return udp ? 1 : 0;
   }
 
   /** The code, over these maps. */
@@ -67,7 +68,6 @@ final class LookupProgram {
         .load(Size.WORD, Register.R2, Register.R6, LOCAL_IP4)
         .store(Size.WORD, Register.R10, KEY + 8, Register.R2)
         .moveMap(Register.R1, prefixes4)
-        .move(Register.R8, slot(false, false))
         .jump("prefix")
         .label("ipv6")
         .store(Size.WORD, Register.R10, KEY, PROTOCOL_BITS + 128);
@@ -75,7 +75,7 @@ final class LookupProgram {
       code.load(Size.WORD, Register.R2, Register.R6, LOCAL_IP6 + at)
           .store(Size.WORD, Register.R10, KEY + 8 + at, Register.R2);
     }
-    code.moveMap(Register.R1, prefixes6).move(Register.R8, slot(false, true)).label("prefix");
+    code.moveMap(Register.R1, prefixes6).label("prefix");
     lookUp(code, KEY)
         .load(Size.WORD, Register.R2, Register.R0, 0)
         .store(Size.WORD, Register.R10, INDEX, Register.R2)
@@ -91,10 +91,10 @@ final class LookupProgram {
         .alu(Alu.RSH, Register.R3, Register.R2)
         .alu(Alu.AND, Register.R3, 1)
         .jump(If.EQ, Register.R3, 0, "pass")
+        .store(Size.WORD, Register.R10, INDEX, slot(false))
         .jump(If.NE, Register.R7, IPPROTO_UDP, "socket")
-        .alu(Alu.ADD, Register.R8, slot(true, false))
+        .store(Size.WORD, Register.R10, INDEX, slot(true))
         .label("socket")
-        .store(Size.WORD, Register.R10, INDEX, Register.R8)
         .moveMap(Register.R1, sockets);
     return lookUp(code, INDEX)
         .move(Register.R7, Register.R0)

@@ -2,6 +2,8 @@ package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.capture.Rights.Capability;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,18 +13,24 @@ import java.util.List;
  * that {@code bind} can't have is no such thing: the others may serve.)
  */
 public final class Requirements {
+  /** What mends that there are no IPv6 sockets. */
+  static final String ALLOW_IPV6 =
+      "boot without ipv6.disable=1, and let systemd's RestrictAddressFamilies= have AF_INET6";
+
   private final Rights rights;
   private final int firstFreePort;
+  private final boolean ipv6;
   private final List<Requirement> found = new ArrayList<>();
 
-  private Requirements(Rights rights, int firstFreePort) {
+  private Requirements(Rights rights, int firstFreePort, boolean ipv6) {
     this.rights = rights;
     this.firstFreePort = firstFreePort;
+    this.ipv6 = ipv6;
   }
 
   /** All of them, met or not, for the process that asks. */
   public static List<Requirement> of(List<CaptureSpec> captures) {
-    return of(captures, Rights.ofProcess(), firstFreePort());
+    return of(captures, Rights.ofProcess(), firstFreePort(), SocketOpener.hasIpv6(new Syscalls()));
   }
 
   /** Those that aren't met. */
@@ -30,8 +38,9 @@ public final class Requirements {
     return of(captures).stream().filter(it -> !it.isMet()).toList();
   }
 
-  static List<Requirement> of(List<CaptureSpec> captures, Rights rights, int firstFreePort) {
-    Requirements requirements = new Requirements(rights, firstFreePort);
+  static List<Requirement> of(
+      List<CaptureSpec> captures, Rights rights, int firstFreePort, boolean ipv6) {
+    Requirements requirements = new Requirements(rights, firstFreePort, ipv6);
     captures.forEach(requirements::add);
     return List.copyOf(requirements.found);
   }
@@ -63,6 +72,16 @@ public final class Requirements {
     addRight(capture, Capability.CAP_BPF, "");
     addRight(capture, Capability.CAP_NET_ADMIN, "");
     addReplies(capture);
+    capture.addresses().stream()
+        .filter(it -> it.family() == Family.IPV6)
+        .findFirst()
+        .ifPresent(prefix ->
+            found.add(
+                new Requirement(
+                    capture.name(),
+                    "method " + capture.method().word() + " needs IPv6 sockets for " + prefix,
+                    ipv6,
+                    ALLOW_IPV6 + ", or leave IPv6 prefixes out")));
   }
 
   /** UDP replies leave from the port that was asked. */

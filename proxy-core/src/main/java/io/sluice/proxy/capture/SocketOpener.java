@@ -4,7 +4,6 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,6 +19,18 @@ final class SocketOpener {
 
   SocketOpener(Syscalls syscalls) {
     this.syscalls = syscalls;
+  }
+
+  /**
+   * Whether there are IPv6 sockets: a machine may have been booted without (ipv6.disable=1), and
+   * systemd may refuse them (RestrictAddressFamilies=).
+   */
+  static boolean hasIpv6(Syscalls syscalls) {
+    int fd = syscalls.socket(Linux.AF_INET6, Linux.SOCK_DGRAM);
+    if (fd >= 0) {
+      int _ = syscalls.close(fd);
+    }
+    return fd != -Linux.EAFNOSUPPORT;
   }
 
   /**
@@ -73,14 +84,14 @@ final class SocketOpener {
   private int bind(int fd, CapturePlan.Key key, int port) {
     int result = syscalls.bind(fd, sockaddr.set(key.address(), port));
     if (result == -Linux.EADDRNOTAVAIL) {
-      setFreebind(fd, key.address());
+      setFreebind(fd, key.family());
       result = syscalls.bind(fd, sockaddr.set(key.address(), port));
     }
     return result;
   }
 
-  private void setFreebind(int fd, IpAddress address) {
-    option(fd, address.family(), Linux.IP_FREEBIND, Linux.IPV6_FREEBIND);
+  private void setFreebind(int fd, Family family) {
+    option(fd, family, Linux.IP_FREEBIND, Linux.IPV6_FREEBIND);
   }
 
   private int socket(CapturePlan.Key key, boolean shared) {
@@ -90,7 +101,7 @@ final class SocketOpener {
       return fd;
     }
     if (key.family() == Family.IPV6) {
-      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, 1);
+      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, key.isOfBothFamilies() ? 0 : 1);
     }
     if (shared) {
       option(fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT, 1);
@@ -103,7 +114,9 @@ final class SocketOpener {
       prepareTcp(fd);
     } else {
       prepareUdp(fd, key.family(), key.arrival());
-      setFreebind(fd, key.address()); // replies leave from any address that was asked
+      if (key.isOfBothFamilies()) { // of IPv4, IPV6_ORIGDSTADDR tells nothing
+        option(fd, Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR, 1);
+      }
     }
     return fd;
   }
@@ -117,6 +130,7 @@ final class SocketOpener {
   void prepareUdp(int fd, Family family, Arrival arrival) {
     option(fd, Linux.SOL_SOCKET, Linux.SO_RCVBUF, RECEIVE_BUFFER_BYTES);
     option(fd, family, Linux.IP_PKTINFO, Linux.IPV6_RECVPKTINFO);
+    setFreebind(fd, family); // replies leave from any address that was asked
     if (arrival.isSteered()) {
       option(fd, family, Linux.IP_ORIGDSTADDR, Linux.IPV6_ORIGDSTADDR);
     }

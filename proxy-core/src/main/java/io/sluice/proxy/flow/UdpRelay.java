@@ -96,8 +96,9 @@ public final class UdpRelay implements DatagramHandler {
    * {@inheritDoc}
    *
    * @param socket bound and non-blocking; a wildcard one reports the original destination
-   *     (IP_PKTINFO, IPV6_RECVPKTINFO). An IPv6 one takes IPv6 only, and may send from addresses
-   *     that no interface has but a local route covers (IPV6_FREEBIND; IPv4 needs no option)
+   *     (IP_PKTINFO, IPV6_RECVPKTINFO). An IPv6 one may take IPv4 as well; it may send from
+   *     addresses that no interface has but a local route covers (IPV6_FREEBIND; IPv4 needs no
+   *     option)
    */
   @Override
   public void open(CaptureSocket socket) {

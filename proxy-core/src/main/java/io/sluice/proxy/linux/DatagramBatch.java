@@ -162,9 +162,29 @@ public final class DatagramBatch {
       if (isBegun) {
         unbegin(i);
       }
+      if (fromClients) {
+        unmap(i);
+      }
     }
     used = Math.max(used, from + received);
     return received;
+  }
+
+  /**
+   * Makes a client's IPv4-mapped address, as a socket of both families has it, the IPv4 one that it
+   * means; such a socket sends to that as well.
+   */
+  private void unmap(int slot) {
+    long name = name(slot);
+    if (names.get(JAVA_SHORT, name) == Linux.AF_INET6
+        && isMapped(names.get(IPV6, name + 8), names.get(IPV6, name + 16))) {
+      names.set(JAVA_SHORT, name, (short) Linux.AF_INET);
+      names.set(JAVA_INT, name + 4, names.get(JAVA_INT, name + 20));
+    }
+  }
+
+  private static boolean isMapped(long high, long low) {
+    return high == 0 && low >>> 32 == 0xffff;
   }
 
   /** Gives the kernel back the room that it took for the last datagrams' addresses. */
@@ -315,7 +335,8 @@ public final class DatagramBatch {
   /**
    * Reads where the client sent to, and where the datagram came in, from the control messages that
    * were asked for: IP_PKTINFO or IPV6_RECVPKTINFO tell the address and the interface;
-   * IP_ORIGDSTADDR or IPV6_ORIGDSTADDR tell the address and the port.
+   * IP_ORIGDSTADDR or IPV6_ORIGDSTADDR tell the address and the port. Of an IPv4 datagram, a socket
+   * of both families tells IPV6_PKTINFO, with a mapped address, and IP_ORIGDSTADDR.
    *
    * @return whether the address is told; then {@link #destinationHigh}, {@link #destinationLow},
    *     {@link #destinationPort} and {@link #ifindex} say it, until the next call
@@ -361,6 +382,9 @@ public final class DatagramBatch {
       if (type == Linux.IPV6_PKTINFO) {
         destinationHigh = controls.get(IPV6, data);
         destinationLow = controls.get(IPV6, data + 8);
+        if (isMapped(destinationHigh, destinationLow)) {
+          destinationLow &= 0xffff_ffffL;
+        }
         ifindex = controls.get(JAVA_INT, data + 16);
         return true;
       }

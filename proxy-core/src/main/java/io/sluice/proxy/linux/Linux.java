@@ -21,6 +21,7 @@ public final class Linux {
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_NOSIGNAL = 0x4000;
+  public static final int MSG_MORE = 0x8000;
   public static final int SHUT_RD = 0;
   public static final int SHUT_WR = 1;
 

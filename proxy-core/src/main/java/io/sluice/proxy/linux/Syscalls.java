@@ -375,8 +375,18 @@ public final class Syscalls {
 
   /** Sends without raising SIGPIPE. */
   public long send(int fd, long buffer, long lengthBytes) {
+    return send(fd, buffer, lengthBytes, 0);
+  }
+
+  /**
+   * Sends without raising SIGPIPE.
+   *
+   * @param flags MSG_MORE if more follows at once, be it a FIN: they may share a packet
+   */
+  public long send(int fd, long buffer, long lengthBytes, int flags) {
     try {
-      return check((long) SEND.invokeExact(state, fd, buffer, lengthBytes, Linux.MSG_NOSIGNAL));
+      return check(
+          (long) SEND.invokeExact(state, fd, buffer, lengthBytes, flags | Linux.MSG_NOSIGNAL));
     } catch (Throwable thrown) {
       throw broken(thrown);
     }

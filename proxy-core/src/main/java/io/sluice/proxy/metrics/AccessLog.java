@@ -28,38 +28,7 @@ public final class AccessLog {
    * @param end the word of a {@code SessionEnd} or {@code DropReason}
    * @param bytesIn from client to target
    * @param bytesOut from target to client
-   */
-  public static void ended(
-      Protocol protocol,
-      IpAddress client,
-      int clientPort,
-      IpAddress local,
-      int localPort,
-      String label,
-      String target,
-      String end,
-      long durationMillis,
-      long bytesIn,
-      long bytesOut) {
-    ended(
-        protocol,
-        client,
-        clientPort,
-        local,
-        localPort,
-        label,
-        target,
-        end,
-        durationMillis,
-        bytesIn,
-        bytesOut,
-        null);
-  }
-
-  /**
-   * The same for a client that a PROXY protocol header may have announced.
-   *
-   * @param via who announced it, like {@code 10.0.0.5:41233}; null if nobody did
+   * @param via who announced the client, like {@code 10.0.0.5:41233}; null if nobody did
    */
   public static void ended(
       Protocol protocol,

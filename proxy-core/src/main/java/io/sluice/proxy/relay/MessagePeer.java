@@ -1,34 +1,22 @@
 package io.sluice.proxy.relay;
 
-import io.netty.channel.IoEvent;
-import io.netty.channel.IoRegistration;
-import io.netty.channel.epoll.EpollIoEvent;
-import io.netty.channel.epoll.EpollIoHandle;
-import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.target.OwnSources;
-import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One socket of a message session, the client's or a target's, and what waits to be sent on it.
  * Holds no buffer while nothing waits. Called on the session's loop only.
  */
-final class MessagePeer implements EpollIoHandle {
+final class MessagePeer extends Peer {
   /** The index of the client. */
   static final int CLIENT = -1;
 
   private final MessageSession session;
-  private final FileDescriptor descriptor;
-  private @Nullable IoRegistration registration;
 
   /** The target's index, or {@link #CLIENT}. */
   final int index;
-
-  /** What it is noted as, because what it sends could come back to us. */
-  OwnSources.@Nullable Source ownSource;
 
   /** The connection isn't made yet. */
   boolean isConnecting;
@@ -36,17 +24,8 @@ final class MessagePeer implements EpollIoHandle {
   /** When connecting to it began. */
   long sinceMillis;
 
-  /** It sent FIN: there is nothing more to read. */
-  boolean ended;
-
   /** We have sent it FIN. */
   boolean finSent;
-
-  /** epoll said that its end is near: read until the end itself is read. */
-  boolean hungUp;
-
-  /** epoll said that it broke. */
-  boolean errored;
 
   /** A send failed. */
   boolean isBroken;
@@ -57,39 +36,19 @@ final class MessagePeer implements EpollIoHandle {
   private int until;
 
   MessagePeer(MessageSession session, int fd, int index) {
+    super(fd);
     this.session = session;
-    this.descriptor = new FileDescriptor(fd);
     this.index = index;
   }
 
-  int number() {
-    return descriptor.intValue();
-  }
-
-  boolean register(Loop loop) {
-    registration = loop.register(this, Loop.ALL_EDGES);
-    return registration != null;
+  @Override
+  void ready(int events) {
+    session.ready(this, events);
   }
 
   @Override
-  public FileDescriptor fd() {
-    return descriptor;
-  }
-
-  @Override
-  public void handle(IoRegistration registration, IoEvent event) {
-    try {
-      session.ready(this, ((EpollIoEvent) event).ops().value());
-    } catch (RuntimeException | Error failure) {
-      session.failed(failure); // thrown on, it would cost other sessions their events
-    }
-  }
-
-  /** Yields to others: epoll reports again what can be read, behind what it has for them. */
-  void yieldTurn() {
-    if (registration != null) {
-      long _ = registration.submit(Loop.ALL_EDGES);
-    }
+  void failed(Throwable failure) {
+    session.failed(failure);
   }
 
   /** How much waits to be sent. */
@@ -162,24 +121,5 @@ final class MessagePeer implements EpollIoHandle {
     waiting = null;
     from = 0;
     until = 0;
-  }
-
-  boolean isOpen() {
-    return descriptor.isOpen();
-  }
-
-  /** Closes the socket. Closing first spares the epoll_ctl: the kernel forgets it by itself. */
-  @Override
-  public void close() {
-    if (descriptor.isOpen()) {
-      try {
-        descriptor.close();
-      } catch (IOException _) {
-        // Nothing more can be done about it.
-      }
-      if (registration != null) {
-        registration.cancel();
-      }
-    }
   }
 }

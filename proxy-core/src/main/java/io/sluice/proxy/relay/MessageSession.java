@@ -2,7 +2,6 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
-import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
@@ -51,12 +50,6 @@ import org.slf4j.LoggerFactory;
  */
 final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private static final Logger log = LoggerFactory.getLogger(MessageSession.class);
-  private static final int READABLE = EpollIoOps.EPOLLIN.value();
-  private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
-  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
-  private static final int ERROR = EpollIoOps.EPOLLERR.value();
-  private static final int BROKEN = ERROR | EPOLLHUP;
-  private static final int ENDING = BROKEN | EpollIoOps.EPOLLRDHUP.value();
 
   /** How many buffers one side may fill before the loop sees to others. */
   private static final int TURNS = 16;
@@ -180,8 +173,6 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if (isClosed || !peer.isOpen()) {
       return;
     }
-    peer.hungUp |= (events & ENDING) != 0;
-    peer.errored |= (events & ERROR) != 0;
     if (!isClientGone && !isDismissing) {
       activeMillis = Loop.nowMillis(); // nobody waits for answers otherwise
     }
@@ -189,10 +180,11 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       connecting(peer, events);
       return;
     }
-    if ((events & (WRITABLE | BROKEN)) != 0 && (peer.pending() > 0 || awaited == peer.index)) {
+    if ((events & (Peer.WRITABLE | Peer.BROKEN)) != 0
+        && (peer.pending() > 0 || awaited == peer.index)) {
       flush(peer);
     }
-    if (!isClosed && (events & (READABLE | ENDING)) != 0) {
+    if (!isClosed && (events & (Peer.READABLE | Peer.ENDING)) != 0) {
       pump(peer);
     }
     if (!isClosed && peer.isOpen() && peer.errored && peer.ended) {
@@ -477,7 +469,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   private void connecting(MessagePeer peer, int events) {
     int errno = 0;
-    if ((events & BROKEN) != 0) {
+    if ((events & Peer.BROKEN) != 0) {
       errno = syscalls().option(peer.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
         connectFailed(peer.index, Upstreams.reason(errno));
@@ -485,9 +477,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       }
       // It was connected, may have sent something, and was reset then.
     }
-    if (errno != 0 || (events & WRITABLE) != 0) {
+    if (errno != 0 || (events & Peer.WRITABLE) != 0) {
       connected(peer);
-      if (!isClosed && peer.isOpen() && (events & (READABLE | ENDING)) != 0) {
+      if (!isClosed && peer.isOpen() && (events & (Peer.READABLE | Peer.ENDING)) != 0) {
         pumpReplies(peer); // it may have spoken already, and epoll will not say so again
       }
     }

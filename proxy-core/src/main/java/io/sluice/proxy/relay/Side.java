@@ -1,33 +1,19 @@
 package io.sluice.proxy.relay;
 
-import io.netty.channel.IoEvent;
-import io.netty.channel.IoRegistration;
-import io.netty.channel.epoll.EpollIoEvent;
-import io.netty.channel.epoll.EpollIoHandle;
-import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
-import io.sluice.proxy.target.OwnSources;
-import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One of the two sockets of a session, and what it has sent that is on its way to the other. Holds
  * no buffer and no pipe while nothing is on its way. Called on the session's loop only.
  */
-final class Side implements EpollIoHandle {
+final class Side extends Peer {
   private static final long NO_PIPE = -1;
 
   private final TcpSession session;
-  private final FileDescriptor descriptor;
-  private @Nullable IoRegistration registration;
-
-  /** What it is noted as, because what it sends could come back to us. */
-  OwnSources.@Nullable Source ownSource;
-
-  /** It sent FIN, or broke: there is nothing more to read. */
-  boolean ended;
 
   /** Its FIN has been passed on to the other side. */
   boolean endPassedOn;
@@ -35,14 +21,11 @@ final class Side implements EpollIoHandle {
   /** It sent RST, or the way to it broke. */
   boolean broken;
 
-  /** epoll said that its end is near: read until the end itself is read. */
-  boolean hungUp;
-
-  /** epoll said that it broke. What it sent before can still be read, then follows its end. */
-  boolean errored;
-
   /** The other side could not take all that this one sent. */
   boolean blocked;
+
+  /** TCP_NODELAY has yet to be set: it makes no difference before the second send. */
+  boolean isDelaying;
 
   /** What it sends fills buffers: splice. */
   boolean bulk;
@@ -57,40 +40,25 @@ final class Side implements EpollIoHandle {
   private int inPipe;
 
   Side(TcpSession session, int fd) {
+    super(fd);
     this.session = session;
-    this.descriptor = new FileDescriptor(fd);
-  }
-
-  int number() {
-    return descriptor.intValue();
-  }
-
-  boolean register(Loop loop) {
-    registration = loop.register(this, Loop.ALL_EDGES);
-    return registration != null;
   }
 
   @Override
-  public FileDescriptor fd() {
-    return descriptor;
+  void ready(int events) {
+    session.ready(this, events);
   }
 
   @Override
-  public void handle(IoRegistration registration, IoEvent event) {
-    try {
-      session.ready(this, ((EpollIoEvent) event).ops().value());
-    } catch (RuntimeException | Error failure) {
-      session.failed(failure); // thrown on, it would cost other sessions their events
-    }
+  void failed(Throwable failure) {
+    session.failed(failure);
   }
 
-  /**
-   * Yields to others: epoll reports again what can be read by then, behind what it has for them. A
-   * task wouldn't do, as Netty runs tasks that add tasks for up to a second before it polls again.
-   */
-  void yieldTurn() {
-    if (registration != null) {
-      long _ = registration.submit(Loop.ALL_EDGES);
+  /** Sends whatever comes from now on at once. */
+  void stopDelaying(Loop loop) {
+    if (isDelaying) {
+      isDelaying = false;
+      int _ = loop.syscalls().setOption(number(), Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
     }
   }
 
@@ -193,24 +161,5 @@ final class Side implements EpollIoHandle {
       inPipe = 0;
     }
     blocked = false;
-  }
-
-  boolean isOpen() {
-    return descriptor.isOpen();
-  }
-
-  /** Closes the socket. Closing first spares the epoll_ctl: the kernel forgets it by itself. */
-  @Override
-  public void close() {
-    if (descriptor.isOpen()) {
-      try {
-        descriptor.close();
-      } catch (IOException _) {
-        // Nothing more can be done about it.
-      }
-      if (registration != null) {
-        registration.cancel();
-      }
-    }
   }
 }

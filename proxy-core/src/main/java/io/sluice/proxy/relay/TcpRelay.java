@@ -260,9 +260,7 @@ public final class TcpRelay implements ConnectionHandler {
     if (via.isBound() || result < 0) {
       local.set(via.address(), via.port());
     }
-    if (via.isShared()) {
-      local.unmap();
-    }
+    local.unmap();
     return result >= 0;
   }
 

@@ -2,7 +2,6 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
-import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
@@ -43,12 +42,6 @@ import org.slf4j.LoggerFactory;
  */
 final class TcpSession extends TimerWheel.Entry {
   private static final Logger log = LoggerFactory.getLogger(TcpSession.class);
-  private static final int READABLE = EpollIoOps.EPOLLIN.value();
-  private static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
-  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
-  private static final int ERROR = EpollIoOps.EPOLLERR.value();
-  private static final int BROKEN = ERROR | EPOLLHUP;
-  private static final int ENDING = BROKEN | EpollIoOps.EPOLLRDHUP.value();
 
   /** How many buffers or pipes one side may fill before the loop sees to others. */
   private static final int TURNS = 16;
@@ -141,10 +134,8 @@ final class TcpSession extends TimerWheel.Entry {
       }
       return;
     }
-    if (!target.isUnix()) {
-      int _ = syscalls().setOption(fd, Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
-    }
     Side side = new Side(this, fd);
+    side.isDelaying = !target.isUnix();
     upstream = side;
     side.ownSource = relay.noteSource(fd, target);
     if (!side.register(loop())) {
@@ -191,7 +182,7 @@ final class TcpSession extends TimerWheel.Entry {
   /** epoll reports something about the socket that is being connected. */
   private void connecting(Side side, int events) {
     int errno = 0;
-    if ((events & BROKEN) != 0) {
+    if ((events & Peer.BROKEN) != 0) {
       errno = syscalls().option(side.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
         connectFailed(Upstreams.reason(errno));
@@ -199,7 +190,7 @@ final class TcpSession extends TimerWheel.Entry {
       }
       // It was connected, may have sent something, and was reset then.
     }
-    if (errno != 0 || (events & WRITABLE) != 0) {
+    if (errno != 0 || (events & Peer.WRITABLE) != 0) {
       connected();
       if (state == State.RELAYING) {
         relaying(side, events); // it may have spoken already, and epoll will not say so again
@@ -230,6 +221,7 @@ final class TcpSession extends TimerWheel.Entry {
         writer.header(
             describe(relay.context()), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
     loop().buffer().copyFrom(header);
+    upstream().stopDelaying(loop());
     long sent = syscalls().send(upstream().number(), loop().buffer().address(), header.length);
     if (sent < 0 && sent != -Linux.EAGAIN) {
       broke(upstream());
@@ -252,8 +244,6 @@ final class TcpSession extends TimerWheel.Entry {
 
   /** epoll reports something about a side. */
   void ready(Side side, int events) {
-    side.hungUp |= (events & ENDING) != 0;
-    side.errored |= (events & ERROR) != 0;
     switch (state) {
       case CONNECTING -> connecting(side, events);
       case RELAYING -> relaying(side, events);
@@ -267,11 +257,11 @@ final class TcpSession extends TimerWheel.Entry {
   }
 
   private void relaying(Side side, int events) {
-    activeMillis = Loop.nowMillis();
-    if ((events & (WRITABLE | BROKEN)) != 0 && other(side).blocked) {
+    activeMillis = loop().nextTickMillis();
+    if ((events & (Peer.WRITABLE | Peer.BROKEN)) != 0 && other(side).blocked) {
       pump(other(side));
     }
-    if (state == State.RELAYING && (events & (READABLE | ENDING)) != 0) {
+    if (state == State.RELAYING && (events & (Peer.READABLE | Peer.ENDING)) != 0) {
       pump(side);
     }
     if (state == State.RELAYING && side.errored && side.ended) {
@@ -321,10 +311,16 @@ final class TcpSession extends TimerWheel.Entry {
       if (!hasRead(from, count)) {
         return;
       }
+      if (to.isDelaying && from.bytes > count) {
+        to.stopDelaying(loop()); // the first send waits for nothing, a second one would
+      }
+      // A short read of what ends leaves only the end: it goes out in the same packet.
+      int flags = from.hungUp && !from.errored && count < Loop.BUFFER_BYTES ? Linux.MSG_MORE : 0;
       int sent = 0;
       while (sent < count) {
-        long more = syscalls().send(to.number(), buffer + sent, count - sent);
+        long more = syscalls().send(to.number(), buffer + sent, count - sent, flags);
         if (more == -Linux.EAGAIN) {
+          to.stopDelaying(loop());
           from.hold(loop(), sent, (int) count);
           return;
         }
@@ -348,6 +344,7 @@ final class TcpSession extends TimerWheel.Entry {
   }
 
   private void splice(Side from, Side to) {
+    to.stopDelaying(loop());
     if (!from.takePipe(loop())) {
       from.bulk = false;
       copy(from, to);

@@ -11,7 +11,6 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The routing that {@code source: transparent} needs: what servers answer is addressed to clients,
@@ -86,16 +85,16 @@ public record TransparentRouting(Set<Family> families) {
   /**
    * Whether it is set up on this machine.
    *
-   * @param output what a command prints; null if it fails
+   * @param output what a command prints; nothing if it fails
    */
-  public boolean isSetUp(Function<List<String>, @Nullable String> output) {
-    boolean isThere = output.apply(List.of("nft", "list", "table", "inet", NFT_TABLE)) != null;
+  public boolean isSetUp(Function<List<String>, String> output) {
+    boolean isThere = !output.apply(List.of("nft", "list", "table", "inet", NFT_TABLE)).isBlank();
     String number = Integer.toString(NUMBER);
     for (Family family : families) {
       String option = family == Family.IPV4 ? "-4" : "-6";
       String rules = output.apply(List.of("ip", option, "rule", "show", "pref", number));
       String routes = output.apply(List.of("ip", option, "route", "show", "table", number));
-      isThere &= rules != null && !rules.isBlank() && routes != null && !routes.isBlank();
+      isThere &= !rules.isBlank() && !routes.isBlank();
     }
     return isThere;
   }

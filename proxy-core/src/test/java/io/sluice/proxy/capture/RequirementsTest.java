@@ -42,11 +42,35 @@ final class RequirementsTest {
         "version: 1\ncapture: [{name: edge%s, method: %s}]\n".formatted(addresses, method);
     List<CaptureSpec> captures = ConfigReader.read("f", text, Map.of()).captures();
     List<String> unmet =
-        Requirements.of(captures, new Rights(bits(rights)), 1024).stream()
+        Requirements.of(captures, new Rights(bits(rights)), 1024, true).stream()
             .filter(it -> !it.isMet() && it.what().contains("CAP_"))
             .map(it -> it.what().replaceAll(".*(CAP_[A-Z_]*).*", "$1"))
             .toList();
     assertThat(String.join(" ", unmet)).isEqualTo(missing);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "sk_lookup, ports: 8080       | true  | 192.0.2.0/24, '2001:db8::/64' | ''",
+        "sk_lookup, ports: 8080       | false | 192.0.2.0/24                  | ''",
+        "sk_lookup, ports: 8080       | false | 192.0.2.0/24, '2001:db8::/64' | method sk_lookup needs IPv6 sockets for 2001:db8::/64",
+        "auto, ports: any             | false | '2001:db8::/64'               | method auto needs IPv6 sockets for 2001:db8::/64",
+      },
+      quoteCharacter = '"')
+  void anIpv6RangeNeedsIpv6Sockets(String method, boolean ipv6, String addresses, String missing)
+      throws Exception {
+    String text =
+        "version: 1\ncapture: [{name: edge, method: %s, addresses: [%s]}]\n"
+            .formatted(method, addresses);
+    List<CaptureSpec> captures = ConfigReader.read("f", text, Map.of()).captures();
+    List<String> unmet =
+        Requirements.of(captures, new Rights(-1), 1024, ipv6).stream()
+            .filter(it -> !it.isMet())
+            .map(Requirement::what)
+            .toList();
+    assertThat(String.join(" ", unmet)).isEqualTo(missing.equals("''") ? "" : missing);
   }
 
   private static long bits(String words) {

@@ -16,7 +16,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Prints how much the loop's thread allocates for a round of datagrams, once it is warm: of an
  * affinity that the argument names, with {@code headers} such that PROXY protocol headers come in
- * and go out, or with {@code steered} of replies that leave through reply sockets.
+ * and go out, with {@code mapped} of IPv4 through an IPv6 socket, or with {@code steered} of
+ * replies that leave through reply sockets.
  */
 final class AllocationProbe {
   /** How many datagrams, and replies, a round has. */
@@ -39,7 +40,7 @@ final class AllocationProbe {
   private static RelayHarness relay(String argument, int port) {
     return switch (argument) {
       case "headers" -> new RelayHarness(withHeaders(port));
-      case "steered" -> relay("FLOW", port);
+      case "steered", "mapped" -> relay("FLOW", port);
       default ->
           new RelayHarness(
               RelayHarness.at("127.0.0.1", port),
@@ -74,8 +75,9 @@ final class AllocationProbe {
       Round exchange =
           switch (arguments[0]) {
             case "steered" -> replies(server, relay, client);
-            case "headers" -> exchanges(server, relay, client, ANNOUNCED);
-            default -> exchanges(server, relay, client, PLAIN);
+            case "headers" -> exchanges(server, relay, client, "0.0.0.0", ANNOUNCED);
+            case "mapped" -> exchanges(server, relay, client, "::ffff:0.0.0.0", PLAIN);
+            default -> exchanges(server, relay, client, "0.0.0.0", PLAIN);
           };
       AtomicLong thread = new AtomicLong();
       relay.run(() -> thread.set(Thread.currentThread().threadId()));
@@ -103,9 +105,9 @@ final class AllocationProbe {
   }
 
   private static Round exchanges(
-      UdpPeer server, RelayHarness relay, UdpPeer client, byte[] datagram) {
+      UdpPeer server, RelayHarness relay, UdpPeer client, String bound, byte[] datagram) {
     Thread _ = Thread.ofPlatform().daemon().start(() -> echo(server));
-    int port = relay.open("0.0.0.0", "127.0.3.0/24").port();
+    int port = relay.open(bound, "127.0.3.0/24").port();
     return () -> {
       for (int flow = 0; flow < FLOWS; flow++) {
         client.send(datagram, "127.0.3." + flow, port);

@@ -18,7 +18,7 @@ class AllocationTest {
    * runs in a process where the calls are compiled on their own.
    */
   @ParameterizedTest
-  @ValueSource(strings = {"FLOW", "DATAGRAM", "headers"})
+  @ValueSource(strings = {"FLOW", "DATAGRAM", "headers", "mapped"})
   void aDatagramOfAnExistingFlowAllocatesNothing(String how) throws Exception {
     assertAllocatesNothing(how);
   }

@@ -33,6 +33,7 @@ class FrontSocketTest {
     "127.0.3.7, 127.0.3.7, 127.0.3.7, 127.0.0.1",
     "::, ::1, ::1, ::1",
     "::1, ::1, ::1, ::1",
+    "::ffff:0.0.0.0, 127.0.3.0/24, 127.0.3.7, 127.0.0.1",
   })
   void afterItIsClosedItsFlowsStillReplyUntilTheLastEnds(
       String bound, String captured, String asked, String from) throws Exception {

@@ -187,7 +187,10 @@ final class RelayHarness implements AutoCloseable {
     snapshot = TestDaemon.snapshot(config(target, NEVER, 0, affinity), snapshot, resolver);
   }
 
-  /** Opens a front socket on a port that the kernel chooses. */
+  /**
+   * Opens a front socket on a port that the kernel chooses; an IPv6 one of both families if the
+   * address is an IPv4-mapped one.
+   */
   CaptureSocket open(String address, String... prefixes) {
     return open(address, 0, prefixes);
   }
@@ -205,9 +208,11 @@ final class RelayHarness implements AutoCloseable {
    */
   CaptureSocket openSteered(String address, String... prefixes) {
     CaptureSocket plain = bind(address, 0, prefixes);
-    if (plain.address().family() == Family.IPV4) {
+    boolean ipv4 = plain.address().family() == Family.IPV4;
+    if (ipv4 || plain.address().isIpv4Mapped()) {
       option(plain.fd(), Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR);
-    } else {
+    }
+    if (!ipv4) {
       option(plain.fd(), Linux.IPPROTO_IPV6, Linux.IPV6_ORIGDSTADDR);
     }
     CaptureSocket steered =
@@ -230,7 +235,10 @@ final class RelayHarness implements AutoCloseable {
     if (ipv4) {
       option(fd, Linux.IPPROTO_IP, Linux.IP_PKTINFO);
     } else {
-      option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY);
+      assertThat(
+              syscalls.setOption(
+                  fd, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, bound.isIpv4Mapped() ? 0 : 1))
+          .isZero();
       option(fd, Linux.IPPROTO_IPV6, Linux.IPV6_RECVPKTINFO);
     }
     option(fd, Linux.SOL_SOCKET, Linux.SO_REUSEPORT);

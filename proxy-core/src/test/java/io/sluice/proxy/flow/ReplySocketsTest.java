@@ -36,7 +36,11 @@ final class ReplySocketsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0.0.0.0, 127.0.3.0/24, 127.0.3.7, 127.0.0.1", "::, ::1, ::1, ::1"})
+  @CsvSource({
+    "0.0.0.0, 127.0.3.0/24, 127.0.3.7, 127.0.0.1",
+    "::, ::1, ::1, ::1",
+    "::ffff:0.0.0.0, 127.0.3.0/24, 127.0.3.7, 127.0.0.1"
+  })
   void aReplyLeavesFromTheAddressAndPortThatWasAsked(
       String bound, String captured, String asked, String from) throws Exception {
     try (UdpPeer server = UdpPeer.echo();

@@ -72,6 +72,28 @@ final class InheritedIT {
   }
 
   @Test
+  void aDatagramSocketOfBothFamiliesAnswersBothFromTheAddressThatWasAsked() throws Exception {
+    activate(
+        configuration("{name: dns, method: inherited, protocols: udp}"),
+        "--listen=5353",
+        "--datagram",
+        "--fdname=dns");
+    nets.assertAnswers(200, 1, "udp", "5353-5353", "192.0.2.0/24", "2001:db8:1::/64");
+  }
+
+  @Test
+  void aDatagramSocketOfAMappedAddressIsOneOfIpv4() throws Exception {
+    SluiceProcess sluice =
+        activate(
+            configuration("{name: dns, method: inherited, protocols: udp}"),
+            "--listen=[::ffff:192.0.2.7]:5353",
+            "--datagram",
+            "--fdname=dns");
+    nets.assertAnswers(5, 1, "udp", "5353-5353", "192.0.2.7/32");
+    assertThat(sluice.output()).contains("captured name=dns method=inherited");
+  }
+
+  @Test
   void aNameThatNoSocketHasIsOneClearLine() throws Exception {
     SluiceProcess sluice =
         activate(configuration("{name: web, method: inherited}"), "--listen=8080", "--fdname=http");

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The method {@code sk_lookup}, from a client's side, with the real kernel. */
 @Timeout(180)
@@ -43,12 +45,16 @@ final class KernelCaptureIT {
     nets.close();
   }
 
-  @Test
-  void everyPortOfTwoPrefixesIsAnsweredFromWhereItWasAskedByFewSockets() throws Exception {
-    SluiceProcess sluice = nets.run(nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6));
-    String idle = nets.gateway.run("ss", "-Hlntu");
-    assertThat(idle.lines().filter(it -> it.startsWith("tcp"))).hasSize(2 * 2); // loops, families
-    assertThat(idle.lines().filter(it -> it.startsWith("udp"))).hasSize(2 * 2);
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void everyPortOfTwoPrefixesIsAnsweredFromWhereItWasAskedByTwoSocketsPerLoop(int loops)
+      throws Exception {
+    Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
+    Files.writeString(
+        configuration, Files.readString(configuration).replace("loops: 2", "loops: " + loops));
+    SluiceProcess sluice = nets.run(configuration);
+    assertThat(listening()).filteredOn(it -> it.startsWith("tcp")).hasSize(loops);
+    assertThat(listening()).filteredOn(it -> it.startsWith("udp")).hasSize(loops);
     nets.assertAnswers(PAIRS, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
     sluice.signal("TERM");
     assertThat(sluice.awaitExit()).isZero();
@@ -79,6 +85,20 @@ final class KernelCaptureIT {
     assertThat(asking.output()).doesNotContain("wrong udp", "wrong tcp");
     nets.assertAnswers(200, seed, "tcp,udp", "1-65535", MORE);
     assertThat(links()).hasSize(1);
+  }
+
+  @Test
+  void ipv6ThatAReloadAddsComesBySocketsThatWereThereBefore() throws Exception {
+    Path configuration =
+        nets.configuration(BOTH.replace(", \"" + CaptureNets.IPV6 + "\"", ""), CaptureNets.IPV4);
+    SluiceProcess sluice = nets.run(configuration);
+    List<String> before = listening();
+    assertThat(before).hasSize(2 * 2).allMatch(it -> it.contains("127.0.0.1]:"));
+    nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
+    sluice.signal("HUP");
+    sluice.awaitLine("", "reloaded generation=2");
+    assertThat(listening()).isEqualTo(before);
+    nets.assertAnswers(100, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
   }
 
   @Test
@@ -221,6 +241,11 @@ final class KernelCaptureIT {
           word.equals(System.getProperty("java.class.path")) ? ClassPathCopy.path(library) : word);
     }
     return command;
+  }
+
+  /** The gateway's listening and unconnected sockets. */
+  private List<String> listening() throws Exception {
+    return nets.gateway.run("ss", "-Hlntu").lines().sorted().toList();
   }
 
   /** The SK_LOOKUP links to the gateway's namespace. */

@@ -6,6 +6,8 @@ import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DatagramBatchTest {
   private static final IpAddress LOOPBACK = IpAddress.parse("127.0.0.1");
@@ -53,6 +55,47 @@ class DatagramBatchTest {
     assertThat(batch.destinationHigh()).isZero();
     assertThat(batch.destinationLow()).isEqualTo(0x7f000001L);
     assertThat(batch.ifindex()).isEqualTo(1);
+  }
+
+  /** Both of what sk_lookup's socket and an inherited one of both families is like. */
+  @ParameterizedTest
+  @ValueSource(strings = {"::ffff:127.0.0.1", "::ffff:0.0.0.0", "::"})
+  void ofIpv4ASocketOfBothFamiliesTellsIpv4AddressesAndAnswersThem(String bound) {
+    int both = syscalls.socket(Linux.AF_INET6, Linux.SOCK_DGRAM);
+    assertThat(syscalls.setOption(both, Linux.IPPROTO_IPV6, Linux.IPV6_V6ONLY, 0)).isZero();
+    assertThat(syscalls.setOption(both, Linux.IPPROTO_IPV6, Linux.IPV6_RECVPKTINFO, 1)).isZero();
+    assertThat(syscalls.bind(both, address.set(IpAddress.parse(bound), 0))).isZero();
+    assertThat(syscalls.localAddress(both, address)).isZero();
+    int port = address.port();
+    assertThat(syscalls.connect(sender, address.set(LOOPBACK, port))).isZero();
+    assertThat(syscalls.localAddress(sender, address)).isZero();
+    DatagramBatch batch = DatagramBatch.fromClients(2);
+    for (int toldPort : new int[] {0, port}) {
+      assertThat(syscalls.send(sender, payload.address(), 9)).isEqualTo(9);
+      assertThat(batch.receive(syscalls, both, 0, 2)).isEqualTo(1);
+      assertThat(batch.family(0)).isEqualTo(Family.IPV4);
+      assertThat(batch.clientHigh(0)).isZero();
+      assertThat(batch.clientLow(0)).isEqualTo(0x7f000001L);
+      assertThat(batch.clientPort(0)).isEqualTo(address.port());
+      assertThat(batch.clientScope(0)).isZero();
+      assertThat(batch.readDestination(0)).isTrue();
+      assertThat(batch.destinationHigh()).isZero();
+      assertThat(batch.destinationLow()).isEqualTo(0x7f000001L);
+      assertThat(batch.destinationPort()).isEqualTo(toldPort);
+      assertThat(batch.ifindex()).isEqualTo(1);
+      assertThat(syscalls.setOption(both, Linux.IPPROTO_IP, Linux.IP_ORIGDSTADDR, 1)).isZero();
+    }
+    assertThat(syscalls.connect(receiver, address.set(LOOPBACK, port))).isZero();
+    assertThat(syscalls.localAddress(receiver, address)).isZero();
+    DatagramBatch answers = DatagramBatch.toClients(1);
+    assertThat(syscalls.connect(both, address.set(LOOPBACK, address.port()))).isZero();
+    assertThat(syscalls.send(receiver, payload.address(), 5)).isEqualTo(5);
+    assertThat(answers.receive(syscalls, both, 0, 1)).isEqualTo(1);
+    answers.to(0, Family.IPV4, 0, 0x7f000001L, address.port(), 0);
+    answers.from(0, Family.IPV4, 0, 0x7f000001L);
+    assertThat(answers.send(syscalls, both, 0, 1)).isEqualTo(1);
+    assertThat(syscalls.receive(receiver, payload.address(), 256)).isEqualTo(5);
+    int _ = syscalls.close(both);
   }
 
   @Test

@@ -362,10 +362,13 @@ static void keepalive(void) {
 
 /* One more connection of newconn in the place of c. */
 static void start_newconn(struct conn *c, uint64_t time) {
-  while (!open_conn(c)) {}
-  c->since = time;
-  /* Sent at once if the handshake is over already, as it mostly is on loopback. */
-  int sent = send_request(c, time);
+  int sent;
+  do {
+    while (!open_conn(c)) {}
+    /* Sent at once if the handshake is over already, as it mostly is on loopback. */
+    sent = send_request(c, time);
+    if (sent < 0) close_conn(c);
+  } while (sent < 0);
   c->connecting = sent == 0;
   watch(c->fd, sent == 0 ? EPOLLOUT : EPOLLIN, (uint32_t)(c - all), EPOLL_CTL_ADD);
 }

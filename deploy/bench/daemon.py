@@ -29,7 +29,7 @@ def time_to_ready(peer, directory, sluice):
     peer.spawn(directory, sluice)
     while not answered(peer):
         if peer.process.poll() is not None or time.monotonic() > began + 30:
-            raise Failed(peer.process.errors() or f"{peer.name} is not ready")
+            raise Failed(peer.process.complaint() or f"{peer.name} is not ready")
         time.sleep(0.001)
     return (time.monotonic() - began) * 1000
 

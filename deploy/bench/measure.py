@@ -94,7 +94,7 @@ def expect_line(process, event):
     line = process.stdout.readline()
     if not line:
         process.wait()
-        raise Failed(process.errors() or f"the load generator ended before it said {event}")
+        raise Failed(process.complaint() or f"the load generator ended before it said {event}")
     said = json.loads(line)
     if said["event"] != event:
         raise Failed(f"the load generator said {said['event']} instead of {event}")

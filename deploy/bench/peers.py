@@ -62,7 +62,7 @@ class Process(subprocess.Popen):
     def pids(self):
         return [self.pid, *measure.children(self.pid)]
 
-    def errors(self):
+    def complaint(self):
         with open(self.log, errors="replace") as f:
             lines = [line.strip() for line in f if line.strip()]
         return f"{self.name}: " + " | ".join(lines[-3:]) if lines else ""
@@ -87,14 +87,14 @@ class Load(Process):
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
 
-    def errors(self):
-        return super().errors().split(" | ")[-1]
+    def complaint(self):
+        return super().complaint().split(" | ")[-1]
 
     def finish(self):
         self.stdin.close()
         self.stdout.close()
         if self.wait(10) != 0:
-            raise Failed(self.errors())
+            raise Failed(self.complaint())
 
     def abandon(self):
         self.stop()
@@ -111,7 +111,7 @@ def await_port(process, port, address="127.0.0.1"):
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise Failed(process.errors() or f"{process.name} is not ready") from None
+                raise Failed(process.complaint() or f"{process.name} is not ready") from None
             time.sleep(0.002)
 
 
@@ -218,11 +218,14 @@ class Peer:
 
 
 def haproxy_conf(peer, directory):
-    splice = "option splice-auto" if peer.kind == "haproxy-splice" else ""
+    splicing = peer.kind == "haproxy-splice"
+    splice = "option splice-auto" if splicing else ""
+    # Each connection takes two descriptors; HAProxy keeps room for pipes of a quarter of them.
+    maxconn = min(connections() * (3 if splicing else 4) // 4, 50000)
     return f"""
 global
   nbthread {peer.threads}
-  maxconn {min(connections(), 50000)}
+  maxconn {maxconn}
 defaults
   mode tcp
   timeout connect 5s

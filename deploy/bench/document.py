@@ -23,8 +23,10 @@ PEERS = {
     "none": "no proxy",
     "haproxy-1": "HAProxy, 1 thread",
     "haproxy-2": "HAProxy, 2 threads",
-    "haproxy-splice-1": "HAProxy, splice-auto, 1 thread",
-    "haproxy-splice-2": "HAProxy, splice-auto, 2 threads",
+    "haproxy-auto-1": "HAProxy, splice-auto, 1 thread",
+    "haproxy-auto-2": "HAProxy, splice-auto, 2 threads",
+    "haproxy-splice-1": "HAProxy, splice-response, 1 thread",
+    "haproxy-splice-2": "HAProxy, splice-response, 2 threads",
     "nginx-1": "nginx stream, 1 worker",
     "nginx-2": "nginx stream, 2 workers",
     "sluice-1": "**Sluice, 1 loop**",
@@ -197,7 +199,11 @@ def micro(results):
     return table(["benchmark", "parameters", "score", "beside it"], rows)
 
 
-PLOTTED = [("sluice-1", "Sluice", "#2f81f7", 7), ("nginx-1", "nginx stream", "#2da44e", 5), ("haproxy-splice-1", "HAProxy, splice-auto", "#bf8700", 9)]
+PLOTTED = [
+    ("sluice-1", "Sluice", "#2f81f7", 7),
+    ("nginx-1", "nginx stream", "#2da44e", 5),
+    ("haproxy-splice-1", "HAProxy, splice-response", "#bf8700", 9),
+]
 
 
 def plot(results, path):
@@ -219,23 +225,23 @@ def plot(results, path):
                     f"{block} using 1:2:3:4 with xerrorbars lw 1.5 pt {point} ps 0.7 lc rgb '{colour}' title '{title}'"
                 )
         label = "throughput (more is better)" if what == "rate" else "CPU per unit (less is better)"
-        if number == 0:
-            tics = ", ".join(f"'{w}' {len(works) - row}" for row, w in enumerate(works))
-            commands.append(f"set ytics ({tics}) textcolor '#808080'\nset lmargin 18\nset key off")
-        else:
-            commands.append("set format y ''\nset lmargin 3\nset key outside below center horizontal textcolor '#808080'")
+        tics = ", ".join(f"'{w if number == 0 else ''}' {len(works) - row}" for row, w in enumerate(works))
+        left, right = ((0.16, 0.56), (0.59, 0.98))[number]
+        commands.append(f"set ytics ({tics}) textcolor '#808080'")
+        commands.append(f"set lmargin at screen {left}\nset rmargin at screen {right}")
+        key = "off" if number == 0 else "at screen 0.5, screen 0.05 center horizontal textcolor '#808080'"
+        commands.append(f"set key {key}")
         commands.append(f"set title '{label}' textcolor '#808080'\nplot " + ", \\\n  ".join(drawn))
     script = "\n".join([
         *blocks,
-        f"set terminal svg size 900,{140 + 48 * len(works)} font 'sans-serif,13' background '#00000000'".replace(
-            " background '#00000000'", ""
-        ),
+        f"set terminal svg size 900,{140 + 44 * len(works)} font 'sans-serif,13'",
         f"set output '{path}'",
         "set border 3 lc rgb '#808080'\nset grid x lc rgb '#808080' dt 3 lw 0.5",
         "set logscale x 2\nset xtics (0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16) nomirror textcolor '#808080'\nset ytics nomirror",
         f"set yrange [0.4:{len(works) + 0.6}]",
         "set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#808080' lw 1.5",
-        "set multiplot layout 1,2",
+        "set tmargin at screen 0.91\nset bmargin at screen 0.18",
+        "set multiplot",
         *commands,
         "unset multiplot",
         "",
@@ -252,7 +258,8 @@ of its own, which it removes. [deploy/bench/README.md](../deploy/bench/README.md
 
 - **Peers.** All are in front of the same servers at the same time, each on ports of its own, and are started anew for each round.
   Access logs are off everywhere. HAProxy: `mode tcp`, `nbthread`, `maxconn`, a backlog of 4,096, timeouts that never come, and otherwise its
-  defaults; with and without `option splice-auto`. nginx: `stream` with `reuseport`, `worker_processes`, `worker_connections`,
+  defaults; of bulk data also with `option splice-auto`, which leaves it to HAProxy whether to splice, and with `splice-request` and
+  `splice-response`, which make it splice. nginx: `stream` with `reuseport`, `worker_processes`, `worker_connections`,
   for datagrams sessions without `proxy_responses` (several times faster than with it) and buffers of 4 MiB, as Sluice has
   them; otherwise its defaults. Sluice: `loops`, bindings, otherwise its defaults, started by `bin/sluice`.
 - **Servers.** Requests: NGINX, one worker, 64 bytes of body. Bulk data and datagrams: `serve.c`.

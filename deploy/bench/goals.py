@@ -4,6 +4,7 @@ import dataclasses
 
 import report
 
+SPLICING = [("haproxy-auto", "splice-auto"), ("haproxy-splice", "splice-response")]
 LOOKUP_NANOS = {"1": 15, "1000": 25, "100000": 50, "1000000": 80}
 
 
@@ -50,9 +51,8 @@ def traffic(results):
     for conns, limit in ((1, 0.25), (8, 0.15)):
         title = f"CPU per GB, {conns} bulk connection{'s' if conns > 1 else ''}"
         yield of_threads(results, title, f"bulk-{conns}", "cpuPerUnit", limit, f"≤ {limit}")
-        yield of_threads(
-            results, f"{title}, HAProxy with splice-auto", f"bulk-{conns}", "cpuPerUnit", None, "–", "haproxy-splice"
-        )
+        for kind, option in SPLICING:
+            yield of_threads(results, f"… to HAProxy with {option}", f"bulk-{conns}", "cpuPerUnit", None, "–", kind)
     for title, work, limit in (
         ("Keep-alive requests/s, 100 connections", "keepalive-100", 1.0),
         ("New connections/s", "newconn", 1.0),
@@ -60,6 +60,9 @@ def traffic(results):
         ("GB/s, 8 bulk connections", "bulk-8", 1.8),
     ):
         yield of_threads(results, title, work, "rate", limit, f"≥ {limit}", test=at_least)
+        if work.startswith("bulk"):
+            for kind, option in SPLICING:
+                yield of_threads(results, f"… to HAProxy with {option}", work, "rate", None, "–", kind)
     for percent in (50, 80):
         for what in ("p50", "p99", "p99.9"):
             yield of_threads(

@@ -157,7 +157,7 @@ def start_servers(directory):
 class Peer:
     """What stands between clients and servers, on ports of its own."""
 
-    kind: str  # none, haproxy, haproxy-splice, nginx, sluice
+    kind: str  # one of KINDS
     threads: int
     base: int  # its ports: base+1 http, base+2 bulk, base+3 udp, base+5 admin
     process: Process | None = None
@@ -217,11 +217,17 @@ class Peer:
             self.process = None
 
 
+# splice-auto leaves it to HAProxy whether to splice, and 2.6 mostly doesn't; the others make it.
+HAPROXY_SPLICE = {
+    "haproxy-auto": "option splice-auto",
+    "haproxy-splice": "option splice-request\n  option splice-response",
+}
+
+
 def haproxy_conf(peer, directory):
-    splicing = peer.kind == "haproxy-splice"
-    splice = "option splice-auto" if splicing else ""
+    splice = HAPROXY_SPLICE.get(peer.kind, "")
     # Each connection takes two descriptors; HAProxy keeps room for pipes of a quarter of them.
-    maxconn = min(connections() * (3 if splicing else 4) // 4, 50000)
+    maxconn = min(connections() * (3 if splice else 4) // 4, 50000)
     return f"""
 global
   nbthread {peer.threads}
@@ -279,7 +285,14 @@ destinations:
 """
 
 
-KINDS = {"none": [1], "haproxy": [1, 2], "haproxy-splice": [1, 2], "nginx": [1, 2], "sluice": [1, 2]}
+KINDS = {
+    "none": [1],
+    "haproxy": [1, 2],
+    "haproxy-auto": [1, 2],
+    "haproxy-splice": [1, 2],
+    "nginx": [1, 2],
+    "sluice": [1, 2],
+}
 
 
 def all_peers():

@@ -44,14 +44,14 @@ class Work:
         return {"work": self.name, "peer": peer.name, **arguments, **result}
 
 
-SPLICING = (*PROXIES, "haproxy-splice")
+SPLICING = (*PROXIES, "haproxy-auto", "haproxy-splice")
 
 WORKS = [
     Work("keepalive-10", "keepalive", "keepalive", "http", {"conns": 10}, "request"),
-    Work("keepalive-100", "keepalive", "keepalive", "http", {"conns": 100}, "request", SPLICING),
+    Work("keepalive-100", "keepalive", "keepalive", "http", {"conns": 100}, "request"),
     Work("keepalive-1000", "keepalive", "keepalive", "http", {"conns": 1000}, "request"),
     Work("keepalive-10000", "keepalive", "keepalive", "http", {"conns": 10000}, "request", threads=(1,)),
-    Work("newconn", "newconn", "newconn", "http", {"conns": 32}, "connection", SPLICING),
+    Work("newconn", "newconn", "newconn", "http", {"conns": 32}, "connection"),
     Work("bulk-1", "bulk", "bulk", "bulk", {"conns": 1}, "byte", SPLICING),
     Work("bulk-8", "bulk", "bulk", "bulk", {"conns": 8}, "byte", SPLICING),
     Work("udp-64", "udp", "udp", "udp", {"clients": 64, "window": 256}, "datagram", ("none", "nginx", "sluice")),
@@ -82,6 +82,7 @@ WARM_UP = [
 
 
 def warm_up(peer, directory, groups):
+    """groups: the load generator's modes that are going to be measured."""
     for mode, port, arguments, seconds in WARM_UP:
         if mode not in groups or peer.kind.startswith("haproxy") and mode == "udp":
             continue

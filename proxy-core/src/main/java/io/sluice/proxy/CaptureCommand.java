@@ -9,6 +9,7 @@ import io.sluice.proxy.capture.Programs;
 import io.sluice.proxy.capture.Requirement;
 import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.TransparentRouting;
+import io.sluice.steering.Family;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -85,11 +86,12 @@ final class CaptureCommand {
         needs.forEach(need -> print(need, out));
       }
       out.flush();
-      return needs.stream().allMatch(Requirement::isMet) ? Commands.DONE : Commands.FAILED;
+      return needs.stream().allMatch(Requirement::isBearable) ? Commands.DONE : Commands.FAILED;
     }
 
     private static void print(Requirement need, PrintWriter out) {
-      out.printf("%-8s %s: %s%n", need.isMet() ? "ok" : "missing", need.capture(), need.what());
+      String state = need.isMet() ? "ok" : need.isAdvice() ? "warning" : "missing";
+      out.printf("%-8s %s: %s%n", state, need.capture(), need.what());
       if (!need.isMet()) {
         need.mend().lines().forEach(line -> out.println("         " + line));
       }
@@ -100,6 +102,7 @@ final class CaptureCommand {
       json.put("capture", need.capture());
       json.put("what", need.what());
       json.put("met", need.isMet());
+      json.put("advice", need.isAdvice());
       json.put("mend", need.mend());
       return json;
     }
@@ -121,6 +124,9 @@ final class CaptureCommand {
                 "what servers answer to clients is delivered to this process",
                 routing.isSetUp(command -> Programs.run(command, "").said()),
                 String.join("\n", routing.commands())));
+        if (routing.families().contains(Family.IPV4)) {
+          needs.add(Diagnosis.mark("source", "transparent"));
+        }
       }
       for (String stranger : SourceChecks.strangers(config)) {
         needs.add(new Requirement("source", stranger, false, "ip address add it to an interface"));

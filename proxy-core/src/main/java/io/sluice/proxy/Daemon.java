@@ -117,9 +117,10 @@ public final class Daemon {
     resolveNames();
     Config config = snapshot.config();
     List<Requirement> unmet = Requirements.unmet(config.captures());
-    if (!unmet.isEmpty()) {
-      throw new UnmetRequirementException(unmet);
+    if (!unmet.stream().allMatch(Requirement::isBearable)) {
+      throw new UnmetRequirementException(unmet.stream().filter(it -> !it.isBearable()).toList());
     }
+    unmet.forEach(advice -> log.warn("{}", advice));
     List<Captures.Failure> failures = captures.apply(config.captures());
     refuseIfFatal(failures);
     failures.forEach(failure -> log.warn("{}", failure));

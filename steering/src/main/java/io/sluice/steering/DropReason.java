@@ -55,6 +55,8 @@ public enum DropReason {
   PORT_UNREACHABLE("port_unreachable"),
   /** A reply that could not be sent to the client: our send buffer is full, or no route. */
   REPLY_ERROR("reply_error"),
+  /** Something failed that can't, before there was a session; the log has it. */
+  FAULT("fault"),
   /** The daemon is draining and takes nothing new. */
   DRAINING("draining");
 

@@ -38,6 +38,15 @@ public final class Diagnosis {
     return List.copyOf(diagnosis.found);
   }
 
+  /**
+   * What a mark in the routing of IPv4 needs.
+   *
+   * @param who it is that sets one
+   */
+  public static Requirement mark(String whose, String who) {
+    return PacketSettings.mark(whose, who);
+  }
+
   private void add(CaptureSpec capture) {
     switch (capture.method()) {
       case BIND -> {

@@ -6,7 +6,7 @@ import io.sluice.steering.Protocol;
 import java.util.List;
 
 /** What a capture leaves out. */
-final class Exceptions {
+public final class Exceptions {
   private Exceptions() {}
 
   /**
@@ -23,15 +23,16 @@ final class Exceptions {
   }
 
   /** The ports of this protocol that stay out. */
-  static List<PortRange> excepted(CaptureSpec capture, Protocol protocol) {
+  public static List<PortRange> excepted(CaptureSpec capture, Protocol protocol) {
     List<PortRange> given = capture.options().exceptPorts();
     if (given != null) {
       return given;
     }
-    boolean outranksClients =
+    boolean isKernels = // auto has too many ports to bind then
         capture.method() == CaptureSpec.Method.SK_LOOKUP
-            && protocol == Protocol.UDP
-            && capture.ports().contains(PortRange.ANY);
+            || capture.method() == CaptureSpec.Method.AUTO;
+    boolean outranksClients =
+        isKernels && protocol == Protocol.UDP && capture.ports().contains(PortRange.ANY);
     return outranksClients ? localPorts() : List.of();
   }
 

@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What captures need of this machine and user, as far as their methods can't do without. (A port
- * that {@code bind} can't have is no such thing: the others may serve.)
+ * What captures need of this machine and user, as far as their methods can't do without, and advice
+ * on what keeps some of their traffic away. (A port that {@code bind} can't have is no such thing:
+ * the others may serve.)
  */
 public final class Requirements {
   /** What mends that there are no IPv6 sockets. */
@@ -33,7 +34,7 @@ public final class Requirements {
     return of(captures, Rights.ofProcess(), firstFreePort(), SocketOpener.hasIpv6(new Syscalls()));
   }
 
-  /** Those that aren't met. */
+  /** Those that aren't met, advice included. */
   public static List<Requirement> unmet(List<CaptureSpec> captures) {
     return of(captures).stream().filter(it -> !it.isMet()).toList();
   }
@@ -66,6 +67,7 @@ public final class Requirements {
       }
       case BIND, INHERITED -> {}
     }
+    found.addAll(PacketSettings.of(capture));
   }
 
   private void addKernelLookup(CaptureSpec capture) {

@@ -2,9 +2,13 @@ package io.sluice.proxy.capture;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 
 /** Settings of the kernel, for the network namespace that this process is in. */
 final class Sysctl {
@@ -12,6 +16,18 @@ final class Sysctl {
   private static final int MOST_BYTES = 256;
 
   private Sysctl() {}
+
+  /** The interfaces that have settings for IPv4, in alphabetical order. */
+  static List<String> devices() {
+    List<String> devices = new ArrayList<>();
+    try (Stream<Path> all = Files.list(SETTINGS.resolve("net/ipv4/conf"))) {
+      all.map(it -> String.valueOf(it.getFileName())).sorted().forEach(devices::add);
+    } catch (IOException | UncheckedIOException _) {
+      // Without /proc nobody can tell.
+    }
+    devices.removeAll(List.of("all", "default"));
+    return devices;
+  }
 
   /**
    * A setting's text, like that of {@code net/ipv4/ip_local_port_range}; the default if it can't be

@@ -225,7 +225,7 @@ final class Flows {
   }
 
   private int openUpstream(Target target) {
-    int fd = upstreams.open(Linux.SOCK_DGRAM, target, steering.context(), remote);
+    int fd = upstreams.open(Linux.SOCK_DGRAM, target, steering.context(), remote, false);
     if (fd >= 0 && Descriptors.isReserved(fd)) {
       int _ = syscalls.close(fd);
       return -Linux.EMFILE;

@@ -2,6 +2,7 @@ package io.sluice.proxy.header;
 
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.ProxyProtocolIn;
+import io.sluice.proxy.capture.Exceptions;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
@@ -21,7 +22,9 @@ import org.jspecify.annotations.Nullable;
 public final class HeaderSources {
   private final Place[] places; // the longest prefix first; empty if nobody announces anything
 
-  private record Place(IpPrefix prefix, CaptureSpec capture) {}
+  /** A capture's prefix, and its ports of one protocol that others are left, as they are now. */
+  private record Place(
+      IpPrefix prefix, CaptureSpec capture, Protocol protocol, List<PortRange> exceptPorts) {}
 
   private HeaderSources(List<Place> places) {
     this.places = places.toArray(Place[]::new);
@@ -32,7 +35,13 @@ public final class HeaderSources {
     List<Place> places = new ArrayList<>();
     if (captures.stream().anyMatch(it -> it.proxyProtocol() != null)) {
       for (CaptureSpec capture : captures) {
-        capture.addresses().forEach(prefix -> places.add(new Place(prefix, capture)));
+        for (Protocol protocol : capture.protocols()) {
+          // Also what sk_lookup leaves out by itself: no packet for it comes by that capture.
+          List<PortRange> except = Exceptions.excepted(capture, protocol);
+          capture
+              .addresses()
+              .forEach(prefix -> places.add(new Place(prefix, capture, protocol, except)));
+        }
       }
       places.sort(Comparator.comparingInt(it -> -it.prefix.length())); // stable
     }
@@ -57,9 +66,11 @@ public final class HeaderSources {
       long localLow,
       int localPort) {
     for (Place place : places) {
-      if (place.prefix.contains(family, localHigh, localLow)
-          && takes(place.capture, protocol, localPort)
-          && !excepts(place.capture, family, localHigh, localLow, localPort)) {
+      if (place.protocol == protocol
+          && place.prefix.contains(family, localHigh, localLow)
+          && has(place.capture.ports(), localPort)
+          && !has(place.exceptPorts, localPort)
+          && !excepts(place.capture, family, localHigh, localLow)) {
         ProxyProtocolIn in = place.capture.proxyProtocol();
         return in != null && in.isFrom(family, remoteHigh, remoteLow) ? in : null;
       }
@@ -67,23 +78,15 @@ public final class HeaderSources {
     return null;
   }
 
-  private static boolean takes(CaptureSpec capture, Protocol protocol, int port) {
-    if (!capture.protocols().contains(protocol)) {
-      return false;
-    }
-    return has(capture.ports(), port);
-  }
-
-  /** Whether the capture leaves that to others. */
-  private static boolean excepts(
-      CaptureSpec capture, Family family, long high, long low, int port) {
-    List<PortRange> ports = capture.options().exceptPorts();
+  /** Whether the capture leaves that address to others. */
+  private static boolean excepts(CaptureSpec capture, Family family, long high, long low) {
     List<IpPrefix> prefixes = capture.options().exceptAddresses();
-    boolean isOut = ports != null && has(ports, port);
     for (int i = 0; i < prefixes.size(); i++) {
-      isOut |= prefixes.get(i).contains(family, high, low);
+      if (prefixes.get(i).contains(family, high, low)) {
+        return true;
+      }
     }
-    return isOut;
+    return false;
   }
 
   private static boolean has(List<PortRange> ports, int port) {

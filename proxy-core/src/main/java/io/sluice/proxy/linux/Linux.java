@@ -103,7 +103,9 @@ public final class Linux {
   // asm/unistd.h
   static final int NR_BPF = Architecture.HERE.bpf;
 
-  // asm-generic/sockios.h: what a socket has not yet had acknowledged, in bytes
+  // asm-generic/ioctls.h: what a socket has received and nobody read, and what it has sent that is
+  // not yet acknowledged, in bytes
+  public static final long SIOCINQ = 0x541b;
   public static final long SIOCOUTQ = 0x5411;
 
   // asm-generic/resource.h

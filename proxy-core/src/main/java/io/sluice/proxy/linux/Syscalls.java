@@ -469,6 +469,16 @@ public final class Syscalls {
     }
   }
 
+  /** How many bytes a TCP socket has received that nobody has read yet. */
+  public int unread(int fd) {
+    try {
+      int result = (int) IOCTL.invokeExact(state, fd, Linux.SIOCINQ, scratch.address());
+      return result < 0 ? errno() : scratch.get(JAVA_INT, 0);
+    } catch (Throwable thrown) {
+      throw broken(thrown);
+    }
+  }
+
   /** How many bytes the socket holds that its peer has not acknowledged. */
   public int unacknowledged(int fd) {
     try {

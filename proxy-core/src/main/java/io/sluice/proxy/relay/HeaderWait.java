@@ -27,8 +27,10 @@ import org.slf4j.LoggerFactory;
  * (MSG_PEEK) until it is; then exactly the header is taken, and the connection goes on to the
  * lookup with all of its payload still in the kernel.
  *
- * <p>Holds no buffer. SO_RCVLOWAT spares it the wake-ups that bring too little, so a peer that
- * sends single bytes costs a bounded number of them. Called on its loop only.
+ * <p>Holds no buffer. SO_RCVLOWAT spares it the wake-ups that bring too little. The kernel wakes it
+ * all the same when its memory runs short; then it asks how much there is before it looks again, so
+ * a peer that sends single bytes has each of them read a bounded number of times. Called on its
+ * loop only.
  */
 final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnable {
   private static final Logger log = LoggerFactory.getLogger(HeaderWait.class);
@@ -45,6 +47,7 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
   private final long deadlineMillis;
   private @Nullable IoRegistration registration;
   private int lowWater = 1;
+  private int readings;
   private boolean isEnding;
   private boolean isQueued;
   private boolean isOver;
@@ -66,12 +69,21 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
     if (isOver) {
       return;
     }
-    registration = loop().register(this, EDGES);
-    if (registration == null) {
-      refuse(DropReason.NO_DESCRIPTORS, "epoll has no more watches");
-    } else {
-      loop().schedule(this);
+    try {
+      registration = loop().register(this, EDGES);
+      if (registration == null) {
+        refuse(DropReason.NO_DESCRIPTORS, "epoll has no more watches");
+      } else {
+        loop().schedule(this);
+      }
+    } catch (RuntimeException | Error failure) {
+      failed(failure);
     }
+  }
+
+  /** How often it has looked at what had come, for tests. */
+  int readings() {
+    return readings;
   }
 
   private Loop loop() {
@@ -114,16 +126,28 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
 
   private void read() {
     try {
-      readHeader();
-    } catch (RuntimeException | Error failure) {
-      loop().fault("a PROXY header", failure); // thrown on, it would cost others their turn
-      if (!isOver) {
-        refuse(DropReason.PROXY_HEADER, "a fault of ours");
+      if (isEnding || isEnough()) {
+        readHeader();
       }
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // thrown on, it would cost others their turn
+    }
+  }
+
+  /** Whether there can be more to see than the last time. */
+  private boolean isEnough() {
+    return lowWater == 1 || syscalls().unread(number()) >= lowWater;
+  }
+
+  private void failed(Throwable failure) {
+    loop().fault("a PROXY header", failure);
+    if (!isOver) {
+      refuse(DropReason.FAULT, "a fault of ours");
     }
   }
 
   private void readHeader() {
+    readings++;
     ProxyHeader header = relay.header();
     long count = syscalls().peek(number(), loop().buffer().address(), ProxyHeader.MAX_BYTES);
     if (count == -Linux.EAGAIN) {
@@ -167,7 +191,6 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
       left -= (int) taken;
     }
     wakeAt(1);
-    leave();
     LookupContext context = relay.context();
     if (header.hasAddresses()) {
       header.describe(context, Protocol.TCP, ifindex);
@@ -176,7 +199,11 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
     }
     boolean saysSomething = header.hasAddresses() || tlvs.length > 0;
     Via via = saysSomething ? physical.with(tlvs) : null;
-    relay.open(number(), via == null ? context : via.addTo(context), via);
+    if (via != null) {
+      LookupContext _ = via.addTo(context);
+    }
+    leave();
+    relay.open(number(), context, via);
   }
 
   /** Lets go of the descriptor, which stays open. */

@@ -433,7 +433,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       connectFailed(index, DropReason.NO_TARGET);
       return;
     }
-    int fd = relay.open(connection, target);
+    int fd = relay.open(target, client.number(), connection);
     if (fd < 0) {
       notOpened(index, relay.notOpened(-fd, target));
       return;

@@ -31,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * resets it. Called on its loop only.
  */
 public final class TcpRelay implements ConnectionHandler {
+  private static final int NONE = -1;
+
   private final Loop loop;
   private final Steering steering;
   private final AcceptGate gate;
@@ -42,6 +44,9 @@ public final class TcpRelay implements ConnectionHandler {
   private final OwnSources ownSources;
   private final Captured captured;
   private long halfClosedMillis;
+
+  /** The connection that nobody will close yet but this relay, if anything fails; or NONE. */
+  private int unowned = NONE;
 
   /**
    * A relay without sessions. Made on any thread.
@@ -109,6 +114,15 @@ public final class TcpRelay implements ConnectionHandler {
 
   @Override
   public void accepted(int fd, Sockaddr client, CaptureSocket via) {
+    unowned = fd;
+    try {
+      take(fd, client, via);
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // thrown on, it would cost others their turn to be accepted
+    }
+  }
+
+  private void take(int fd, Sockaddr client, CaptureSocket via) {
     boolean isTold = readLocal(fd, client.isIpv4(), via);
     LookupContext context = describe(fd, client);
     if (!isTold || !(via.isBound() || isCaptured(context, via))) {
@@ -123,10 +137,12 @@ public final class TcpRelay implements ConnectionHandler {
     }
     ProxyProtocolIn announcing = headerOf(context);
     if (announcing != null) {
-      new HeaderWait(this, fd, context, announcing.timeout().toMillis()).start();
+      HeaderWait wait = new HeaderWait(this, fd, context, announcing.timeout().toMillis());
+      unowned = NONE;
+      wait.start();
       return;
     }
-    open(fd, context, null);
+    steer(fd, context, null);
   }
 
   private @Nullable ProxyProtocolIn headerOf(LookupContext context) {
@@ -143,12 +159,22 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /**
-   * Looks up where a connection belongs, and opens its session or resets it.
+   * Looks up where a connection belongs, and opens its session or resets it. From here on it isn't
+   * the caller's to close, whatever fails.
    *
    * @param context describes its client, announced or not
    * @param via who announced the client; null if nobody did
    */
   void open(int fd, LookupContext context, @Nullable Via via) {
+    unowned = fd;
+    try {
+      steer(fd, context, via);
+    } catch (RuntimeException | Error failure) {
+      failed(failure);
+    }
+  }
+
+  private void steer(int fd, LookupContext context, @Nullable Via via) {
     context.payload(payload.of(fd));
     Target target = steering.steer();
     if (target == null) {
@@ -160,16 +186,39 @@ public final class TcpRelay implements ConnectionHandler {
       reset(fd, target);
       return;
     }
+    try {
+      begin(fd, context, target, via);
+    } finally {
+      if (unowned != NONE) {
+        target.destination().close(); // there is no session that would
+      }
+    }
+  }
+
+  private void begin(int fd, LookupContext context, Target target, @Nullable Via via) {
     MessagePlan messages = target.destination().messages();
     if (messages != null) {
-      new MessageSession(this, context, fd, target, messages, via).begin();
+      MessageSession session = new MessageSession(this, context, fd, target, messages, via);
+      unowned = NONE;
+      session.begin();
       return;
     }
     TcpSession session = new TcpSession(this, context, fd, target, via);
+    unowned = NONE;
     try {
       session.connect();
     } catch (RuntimeException | Error failure) {
-      session.failed(failure); // thrown on, it would cost others their turn to be accepted
+      session.failed(failure);
+    }
+  }
+
+  /** Something that can't happen did, before there was a session that would end by it. */
+  private void failed(Throwable failure) {
+    loop.fault("a new connection", failure);
+    int fd = unowned;
+    if (fd != NONE) {
+      counters().drops(DropReason.FAULT, Protocol.TCP).increment();
+      abandon(fd);
     }
   }
 
@@ -208,12 +257,24 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Opens a socket towards a target at {@link #targetAddress}: see {@link Upstreams#open}. */
   int open(TcpSession session, Target target) {
-    return open(session.describe(steering.context()), target);
+    return open(target, session.clientNumber(), session.describe(steering.context()));
   }
 
-  /** Opens one for the client of a connection. */
-  int open(LookupContext connection, Target target) {
-    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress);
+  /** Opens one for the client of a connection, whose descriptor this is. */
+  int open(Target target, int client, LookupContext connection) {
+    boolean isRedirected = target.isTransparent() && isRedirected(client, connection);
+    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress, isRedirected);
+  }
+
+  /** Whether a connection's socket has another local end than its client wanted. */
+  private boolean isRedirected(int client, LookupContext connection) {
+    if (connection.isAnnounced() || loop.syscalls().localAddress(client, local) < 0) {
+      return false;
+    }
+    local.unmap();
+    return local.port() != connection.localPort()
+        || local.low() != connection.localLow()
+        || local.high() != connection.localHigh();
   }
 
   /** What it comes to that a socket could not be opened; if that is our want, others wait. */
@@ -288,8 +349,9 @@ public final class TcpRelay implements ConnectionHandler {
     reset(fd, null);
   }
 
-  /** Closes a connection that has no session yet, because the daemon stops. */
+  /** Resets a connection that has no session yet, because the daemon stops or failed. */
   void abandon(int fd) {
+    unowned = NONE;
     int _ = loop.syscalls().setResetOnClose(fd);
     int _ = loop.syscalls().close(fd);
     gate.leave();
@@ -297,9 +359,7 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */
   private void reset(int fd, @Nullable Target target) {
-    int _ = loop.syscalls().setResetOnClose(fd);
-    int _ = loop.syscalls().close(fd);
-    gate.leave();
+    abandon(fd);
     if (AccessLog.isOn()) {
       LookupContext context = steering.context();
       AccessLog.ended(

@@ -93,6 +93,11 @@ final class TcpSession extends TimerWheel.Entry {
     target.opened();
   }
 
+  /** The client's descriptor. */
+  int clientNumber() {
+    return client.number();
+  }
+
   /** Describes this session's connection again. */
   LookupContext describe(LookupContext context) {
     LookupContext described =

@@ -46,16 +46,19 @@ public final class Upstreams {
    * @param type SOCK_STREAM or SOCK_DGRAM
    * @param context the lookup, which knows the client
    * @param remote where the target is
+   * @param isRedirected whether connection tracking leads this client's connection from where it
+   *     wanted to go to us; the same from the same port would be led here as well
    * @return a descriptor; or a negative errno, then {@link #refusal} says what it comes to
    */
-  public int open(int type, Target target, LookupContext context, Sockaddr remote) {
+  public int open(
+      int type, Target target, LookupContext context, Sockaddr remote, boolean isRedirected) {
     mayReturn = true;
     if (remote.family() == Linux.AF_UNIX) {
       return connect(syscalls.socket(Linux.AF_UNIX, type), type, remote);
     }
     return switch (target.destination().spec().source()) {
       case SourceSpec.Kernel _ -> connect(syscalls.socket(remote.family(), type), type, remote);
-      case SourceSpec.Transparent _ -> transparent(type, context, remote);
+      case SourceSpec.Transparent _ -> transparent(type, context, remote, isRedirected);
       case SourceSpec.Addresses _ -> inTurn(type, target.destination().sources(), remote);
     };
   }
@@ -80,7 +83,7 @@ public final class Upstreams {
 
   // ---- from the client's address
 
-  private int transparent(int type, LookupContext context, Sockaddr remote) {
+  private int transparent(int type, LookupContext context, Sockaddr remote, boolean isRedirected) {
     if (remote.ipFamily() != context.family()) {
       return refuse(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
     }
@@ -91,9 +94,10 @@ public final class Upstreams {
     if (isWanted && isHere(remote)) {
       return refuse(DropReason.LOOP, -Linux.ELOOP);
     }
-    mayReturn = !isWanted || context.isAnnounced(); // such packets have not come in
-    int fd = fromClient(type, context, context.remotePort(), remote);
-    return fd < 0 && refusal == DropReason.NO_SOURCE_PORT
+    boolean keepsPort = !(isWanted && isRedirected);
+    mayReturn = !isWanted || !keepsPort || context.isAnnounced(); // such packets have not come in
+    int fd = fromClient(type, context, keepsPort ? context.remotePort() : 0, remote);
+    return keepsPort && fd < 0 && refusal == DropReason.NO_SOURCE_PORT
         ? fromClient(type, context, 0, remote) // its port is taken, or a privileged one
         : fd;
   }

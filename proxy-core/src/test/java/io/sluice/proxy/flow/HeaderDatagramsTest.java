@@ -27,9 +27,11 @@ class HeaderDatagramsTest {
   private final int port = TestDaemon.freePort();
 
   private static String header(String content) {
-    String fields = String.format("2112%04x", content.length() / 2);
-    return new String(
-        HexFormat.of().parseHex("0d0a0d0a000d0a515549540a" + fields + content), ISO_8859_1);
+    return text("0d0a0d0a000d0a515549540a2112%04x".formatted(content.length() / 2) + content);
+  }
+
+  private static String text(String hex) {
+    return new String(HexFormat.of().parseHex(hex), ISO_8859_1);
   }
 
   private TestDaemon daemon(UdpPeer server, String out) throws Exception {
@@ -182,6 +184,45 @@ class HeaderDatagramsTest {
       assertThat(atOne).hasSizeBetween(2, 50); // hashed over both
       assertThat(atOne.subList(0, atOne.size() / 2))
           .isEqualTo(atOne.subList(atOne.size() / 2, atOne.size()));
+    }
+  }
+
+  /** A QUIC server that answers with a connection ID which begins with its number. */
+  private static UdpPeer quic(int number) {
+    byte[] answer = HexFormat.of().parseHex("e00000000100" + "08" + "0011223344556677" + "00");
+    answer[7] = (byte) number;
+    return new UdpPeer("127.0.0.1", 0)
+        .serve((server, datagram) -> server.send(answer, datagram.from()));
+  }
+
+  private static String announcing(int client) {
+    return header("cb0071%02x".formatted(client) + CLIENT.substring(8));
+  }
+
+  @Test
+  void aConnectionIdLeadsToItsServerWhoeverIsAnnounced() throws Exception {
+    try (UdpPeer one = quic(1);
+        UdpPeer other = quic(2);
+        TestDaemon _ =
+            daemon(
+                one,
+                "v2, select: quic, quic: {connectionIdLength: 8}",
+                ", \"127.0.0.1:%d\"".formatted(other.port()));
+        UdpPeer balancer = UdpPeer.client()) {
+      byte[] chosen = new byte[16]; // by which server, by client
+      for (int client = 0; client < chosen.length; client++) {
+        String initial = "c00000000108" + "11223344556677%02x".formatted(client) + "0000";
+        send(balancer, announcing(client) + text(initial));
+        chosen[client] = balancer.receive().payload()[7];
+      }
+      assertThat(chosen).containsOnly(1, 2); // both of them
+      for (int client = 0; client < chosen.length; client++) {
+        String shortHeader = text("40%02x11223344556677".formatted(chosen[client]) + "ffffffff");
+        send(balancer, announcing(100 + client) + shortHeader); // who hasn't a flow yet
+        assertThat(balancer.receive().payload()[7]).isEqualTo(chosen[client]);
+        UdpPeer its = chosen[client] == 1 ? one : other;
+        assertThat(new Heard(its.heard().getLast().payload()).payload).isEqualTo(shortHeader);
+      }
     }
   }
 

@@ -5,6 +5,7 @@ import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Lookup;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -28,6 +29,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -145,6 +147,20 @@ enum FuzzTarget {
       staysWithinTheStream(new LengthFieldParser(1, 8, false, -3), input);
     }
   },
+  PROXY_HEADER(
+      "PROXY TCP4 203.0.113.9 198.51.100.1 56324 443\r\npayload",
+      "PROXY TCP6 2001:db8::9 2001:db8::1 56324 443\r\n",
+      "PROXY UNKNOWN\r\n",
+      FuzzTarget.V2 + "\41\21\0\14abcdefgh\334\4\1\273payload",
+      FuzzTarget.V2 + "\41\41\0\60aaaabbbbccccddddaaaabbbbccccdddd\334\4\1\273\2\0\4name\5\0\2id",
+      FuzzTarget.V2 + "\41\22\0\23abcdefgh\334\4\1\273\3\0\4\0\0\0\0",
+      FuzzTarget.V2 + "\40\0\0\0") {
+    @Override
+    void run(byte[] input) {
+      staysWithinTheHeader(input, Protocol.TCP);
+      staysWithinTheHeader(input, Protocol.UDP);
+    }
+  },
   QUIC(
       "\300\0\0\0\1\10abcdefgh\4wxyz",
       "\100abcdefgh0123",
@@ -161,6 +177,39 @@ enum FuzzTarget {
       var _ = program.connection(datagram);
     }
   };
+
+  /** The signature of a PROXY header of version 2. */
+  private static final String V2 = "\r\n\r\n\0\r\nQUIT\n";
+
+  /** A PROXY header is what it is whatever follows, and no less than all of it is one. */
+  private static void staysWithinTheHeader(byte[] input, Protocol transport) {
+    ProxyHeader header = new ProxyHeader();
+    ByteBuffer in = ByteBuffer.wrap(input);
+    int length = header.read(in, transport);
+    check(in.position() == 0 && in.limit() == input.length, "the buffer was changed");
+    check(
+        length >= ProxyHeader.MALFORMED && length <= Math.min(input.length, ProxyHeader.MAX_BYTES),
+        "a header of " + length + " bytes");
+    if (length == ProxyHeader.INCOMPLETE) {
+      check(
+          header.neededBytes() > input.length && header.neededBytes() <= ProxyHeader.MAX_BYTES,
+          "waits for " + header.neededBytes() + " bytes");
+    } else if (length == ProxyHeader.MALFORMED) {
+      check(!header.problem().isEmpty() && !header.hasAddresses(), "refused without a reason");
+    } else {
+      byte[] tlvs = header.tlvs(in);
+      byte[] other = input.clone();
+      for (int i = length; i < other.length; i++) {
+        other[i] ^= (byte) 0xff;
+      }
+      check(header.read(ByteBuffer.wrap(other), transport) == length, "looked at what follows");
+      check(Arrays.equals(header.tlvs(ByteBuffer.wrap(other)), tlvs), "other TLVs");
+      check(
+          header.read(ByteBuffer.wrap(input, 0, length - 1), transport)
+              == (transport == Protocol.TCP ? ProxyHeader.INCOMPLETE : ProxyHeader.MALFORMED),
+          "a part is taken for the whole");
+    }
+  }
 
   /**
    * Cuts a stream, a third of it at first and then all, into messages: each within what is there,

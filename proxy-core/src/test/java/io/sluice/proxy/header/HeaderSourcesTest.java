@@ -61,6 +61,41 @@ class HeaderSourcesTest {
         .isEqualTo(announces);
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "sk_lookup, udp, 40000, true", // a port that it leaves out by itself: the other one's
+    "auto, udp, 40000, true", // which is sk_lookup, as 65,535 ports are too many to bind
+    "sk_lookup, udp, 8080, false",
+    "sk_lookup, tcp, 40000, false", // of TCP it leaves out nothing
+    "tproxy, udp, 40000, false",
+  })
+  void whatACaptureLeavesOutByItselfIsSpokenForByAnother(
+      String method, String protocol, int port, boolean announces) {
+    HeaderSources sources =
+        HeaderSources.of(
+            TestDaemon.config(
+                    """
+                    capture:
+                      - {name: all, addresses: [192.0.2.0/24], ports: any, method: %s}
+                      - {name: media, addresses: [192.0.0.0/16], ports: any, method: tproxy,
+                         proxyProtocol: {from: [10.0.0.1]}}
+                    """
+                        .formatted(method))
+                .captures());
+    IpAddress to = IpAddress.parse("192.0.2.1");
+    assertThat(
+            sources.of(
+                    Protocol.valueOf(protocol.toUpperCase(Locale.ROOT)),
+                    to.family(),
+                    0,
+                    IpAddress.parse("10.0.0.1").low(),
+                    to.high(),
+                    to.low(),
+                    port)
+                != null)
+        .isEqualTo(announces);
+  }
+
   @Test
   void withoutAnyThereIsNothingToAsk() {
     String yaml = "capture: [{name: a, addresses: [192.0.2.0/24], ports: 80}]\n";

@@ -3,25 +3,41 @@ package io.sluice.proxy.header;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.config.Config;
 import io.sluice.config.ProxyProtocolOut;
+import io.sluice.proxy.Streams;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.TestServer;
+import io.sluice.proxy.relay.OneLoop;
+import io.sluice.proxy.target.Resolver;
+import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.Socket;
+import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * Valid headers that are changed, cut, joined and repeated, and plain noise, for {@value #SECONDS}
- * seconds: no exception, no reading beyond the header, no byte of payload lost. Longer by hand:
- * {@code -Dsluice.fuzz.seconds=3600}; one case again: {@code -Dsluice.fuzz.seed=N}, which a failure
- * names.
+ * seconds: no exception, no reading beyond the header, no byte of payload lost. Two thirds of the
+ * time in memory, the rest over connections to a relay. Longer by hand: {@code
+ * -Dsluice.fuzz.seconds=3600}; one case again: {@code -Dsluice.fuzz.seed=N}, which a failure names.
  */
+@Timeout(value = 2, unit = TimeUnit.HOURS)
 class ProxyHeaderFuzzTest {
   private static final int SECONDS = 60;
   private static final byte[] NONE = {};
@@ -43,28 +59,60 @@ class ProxyHeaderFuzzTest {
 
   @Test
   void noInputIsReadWrongly() {
-    Long only = Long.getLong("sluice.fuzz.seed");
-    if (only != null) {
-      runOne(only);
-      return;
-    }
-    long first = System.nanoTime();
-    long end =
-        first + Duration.ofSeconds(Integer.getInteger("sluice.fuzz.seconds", SECONDS)).toNanos();
-    long seed = first;
-    do {
-      runOne(seed++);
-    } while (System.nanoTime() < end);
-    System.out.printf("PROXY header fuzz: %d inputs, %d of them headers%n", seed - first, headers);
-    assertThat(headers).as("the mutations leave some headers whole").isPositive();
+    long inputs =
+        run(
+            2,
+            (input, random) ->
+                check(input, random.nextInt(5) == 0 ? Protocol.UDP : Protocol.TCP, random));
+    System.out.printf("PROXY header fuzz: %d inputs, %d of them headers%n", inputs, headers);
   }
 
-  private void runOne(long seed) {
+  @Test
+  void noConnectionLosesAByteOfItsPayload() throws Exception {
+    int port = TestDaemon.freePort();
+    TestServer.Handler echo =
+        connection -> {
+          Streams.send(connection, "+");
+          long _ = connection.getInputStream().transferTo(connection.getOutputStream());
+        };
+    try (TestServer server = TestServer.start(echo);
+        OneLoop relay = relay(port, server)) {
+      long inputs = run(1, (input, random) -> checkConnection(input, port, relay, random));
+      System.out.printf(
+          "PROXY header fuzz: %d connections, %d of them with headers%n", inputs, headers);
+      TestDaemon.until("all ended", () -> relay.sessions() == 0);
+    }
+  }
+
+  /** What is done with one input. */
+  private interface Check {
+    void of(byte[] input, Random random) throws IOException;
+  }
+
+  /** Runs one input, or as many as go into so many thirds of the time; how many there were. */
+  private long run(int thirds, Check check) {
+    Long only = Long.getLong("sluice.fuzz.seed");
+    if (only != null) {
+      runOne(only, check);
+      return 1;
+    }
+    int seconds = Integer.getInteger("sluice.fuzz.seconds", SECONDS);
+    long first = System.nanoTime();
+    long end = first + Duration.ofSeconds(seconds).toNanos() * thirds / 3;
+    long seed = first;
+    do {
+      runOne(seed++, check);
+    } while (System.nanoTime() < end);
+    assertThat(headers).as("the mutations leave some headers whole").isPositive();
+    return seed - first;
+  }
+
+  private static void runOne(long seed, Check check) {
     Random random = new Random(seed);
     byte[] input = input(random);
     try {
-      check(input, random.nextInt(5) == 0 ? Protocol.UDP : Protocol.TCP, random);
-    } catch (RuntimeException | AssertionError failure) {
+      check.of(input, random);
+    } catch (IOException | RuntimeException | AssertionError failure) {
       throw new AssertionError(
           "seed " + seed + ", input " + HexFormat.of().formatHex(input), failure);
     }
@@ -194,6 +242,85 @@ class ProxyHeaderFuzzTest {
     }
     if (input.length > 0) {
       assertThat(outcome).isEqualTo(expected);
+    }
+  }
+
+  // ---- over connections
+
+  private static OneLoop relay(int port, TestServer server) throws InterruptedException {
+    Config config =
+        TestDaemon.config(
+            """
+            capture:
+              - {name: edge, protocols: [tcp], addresses: [127.0.0.1], ports: %d,
+                 proxyProtocol: {from: [127.0.0.1], timeout: 1h}}
+            bindings:
+              - {label: all, protocol: tcp, prefix: 0.0.0.0/0, port: any}
+              - {label: all, protocol: tcp, prefix: "::/0", port: any}
+            destinations: [{label: all, protocol: tcp, %s}]
+            """
+                .formatted(port, server.targets()));
+    return new OneLoop(config, Resolver.offline());
+  }
+
+  /**
+   * Sends an input, and payload behind it, in pieces that the relay sees together or one by one:
+   * what comes back is all that follows the header, or a reset that is counted.
+   */
+  private void checkConnection(byte[] start, int port, OneLoop relay, Random random)
+      throws IOException {
+    byte[] payload = new byte[random.nextInt(8) == 0 ? random.nextInt(200_000) : 0];
+    random.nextBytes(payload);
+    byte[] input = joined(start, payload);
+    int length = whole.read(ByteBuffer.wrap(input), Protocol.TCP);
+    boolean hasPort = !whole.hasAddresses() || whole.destinationPort() != 0; // none has port 0
+    DropReason refusal =
+        length <= 0 ? DropReason.PROXY_HEADER : hasPort ? null : DropReason.NO_LISTENER;
+    long refused = refusal == null ? 0 : relay.drops(refusal);
+    byte[] answer = exchange(input, port, random);
+    if (refusal == null) {
+      headers++;
+      byte[] rest = Arrays.copyOfRange(input, length, input.length);
+      assertThat(answer).isEqualTo(joined(new byte[] {'+'}, rest));
+    } else {
+      assertThat(answer).as("refused for %s", refusal).isNull();
+      assertThat(relay.drops(refusal)).isEqualTo(refused + 1);
+    }
+  }
+
+  /** What comes back, to its end; null for a reset. */
+  private static byte @Nullable [] exchange(byte[] input, int port, Random random)
+      throws IOException {
+    try (Socket client = Streams.connect(port)) {
+      Thread sending = Thread.ofVirtual().start(() -> send(input, client, random));
+      byte[] answer = client.getInputStream().readAllBytes();
+      sending.join();
+      return answer.length == 0 ? null : answer; // who sends may have seen the reset first
+    } catch (SocketException reset) {
+      assertThat(reset).hasMessageContaining("reset");
+      return null;
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException(interrupted.getMessage());
+    }
+  }
+
+  private static void send(byte[] input, Socket client, Random random) {
+    int most = 1 << 1 + random.nextInt(6);
+    boolean isSlow = random.nextInt(4) == 0;
+    try {
+      for (int sent = 0; sent < input.length; ) {
+        int piece = sent < 1_000 ? 1 + random.nextInt(most) : input.length; // then the rest
+        int next = Math.min(input.length, sent + piece);
+        client.getOutputStream().write(input, sent, next - sent);
+        sent = next;
+        if (isSlow) {
+          LockSupport.parkNanos(random.nextInt(50_000)); // the relay may look now, or later
+        }
+      }
+      client.shutdownOutput();
+    } catch (IOException _) {
+      // Reset: who reads sees it.
     }
   }
 }

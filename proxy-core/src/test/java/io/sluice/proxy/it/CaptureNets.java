@@ -5,45 +5,73 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.awaitility.Awaitility;
 
 /**
- * A client, a gateway that runs Sluice, and an echo server, each in a network namespace of its own.
- * The client sends the captured prefixes to the gateway.
+ * A client, a gateway that runs Sluice, and an echo server or real ones, each in a network
+ * namespace of its own. The client sends the captured prefixes to the gateway.
  */
 final class CaptureNets implements AutoCloseable {
   static final String IPV4 = "192.0.2.0/24";
   static final String IPV6 = "2001:db8:1::/64";
-  static final int ECHO_PORT = 7000;
+  static final int ECHO_PORT = RealServers.PORT;
   static final String ECHO = "10.9.2.2:" + ECHO_PORT;
 
   final Path directory;
   final Netns client;
   final Netns gateway;
+  final Netns server;
   private final List<AutoCloseable> started = new ArrayList<>();
 
-  private CaptureNets(Path directory, Netns client, Netns gateway) {
+  private CaptureNets(Path directory, Netns client, Netns gateway, Netns server) {
     this.directory = directory;
     this.client = client;
     this.gateway = gateway;
-    started.add(client);
-    started.add(gateway);
+    this.server = server;
+    started.addAll(List.of(client, gateway, server));
   }
 
+  /** With an echo server. */
   static CaptureNets make(Path directory) throws IOException, InterruptedException {
-    CaptureNets nets = new CaptureNets(directory, Netns.make(), Netns.make());
-    Netns server = Netns.make();
-    nets.started.add(server);
-    Netns.join(nets.client, nets.gateway, 1);
-    Netns.join(nets.gateway, server, 2);
-    nets.route(IPV4);
-    nets.route(IPV6);
-    List<String> echo = new ArrayList<>(server.prefix());
+    CaptureNets nets = joined(directory);
+    List<String> echo = new ArrayList<>(nets.server.prefix());
     echo.addAll(SluiceProcess.java(EchoServer.class.getName()));
     echo.addAll(List.of("10.9.2.2", String.valueOf(ECHO_PORT)));
     nets.add(SluiceProcess.start(directory, echo)).awaitLine("ready");
     return nets;
+  }
+
+  /** Without a server. */
+  static CaptureNets joined(Path directory) throws IOException, InterruptedException {
+    CaptureNets nets = new CaptureNets(directory, Netns.make(), Netns.make(), Netns.make());
+    Netns.join(nets.client, nets.gateway, 1);
+    Netns.join(nets.gateway, nets.server, 2);
+    nets.route(IPV4);
+    nets.route(IPV6);
+    return nets;
+  }
+
+  /** Real servers in the echo server's place. */
+  RealServers startRealServers() throws IOException {
+    return startRealServers("10.9.2.2", "fd09:2::2");
+  }
+
+  /** Real servers on these addresses of the server's, once they listen. */
+  RealServers startRealServers(String... addresses) throws IOException {
+    RealServers servers = RealServers.start(directory, server, List.of(addresses));
+    started.add(servers);
+    Awaitility.await("servers that listen on " + List.of(addresses))
+        .atMost(Duration.ofSeconds(20))
+        .until(() ->
+            server
+                    .run("ss", "-Hlntu", "sport", "=", ":" + RealServers.ANNOUNCED_PORT)
+                    .lines()
+                    .count()
+                == 2L * addresses.length); // a listener and a datagram socket each
+    return servers;
   }
 
   /** Has the client send a prefix to the gateway. */
@@ -91,8 +119,8 @@ final class CaptureNets implements AutoCloseable {
   void assertAnswers(int pairs, long seed, String protocols, String ports, String... prefixes)
       throws IOException, InterruptedException {
     String said = client.run(question(pairs, seed, protocols, ports, prefixes));
-    int tcp = protocols.contains("tcp") ? pairs : 0;
-    int udp = protocols.contains("udp") ? pairs : 0;
+    int tcp = protocols.contains("tcp") || protocols.contains("http") ? pairs : 0;
+    int udp = protocols.contains("udp") || protocols.contains("dns") ? pairs : 0;
     assertThat(said.strip())
         .isEqualTo("asked " + pairs + " tcp " + tcp + " udp " + udp + " wrong 0 seed " + seed);
   }

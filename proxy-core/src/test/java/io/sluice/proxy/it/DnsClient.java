@@ -39,7 +39,8 @@ final class DnsClient {
     }
   }
 
-  private static byte[] query(String name) {
+  /** A query for a name's IPv4 address. */
+  static byte[] query(String name) {
     ByteArrayOutputStream query = new ByteArrayOutputStream();
     query.writeBytes(new byte[] {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0});
     for (String label : name.split("\\.", -1)) {

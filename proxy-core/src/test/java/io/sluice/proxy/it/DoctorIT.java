@@ -26,12 +26,33 @@ class DoctorIT {
       admin: {http: none}
       """;
 
+  private static final String DISABLED =
+      "method sk_lookup needs net.ipv6.conf.lo.disable_ipv6=0 for its sockets on ::1";
+  private static final String MARK =
+      "method tproxy needs net.ipv4.conf.all.src_valid_mark=0, or by its mark all clients look like"
+          + " this machine";
+  private static final String STRICT =
+      "clients may come in by another interface than leads back to them (no strict rp_filter)";
+
   @TempDir Path directory;
+
+  /** Sets whatever keeps packets from captures. */
+  private static void hinder(Netns netns) throws Exception {
+    netns.run("ip", "link", "add", "d0", "type", "veth", "peer", "name", "d.1");
+    set(netns, "ipv6/conf/lo/disable_ipv6", 1);
+    set(netns, "ipv4/conf/all/src_valid_mark", 1);
+    set(netns, "ipv4/conf/d.1/rp_filter", 1);
+  }
+
+  private static void set(Netns netns, String setting, int value) throws Exception {
+    netns.run("sh", "-c", "echo " + value + " > /proc/sys/net/" + setting);
+  }
 
   @Test
   void whatItSaysMendsWhatIsMissing() throws Exception {
     assumeTrue(Netns.has("nft"), "needs nftables");
     try (Netns netns = Netns.make()) {
+      hinder(netns);
       Path file = Files.writeString(directory.resolve("sluice.yaml"), YAML);
       List<String> before = doctor(netns.prefix(), file, 1);
       assertThat(before)
@@ -40,8 +61,16 @@ class DoctorIT {
               "missing  edge: what is sent to 2001:db8:1::/64 is delivered to this machine",
               "missing  outside: its rules are in the nftables table inet sluice",
               "missing  source: what servers answer to clients is delivered to this process",
+              "missing  edge: " + DISABLED,
+              "missing  outside: " + MARK,
+              "         sysctl -w net.ipv4.conf.all.src_valid_mark=0",
+              "missing  source: transparent" + MARK.substring("method tproxy".length()),
+              "warning  edge: " + STRICT,
+              "warning  outside: " + STRICT,
+              "         sysctl -w net.ipv4.conf.all.rp_filter=2",
               "ok       edge: method sk_lookup needs CAP_BPF",
-              "ok       web: 1 of 1 ports can be bound");
+              "ok       web: 1 of 1 ports can be bound")
+          .doesNotContain("warning  web: " + STRICT); // loopback only
       for (String line : before) {
         if (line.startsWith("         sluice ")) {
           List<String> words = List.of(line.strip().split(" ", -1));
@@ -75,6 +104,49 @@ class DoctorIT {
             .anyMatch(line -> line.startsWith("missing  web: tcp 0.0.0.0:8098 can be bound"))
             .anyMatch(line -> line.contains("stop java (pid "))
             .contains("missing  web: 0 of 2 ports can be bound");
+      }
+    }
+  }
+
+  @Test
+  void aSettingThatTheMethodCantLiveWithIsRefusedAndAnotherWarnedOf() throws Exception {
+    assumeTrue(Netns.has("nft"), "needs nftables");
+    try (Netns netns = Netns.make()) {
+      hinder(netns);
+      set(netns, "ipv6/conf/lo/disable_ipv6", 0);
+      Path file =
+          Files.writeString(
+              directory.resolve("sluice.yaml"),
+              """
+              version: 1
+              capture:
+                - {name: edge, addresses: 192.0.2.0/24, ports: 80, method: tproxy, install: true}
+              admin: {http: none}
+              """);
+      assertThat(doctor(netns.prefix(), file, 1))
+          .contains("missing  edge: " + MARK, "warning  edge: " + STRICT);
+      try (SluiceProcess run =
+          SluiceProcess.start(directory, sluice(netns.prefix(), "run", file))) {
+        assertThat(run.awaitExit()).isEqualTo(78);
+        assertThat(run.output().lines())
+            .contains(
+                "sluice: capture edge: "
+                    + MARK
+                    + ", which is missing; sysctl -w net.ipv4.conf.all.src_valid_mark=0");
+      }
+      set(netns, "ipv4/conf/all/src_valid_mark", 0);
+      set(netns, "ipv4/conf/d.1/src_valid_mark", 1); // of one interface: others may do
+      assertThat(doctor(netns.prefix(), file, 0))
+          .anyMatch(it -> it.startsWith("warning  edge: method tproxy needs src_valid_mark=0"))
+          .contains("         sysctl -w net.ipv4.conf.d/1.src_valid_mark=0");
+      try (SluiceProcess run =
+          SluiceProcess.start(directory, sluice(netns.prefix(), "run", file))) {
+        run.awaitLine("ready");
+        assertThat(run.output())
+            .contains(
+                "capture edge: "
+                    + STRICT
+                    + ", which is not so; sysctl -w net.ipv4.conf.all.rp_filter=2");
       }
     }
   }

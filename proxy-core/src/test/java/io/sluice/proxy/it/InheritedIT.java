@@ -12,7 +12,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The method {@code inherited}, started by systemd's own {@code systemd-socket-activate}. */
+/**
+ * The method {@code inherited}, started by systemd's own {@code systemd-socket-activate}, in front
+ * of NGINX and unbound.
+ */
 @Timeout(120)
 final class InheritedIT {
   private CaptureNets nets;
@@ -20,7 +23,8 @@ final class InheritedIT {
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
     assumeTrue(Netns.has("systemd-socket-activate"), "needs systemd");
-    nets = CaptureNets.make(directory);
+    nets = CaptureNets.joined(directory);
+    RealServers _ = nets.startRealServers();
     nets.makeLocal(CaptureNets.IPV4);
     nets.makeLocal(CaptureNets.IPV6);
   }
@@ -53,7 +57,7 @@ final class InheritedIT {
             configuration("{name: web, method: inherited, protocols: tcp}"),
             "--listen=8080",
             "--fdname=web");
-    nets.assertAnswers(200, 1, "tcp", "8080-8080", "192.0.2.0/24", "2001:db8:1::/64");
+    nets.assertAnswers(200, 1, "http", "8080-8080", "192.0.2.0/24", "2001:db8:1::/64");
     assertThat(sluice.output()).contains("captured name=web method=inherited");
     sluice.signal("TERM");
     assertThat(sluice.awaitExit()).isZero();
@@ -61,13 +65,18 @@ final class InheritedIT {
 
   @Test
   void aDatagramSocketAnswersFromTheAddressThatWasAsked() throws Exception {
-    activate(
-        configuration("{name: dns, method: inherited, fdName: sockets, addresses: 192.0.2.0/24}"),
-        "--listen=0.0.0.0:5353",
-        "--datagram",
-        "--fdname=sockets");
-    nets.assertAnswers(200, 1, "udp", "5353-5353", "192.0.2.0/24");
-    assertThat(nets.client.run(CaptureNets.question(1, 1, "udp", "5353-5353", "10.9.1.2/32")))
+    SluiceProcess sluice =
+        activate(
+            configuration(
+                "{name: dns, method: inherited, fdName: sockets, addresses: 192.0.2.0/24}"),
+            "--listen=0.0.0.0:5353",
+            "--datagram",
+            "--fdname=sockets");
+    String _ =
+        nets.client.run(CaptureNets.question(1, 1, "dns", "5353-5353", "192.0.2.1/32")); // wakes it
+    sluice.awaitLine("ready");
+    nets.assertAnswers(200, 1, "dns", "5353-5353", "192.0.2.0/24");
+    assertThat(nets.client.run(CaptureNets.question(1, 1, "dns", "5353-5353", "10.9.1.2/32")))
         .contains("wrong 1"); // the capture's addresses don't have it
   }
 
@@ -97,7 +106,7 @@ final class InheritedIT {
   void aNameThatNoSocketHasIsOneClearLine() throws Exception {
     SluiceProcess sluice =
         activate(configuration("{name: web, method: inherited}"), "--listen=8080", "--fdname=http");
-    assertThat(nets.client.run(CaptureNets.question(1, 1, "tcp", "8080-8080", "192.0.2.1/32")))
+    assertThat(nets.client.run(CaptureNets.question(1, 1, "http", "8080-8080", "192.0.2.1/32")))
         .contains("wrong 1");
     assertThat(sluice.awaitExit()).isEqualTo(1);
     assertThat(sluice.output())

@@ -12,15 +12,18 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 
 /**
  * Asks random addresses of prefixes at random ports, by TCP and UDP, from sockets that see where an
- * answer comes from. Prints {@code wrong …} for each that isn't answered from where it was asked,
- * and at last {@code asked N tcp N udp N wrong N seed N}.
+ * answer comes from: an echo server by {@code tcp} and {@code udp}, {@link RealServers} by {@code
+ * http} and {@code dns}. Prints {@code wrong …} for each that isn't answered from where it was
+ * asked, and at last {@code asked N tcp N udp N wrong N seed N}.
  */
 final class PairAsker {
   private static final int TIMEOUT_MILLIS = 5_000;
   private static final int LANES = 4;
+  private static final byte[] DNS_ANSWER = InetAddress.ofLiteral(RealServers.ANSWER).getAddress();
 
   private final List<String> protocols;
   private final List<String> prefixes;
@@ -37,7 +40,10 @@ final class PairAsker {
     this.lastPort = Integer.parseInt(ports.split("-", -1)[1]);
   }
 
-  /** Arguments: how many pairs, the seed, {@code tcp,udp}, {@code FIRST-LAST} port, prefixes. */
+  /**
+   * Arguments: how many pairs, the seed, protocols {@code tcp,udp}, {@code FIRST-LAST} port,
+   * prefixes.
+   */
   public static void main(String[] arguments) throws Exception {
     int pairs = Integer.parseInt(arguments[0]);
     long seed = Long.parseLong(arguments[1]);
@@ -66,12 +72,21 @@ final class PairAsker {
       InetSocketAddress to =
           new InetSocketAddress(
               address(prefix, random), firstPort + random.nextInt(lastPort - firstPort + 1));
-      byte[] question = ("question " + i).getBytes(StandardCharsets.US_ASCII);
-      if (protocols.contains("tcp")) {
-        count(tcp, "tcp " + to, () -> askTcp(to, question));
-      }
-      if (protocols.contains("udp")) {
-        count(udp, "udp " + to, () -> askUdp(to, question));
+      String name = "question" + i;
+      byte[] question = name.getBytes(StandardCharsets.US_ASCII);
+      for (String protocol : protocols) {
+        switch (protocol) {
+          case "tcp" -> count(tcp, "tcp " + to, () -> askTcp(to, question));
+          case "http" -> count(tcp, "http " + to, () -> askHttp(to, name));
+          case "udp" ->
+              count(
+                  udp, "udp " + to, () -> askUdp(to, question, it -> Arrays.equals(it, question)));
+          case "dns" -> {
+            byte[] query = DnsClient.query(name + ".test");
+            count(udp, "dns " + to, () -> askUdp(to, query, it -> isDnsAnswer(query, it)));
+          }
+          default -> throw new IllegalArgumentException(protocol);
+        }
       }
     }
   }
@@ -105,17 +120,40 @@ final class PairAsker {
     }
   }
 
-  private static String askUdp(InetSocketAddress to, byte[] question) throws IOException {
+  private static String askHttp(InetSocketAddress to, String name) throws IOException {
+    try (Socket socket = new Socket()) {
+      socket.setSoTimeout(TIMEOUT_MILLIS);
+      socket.connect(to, TIMEOUT_MILLIS);
+      String request = "GET /" + name + " HTTP/1.0\r\n\r\n";
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+      boolean isWhole = answer.startsWith("HTTP/1.1 200 OK") && answer.endsWith(" /" + name);
+      return isWhole ? "" : "got \"" + answer + "\"";
+    }
+  }
+
+  private static String askUdp(InetSocketAddress to, byte[] question, Predicate<byte[]> isAnswer)
+      throws IOException {
     try (DatagramSocket socket = new DatagramSocket()) {
       socket.setSoTimeout(TIMEOUT_MILLIS);
       socket.send(new DatagramPacket(question, question.length, to));
       DatagramPacket reply = new DatagramPacket(new byte[2048], 2048);
       socket.receive(reply);
-      boolean same =
-          Arrays.equals(Arrays.copyOf(reply.getData(), reply.getLength()), question)
+      boolean isRight =
+          isAnswer.test(Arrays.copyOf(reply.getData(), reply.getLength()))
               && reply.getSocketAddress().equals(to);
-      return same ? "" : "got " + reply.getLength() + " bytes from " + reply.getSocketAddress();
+      return isRight ? "" : "got " + reply.getLength() + " bytes from " + reply.getSocketAddress();
     }
+  }
+
+  /** The same id and question, no error, and the address at the end. */
+  private static boolean isDnsAnswer(byte[] query, byte[] reply) {
+    int end = reply.length;
+    return end > query.length + 4
+        && Arrays.equals(query, 0, 2, reply, 0, 2)
+        && (reply[3] & 0xf) == 0
+        && Arrays.equals(query, 12, query.length, reply, 12, query.length)
+        && Arrays.equals(DNS_ANSWER, 0, 4, reply, end - 4, end);
   }
 
   private static InetAddress address(String prefix, Random random) {

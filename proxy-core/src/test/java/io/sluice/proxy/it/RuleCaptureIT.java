@@ -11,15 +11,24 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** The methods {@code tproxy} and {@code redirect}, from a client's side, with real nftables. */
+/**
+ * The methods {@code tproxy} and {@code redirect}, from a client's side, with real nftables, in
+ * front of NGINX and unbound.
+ */
 @Timeout(180)
 final class RuleCaptureIT {
   private static final int PAIRS = 2_000;
+  private static final int WHILE_RELOADING = 1_000;
+  private static final String MORE = "198.51.100.0/24";
   private static final String TPROXY =
       "{name: edge, addresses: [\"192.0.2.0/24\", \"2001:db8:1::/64\"], ports: any,"
           + " method: tproxy, install: true}";
-  private static final String REDIRECT = TPROXY.replace("tproxy", "redirect");
+  private static final String REDIRECT =
+      "{name: edge, addresses: [\"192.0.2.0/24\", \"2001:db8:1::/64\"], ports: any,"
+          + " method: redirect, install: true}";
 
   private CaptureNets nets;
   private long seed;
@@ -27,7 +36,8 @@ final class RuleCaptureIT {
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
     assumeTrue(Netns.has("nft"), "needs nftables");
-    nets = CaptureNets.make(directory);
+    nets = CaptureNets.joined(directory);
+    RealServers _ = nets.startRealServers();
     seed = System.nanoTime() & 0xffff_ffffL;
   }
 
@@ -53,7 +63,7 @@ final class RuleCaptureIT {
   void tproxyAnswersEveryPortOfTwoPrefixesFromWhereItWasAskedAndLeavesNoRules() throws Exception {
     SluiceProcess sluice = nets.run(configuration(TPROXY));
     assertThat(nets.gateway.run("ss", "-Hlntu").lines()).hasSize(2 * 2 * 2);
-    nets.assertAnswers(PAIRS, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+    nets.assertAnswers(PAIRS, seed, "http,dns", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
     assertThat(rules()).contains("table inet sluice", "fwmark 0x534c lookup 21324");
     sluice.signal("TERM");
     assertThat(sluice.awaitExit()).isZero();
@@ -64,7 +74,7 @@ final class RuleCaptureIT {
   void redirectAnswersEveryTcpPortOfTwoPrefixes() throws Exception {
     SluiceProcess sluice = nets.run(configuration(REDIRECT));
     assertThat(nets.gateway.run("ss", "-Hlntu").lines()).hasSize(2 * 2);
-    nets.assertAnswers(PAIRS, seed, "tcp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+    nets.assertAnswers(PAIRS, seed, "http", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
     sluice.signal("TERM");
     assertThat(sluice.awaitExit()).isZero();
     assertThat(rules()).doesNotContain("sluice", "fwmark");
@@ -73,21 +83,24 @@ final class RuleCaptureIT {
   @Test
   void aConnectionThatWasNotRedirectedIsRefused() throws Exception {
     SluiceProcess sluice = nets.run(configuration(REDIRECT));
-    assertThat(nets.client.run(CaptureNets.question(2, seed, "tcp", "15002-15002", "10.9.1.2/32")))
+    assertThat(nets.client.run(CaptureNets.question(2, seed, "http", "15002-15002", "10.9.1.2/32")))
         .contains("tcp 0 udp 0 wrong 2");
     sluice.awaitLine("", "end=not_captured");
   }
 
-  @Test
-  void afterAKillTheNextStartReplacesTheRulesAndRemoveTakesThemAway() throws Exception {
-    Path configuration = configuration(TPROXY);
+  @ParameterizedTest
+  @ValueSource(strings = {TPROXY, REDIRECT})
+  void afterAKillTheNextStartReplacesTheRulesAndRemoveTakesThemAway(String capture)
+      throws Exception {
+    Path configuration = configuration(capture);
     SluiceProcess killed = nets.run(configuration);
     killed.signal("KILL");
     int _ = killed.awaitExit();
     assertThat(rules()).contains("table inet sluice");
+    assertThat(nets.gateway.run("ss", "-Hlntu")).as("no socket is left").isEmpty();
     SluiceProcess next = nets.run(configuration);
-    nets.assertAnswers(50, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
-    assertThat(rules()).containsOnlyOnce("chain to_tproxy");
+    nets.assertAnswers(50, seed, protocols(capture), "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+    assertThat(rules()).containsOnlyOnce("chain to_");
     next.signal("KILL");
     int _ = next.awaitExit();
     String _ =
@@ -107,22 +120,42 @@ final class RuleCaptureIT {
     Path script = Files.writeString(nets.directory.resolve("rules.sh"), nets.gateway.run(command));
     SluiceProcess _ = nets.run(configuration);
     assertThat(nets.gateway.run("sh", "-e", script.toString())).isEmpty();
-    nets.assertAnswers(100, seed, "tcp,udp", "23-65535", "192.0.2.128/25", CaptureNets.IPV6);
-    assertThat(nets.client.run(CaptureNets.question(1, seed, "tcp", "80-80", "192.0.2.7/32")))
+    nets.assertAnswers(100, seed, "http,dns", "23-65535", "192.0.2.128/25", CaptureNets.IPV6);
+    assertThat(nets.client.run(CaptureNets.question(1, seed, "http", "80-80", "192.0.2.7/32")))
         .contains("tcp 0 udp 0 wrong 1");
   }
 
-  @Test
-  void aRangeThatAReloadAddsIsCapturedWithoutARestart() throws Exception {
-    nets.route("198.51.100.0/24");
-    SluiceProcess sluice = nets.run(configuration(TPROXY));
-    nets.configuration(
-        TPROXY.replace("\"192.0.2.0/24\"", "\"192.0.2.0/24\", 198.51.100.0/24"),
-        CaptureNets.IPV4,
-        CaptureNets.IPV6,
-        "198.51.100.0/24");
-    sluice.signal("HUP");
-    sluice.awaitLine("", "reloaded generation=2");
-    nets.assertAnswers(100, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, "198.51.100.0/24");
+  @ParameterizedTest
+  @ValueSource(strings = {TPROXY, REDIRECT})
+  void aRangeThatAReloadAddsIsCapturedAndNoneOfTheOthersIsRefusedMeanwhile(String capture)
+      throws Exception {
+    nets.route(MORE);
+    SluiceProcess sluice = nets.run(configuration(capture));
+    SluiceProcess asking =
+        nets.add(
+            SluiceProcess.start(
+                nets.directory,
+                nets.client.inside(
+                    List.of(
+                        CaptureNets.question(
+                            WHILE_RELOADING,
+                            seed,
+                            protocols(capture),
+                            "1-65535",
+                            CaptureNets.IPV4)))));
+    String wider = capture.replace("\"192.0.2.0/24\"", "\"192.0.2.0/24\", " + MORE);
+    for (int reloads = 1; reloads < 10; reloads++) { // the last one adds it
+      nets.configuration(
+          reloads % 2 == 1 ? wider : capture, CaptureNets.IPV4, CaptureNets.IPV6, MORE);
+      sluice.signal("HUP");
+      sluice.awaitLine("", "reloaded generation=" + (reloads + 1));
+    }
+    asking.awaitLine("asked " + WHILE_RELOADING);
+    assertThat(asking.output()).contains(" wrong 0 seed");
+    nets.assertAnswers(100, seed, protocols(capture), "1-65535", MORE);
+  }
+
+  private static String protocols(String capture) {
+    return capture.equals(REDIRECT) ? "http" : "http,dns";
   }
 }

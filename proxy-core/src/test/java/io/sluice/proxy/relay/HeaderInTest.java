@@ -16,6 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -107,13 +108,17 @@ final class HeaderInTest {
   @ParameterizedTest
   @ValueSource(strings = {"v1", "v2"})
   void aHeaderMayComeByteByByte(String version) throws IOException {
-    byte[] header = (version.equals("v1") ? V1 : V2).getBytes(StandardCharsets.ISO_8859_1);
     try (Socket client = Streams.connect(port)) {
-      for (byte each : header) {
-        client.getOutputStream().write(each); // without delay: a segment each
-      }
+      sendBytes(client, version.equals("v1") ? V1 : V2);
       Streams.send(client, "x");
       assertThat(Streams.text(client, 11)).isEqualTo("announced x");
+    }
+  }
+
+  /** Each by itself. */
+  private static void sendBytes(Socket client, String bytes) throws IOException {
+    for (byte each : bytes.getBytes(StandardCharsets.ISO_8859_1)) {
+      client.getOutputStream().write(each); // without delay: a segment each
     }
   }
 
@@ -173,10 +178,10 @@ final class HeaderInTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, 1, 10, 20})
-  void aPartOfAHeaderIsResetWhenItsTimeIsUp(int part) throws IOException {
+  @CsvSource({"v1, 0", "v1, 1", "v1, 20", "v1, 46", "v2, 1", "v2, 12", "v2, 16", "v2, 27"})
+  void aPartOfAHeaderIsResetWhenItsTimeIsUp(String version, int part) throws IOException {
     try (Socket client = Streams.connect(port)) {
-      Streams.send(client, V1.substring(0, part));
+      sendBytes(client, (version.equals("v1") ? V1 : V2).substring(0, part));
       assertThat(Streams.isReset(client)).isTrue();
     }
     daemon.awaitDrops(DropReason.PROXY_HEADER_TIMEOUT, 1);
@@ -201,11 +206,12 @@ final class HeaderInTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, 1, 20})
-  void aFinBeforeTheHeaderIsCompleteEndsTheConnectionAtOnce(int part) throws Exception {
+  @CsvSource({"v1, 0", "v1, 1", "v1, 20", "v1, 46", "v2, 1", "v2, 12", "v2, 16", "v2, 27"})
+  void aFinBeforeTheHeaderIsCompleteEndsTheConnectionAtOnce(String version, int part)
+      throws Exception {
     daemon.reload(configuration("127.0.0.1", "1h"));
     try (Socket client = Streams.connect(port)) {
-      Streams.send(client, V1.substring(0, part));
+      sendBytes(client, (version.equals("v1") ? V1 : V2).substring(0, part));
       daemon.awaitSessions(1);
       client.shutdownOutput();
       daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
@@ -246,6 +252,15 @@ final class HeaderInTest {
   @Test
   void rulesGoByTheAnnouncedClient() throws IOException {
     assertThat(answer(V1.replace("203.0.113.9", "203.0.114.9") + "x")).isEqualTo("plain x");
+  }
+
+  @Test
+  void aTargetOfMessagesIsToldTheAnnouncedClient() throws Exception {
+    String messages = ", affinity: message, framing: {type: line}, proxyProtocol: v1}";
+    String servers = announced.targets();
+    daemon.reload(configuration("127.0.0.1", "400ms").replace(servers + "}", servers + messages));
+    assertThat(answer(V2 + "a\nb\n")).isEqualTo("announced " + V1 + "a\nb\n");
+    assertThat(answer(V1, "a\n", "b\n")).isEqualTo("announced " + V1 + "a\nb\n");
   }
 
   @Test

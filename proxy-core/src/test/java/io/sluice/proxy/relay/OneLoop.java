@@ -77,7 +77,7 @@ public final class OneLoop implements AutoCloseable {
   }
 
   /** How many connections there are. */
-  int sessions() {
+  public int sessions() {
     return limit.active();
   }
 

@@ -1,6 +1,6 @@
 # The two commands of the README. Each does its own set-up: see scripts/setup.
 
-.PHONY: demo test build format clean
+.PHONY: demo test bench bench-quick build format clean
 
 demo:
 	@scripts/setup build
@@ -9,6 +9,17 @@ demo:
 test:
 	@scripts/setup test
 	@scripts/test
+
+# Both need root: see deploy/bench/README.md.
+bench:
+	@scripts/setup bench
+	@scripts/build deploy/target/sluice/lib
+	@deploy/bench/bench --record
+
+bench-quick:
+	@scripts/setup bench
+	@scripts/build deploy/target/sluice/lib
+	@deploy/bench/bench --quick
 
 build:
 	@scripts/setup build

@@ -14,19 +14,27 @@ TIME_LIMIT = 600
 
 
 def run(jdk, directory):
-    """Their results; None if there is no jar."""
+    """Their results, and those of the kernel's own lookup beside them; None if there is no jar."""
     if not os.path.exists(JAR):
         return None
-    file = os.path.join(directory, "jmh.json")
-    command = [os.path.join(jdk, "bin", "java"), "-jar", JAR, *SHORT, "-rf", "json", "-rff", file]
-    with open(os.path.join(directory, "jmh.log"), "w") as log:
+    java = os.path.join(jdk, "bin", "java")
+    results = results_of([java, "-jar", JAR, *SHORT, "-rf", "json"], directory, "jmh")
+    kernel = [java, "--enable-native-access=ALL-UNNAMED", "-cp", JAR, "io.sluice.bench.KernelLookup"]
+    return results + results_of(kernel, directory, "kernel")
+
+
+def results_of(command, directory, name):
+    file = os.path.join(directory, name + ".json")
+    with open(os.path.join(directory, name + ".log"), "w") as log:
         try:
-            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, timeout=TIME_LIMIT)
+            done = subprocess.run(
+                [*command, "-rff", file], stdout=log, stderr=subprocess.STDOUT, timeout=TIME_LIMIT
+            )
         except subprocess.TimeoutExpired:
             raise Failed(f"the micro-benchmarks took longer than {TIME_LIMIT} s") from None
     if done.returncode != 0 or not os.path.exists(file):
         with open(log.name) as f:
-            raise Failed("jmh: " + f.read()[-300:].strip())
+            raise Failed(f"{name}: " + f.read()[-300:].strip())
     with open(file) as f:
         return [short(result) for result in json.load(f)]
 
@@ -48,7 +56,7 @@ def short(result):
         "unit": metric["scoreUnit"],
         "secondary": {
             name.lstrip("·"): {"score": mean(m), "unit": m["scoreUnit"]}
-            for name, m in result["secondaryMetrics"].items()
+            for name, m in result.get("secondaryMetrics", {}).items()
             if name.lstrip("·") == "gc.alloc.rate.norm" or not name.lstrip("·").startswith("gc.")
         },
     }

@@ -1,6 +1,6 @@
 package io.sluice.proxy.flow;
 
-import java.security.SecureRandom;
+import io.sluice.proxy.linux.Syscalls;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -29,8 +29,8 @@ final class FlowTable<V extends FlowTable.Keyed> {
   }
 
   /** An empty table with secrets of its own. */
-  FlowTable() {
-    this(new SecureRandom().nextLong(), new SecureRandom().nextLong());
+  FlowTable(Syscalls syscalls) {
+    this(syscalls.random(), syscalls.random());
   }
 
   FlowTable(long secret, long otherSecret) {

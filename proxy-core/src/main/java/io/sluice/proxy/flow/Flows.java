@@ -39,7 +39,7 @@ final class Flows {
   private final OwnSources ownSources;
   private final Captured captured;
   private final Replies replies;
-  private final FlowTable<Flow> table = new FlowTable<>();
+  private final FlowTable<Flow> table;
   private final UnansweredFlows unanswered = new UnansweredFlows();
   private final AtomicInteger count = new AtomicInteger();
   private final Sockaddr remote = new Sockaddr();
@@ -59,6 +59,7 @@ final class Flows {
       Replies replies) {
     this.loop = loop;
     this.syscalls = loop.syscalls();
+    this.table = new FlowTable<>(syscalls);
     this.steering = steering;
     this.limit = limit;
     this.upstreams = new Upstreams(loop.syscalls());

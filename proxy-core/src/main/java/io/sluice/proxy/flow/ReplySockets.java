@@ -33,7 +33,7 @@ final class ReplySockets {
   private final Syscalls syscalls;
   private final Runnable flush;
   private final int most;
-  private final FlowTable<ReplySocket> table = new FlowTable<>();
+  private final FlowTable<ReplySocket> table;
   private final FlowKey wanted = new FlowKey();
   private final Sockaddr local = new Sockaddr();
   private @Nullable ReplySocket oldest;
@@ -45,6 +45,7 @@ final class ReplySockets {
    */
   ReplySockets(Syscalls syscalls, Runnable flush, int most) {
     this.syscalls = syscalls;
+    this.table = new FlowTable<>(syscalls);
     this.flush = flush;
     this.most = most;
   }

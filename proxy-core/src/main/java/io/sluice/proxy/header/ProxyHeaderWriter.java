@@ -1,12 +1,13 @@
 package io.sluice.proxy.header;
 
 import io.sluice.config.ProxyProtocolOut;
+import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.SecureRandom;
+import java.util.HexFormat;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +21,7 @@ public final class ProxyHeaderWriter {
   public static final byte[] NO_TLVS = {};
 
   /** Makes IDs differ from those of other processes. */
-  private static final String PROCESS = String.format("%016x", new SecureRandom().nextLong());
+  private static final String PROCESS = HexFormat.of().toHexDigits(new Syscalls().random());
 
   private static final AtomicLong ids = new AtomicLong();
   private static final int TLV_HEADER_BYTES = 3;
@@ -107,7 +108,7 @@ public final class ProxyHeaderWriter {
   }
 
   private static byte[] uniqueId() {
-    return (PROCESS + String.format("%016x", ids.incrementAndGet()))
+    return (PROCESS + HexFormat.of().toHexDigits(ids.incrementAndGet()))
         .getBytes(StandardCharsets.US_ASCII);
   }
 

@@ -6,10 +6,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 
 /**
  * The system calls of the data path. Each answers what the call answers, or the negative errno: an
@@ -34,8 +32,6 @@ public final class Syscalls {
                   JAVA_LONG),
               Linker.Option.captureCallState("errno"),
               Linker.Option.firstVariadicArg(1));
-  private static final VarHandle ERRNO_VALUE =
-      Linker.Option.captureStateLayout().varHandle(PathElement.groupElement("errno"));
 
   private static final String ARCHITECTURE = String.valueOf(System.getProperty("os.arch"));
 
@@ -79,6 +75,8 @@ public final class Syscalls {
   private static final int OPENAT = number(257, 56);
   // int prlimit64(pid_t process, int resource, const struct rlimit *new, struct rlimit *old)
   private static final int PRLIMIT64 = number(302, 261);
+  // ssize_t getrandom(void *buffer, size_t length, unsigned flags)
+  private static final int GETRANDOM = number(318, 278);
   // int bpf(int command, union bpf_attr *attributes, unsigned size)
   private static final int BPF = number(321, 280);
 
@@ -111,7 +109,7 @@ public final class Syscalls {
   private long call(int number, long a, long b, long c, long d, long e, long f) {
     try {
       long result = (long) SYSCALL.invokeExact(state, (long) number, a, b, c, d, e, f);
-      return result < 0 ? -(int) ERRNO_VALUE.get(state, 0L) : result;
+      return result < 0 ? -state.get(JAVA_INT, 0) : result; // on Linux, errno is all of the state
     } catch (Throwable thrown) {
       throw new AssertionError("the method handle of syscall is broken", thrown);
     }
@@ -236,6 +234,18 @@ public final class Syscalls {
     int result =
         option(fd, Linux.SOL_SOCKET, Linux.SO_COOKIE, scratch.address(), scratch.address() + 8);
     return result < 0 ? result : scratch.get(JAVA_LONG, 0);
+  }
+
+  /** Bits that nobody can foresee. Spares a start what Java's own source takes to be set up. */
+  public long random() {
+    long read;
+    do {
+      read = call(GETRANDOM, scratch.address(), 8, 0, 0, 0, 0);
+    } while (read == -Linux.EINTR);
+    if (read != 8) {
+      throw new IllegalStateException("getrandom answers " + read);
+    }
+    return scratch.get(JAVA_LONG, 0);
   }
 
   /** Opens a file to read or to name it, like {@code /proc/self/ns/net}; close-on-exec. */

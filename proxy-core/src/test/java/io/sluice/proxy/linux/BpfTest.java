@@ -101,8 +101,10 @@ class BpfTest {
     assertThat(bpf.testRun(program(1), context, out)).isEqualTo(1);
     assertThat(out).isEqualTo(context);
     assertThat(bpf.testRun(program(0), context, out)).isZero();
+    assertThat(bpf.testRunNanos(program(1), context, 1_000)).isBetween(0, 1_000_000);
     context[64] = 1; // ingress_ifindex can't be made up
     assertThat(bpf.testRun(program(1), context, out)).isEqualTo(-Linux.EINVAL);
+    assertThat(bpf.testRunNanos(program(1), context, 1)).isEqualTo(-Linux.EINVAL);
   }
 
   @Test

@@ -70,7 +70,7 @@ final class BindingColumns {
   }
 
   /**
-   * The rows by port, then address, then length: an enclosing prefix before what it encloses.
+   * The rows by address, then length, then port: an enclosing prefix before what it encloses.
    *
    * @throws IllegalArgumentException if two rows are the same
    */
@@ -79,14 +79,30 @@ final class BindingColumns {
     // rows take a tenth of a second.
     int[] order = new int[size];
     Arrays.setAll(order, row -> row);
+    order = sortBy(portLengths, 1, 3, order);
     order = sortBy(portLengths, 0, 1, order);
     order = sortBy(lows, 0, 8, order);
     order = sortBy(highs, 0, 8, order);
-    order = sortBy(portLengths, 1, 3, order);
     for (int i = 1; i < size; i++) {
       rejectSame(order[i - 1], order[i]);
     }
     return order;
+  }
+
+  /** How many different prefixes there are. */
+  int prefixes(int[] order) {
+    int prefixes = Math.min(1, size);
+    for (int i = 1; i < size; i++) {
+      prefixes += samePrefix(order[i - 1], order[i]) ? 0 : 1;
+    }
+    return prefixes;
+  }
+
+  /** Whether two rows differ in their ports only. */
+  boolean samePrefix(int row, int other) {
+    return highs[row] == highs[other]
+        && lows[row] == lows[other]
+        && (byte) portLengths[row] == (byte) portLengths[other];
   }
 
   private int[] sortBy(long[] column, int firstByte, int endByte, int[] rows) {
@@ -118,9 +134,7 @@ final class BindingColumns {
   }
 
   private void rejectSame(int row, int next) {
-    if (highs[row] == highs[next]
-        && lows[row] == lows[next]
-        && portLengths[row] == portLengths[next]) {
+    if (samePrefix(row, next) && port(row) == port(next)) {
       IpPrefix prefix =
           new IpPrefix(BindingTrie.address(family, highs[row], lows[row]), length(row));
       throw new IllegalArgumentException(

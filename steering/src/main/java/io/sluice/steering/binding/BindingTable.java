@@ -21,7 +21,8 @@ public final class BindingTable {
   private static final int SPACE_SHIFT = 28;
 
   private final BindingTrie[] spaces; // by family and protocol: they never see each other
-  private final int[] places; // by binding index: space << 28 | position in its trie
+  private final int[] places; // by binding index: space << 28 | entry in its trie
+  private final char[] ports; // by binding index
   private final int[] labelIds; // by binding index
   private final List<String> labels;
 
@@ -29,9 +30,9 @@ public final class BindingTable {
     spaces = new BindingTrie[SPACES];
     places = new int[builder.size];
     for (int space = 0; space < SPACES; space++) {
-      spaces[space] = new BindingTrie(builder.spaces[space]);
-      spaces[space].fillPlaces(places, space << SPACE_SHIFT);
+      spaces[space] = new BindingTrie(builder.spaces[space], places, space << SPACE_SHIFT);
     }
+    ports = Arrays.copyOf(builder.ports, builder.size);
     labelIds = Arrays.copyOf(builder.labelIds, builder.size);
     labels = List.copyOf(builder.labels.keySet());
   }
@@ -54,6 +55,7 @@ public final class BindingTable {
     private final BindingColumns[] spaces = new BindingColumns[SPACES];
     private final Map<String, Integer> labels = new LinkedHashMap<>();
     private int[] labelIds = new int[4];
+    private char[] ports = new char[4];
     private int size;
 
     public Builder() {
@@ -67,7 +69,7 @@ public final class BindingTable {
     /**
      * Adds a binding.
      *
-     * @throws IllegalStateException if there are too many: about 89 million fit
+     * @throws IllegalStateException if there are too many: 268 million fit
      */
     public Builder add(Binding binding) {
       if (size == BindingTrie.MAX_SIZE) {
@@ -75,9 +77,11 @@ public final class BindingTable {
       }
       if (size == labelIds.length) {
         labelIds = Arrays.copyOf(labelIds, size + (size >> 1));
+        ports = Arrays.copyOf(ports, labelIds.length);
       }
       Integer known = labels.putIfAbsent(binding.label(), labels.size());
       labelIds[size] = known == null ? labels.size() - 1 : known;
+      ports[size] = (char) binding.port();
       spaces[space(binding.prefix().family(), binding.protocol())].add(
           size, binding.prefix(), binding.port());
       size++;
@@ -117,12 +121,12 @@ public final class BindingTable {
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
     int space = places[index] >>> SPACE_SHIFT;
-    int position = places[index] & (1 << SPACE_SHIFT) - 1;
+    int entry = places[index] & (1 << SPACE_SHIFT) - 1;
     return new Binding(
         labels.get(labelIds[index]),
         Protocol.values()[space % PROTOCOLS],
-        spaces[space].prefix(position),
-        spaces[space].port(position));
+        spaces[space].prefix(entry),
+        ports[index]);
   }
 
   /**
@@ -142,9 +146,8 @@ public final class BindingTable {
 
   /** The same without a context: {@code high} is an address's upper 64 bits, 0 for IPv4. */
   public int match(Protocol protocol, Family family, long high, long low, int port) {
-    return BindingTrie.index(
-        spaces[space(family, protocol)].match(
-            BindingTrie.high(family, high, low), BindingTrie.low(family, low), port));
+    return spaces[space(family, protocol)].match(
+        BindingTrie.high(family, high, low), BindingTrie.low(family, low), port);
   }
 
   /** All bindings that match a packet, best first: the first is that of {@link #match}. */
@@ -159,9 +162,9 @@ public final class BindingTable {
     return List.copyOf(matches);
   }
 
-  /** What the table holds, without the labels' text. */
-  long retainedBytes() {
-    long bytes = 4L * (places.length + labelIds.length);
+  /** How many bytes the table's arrays have: all that it holds but the text of its labels. */
+  public long retainedBytes() {
+    long bytes = 4L * (places.length + labelIds.length) + 2L * ports.length;
     for (BindingTrie space : spaces) {
       bytes += space.retainedBytes();
     }

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** The real daemon, in this process, for tests: without admin server, and stopped without drain. */
@@ -26,6 +27,8 @@ public final class TestDaemon implements AutoCloseable {
   private static final Duration BOUND = Duration.ofSeconds(10);
   private static final int FIRST_PORT = 10_000;
   private static final int EPHEMERAL_PORTS = 32_768; // Linux's default: clients get these
+  private static final AtomicInteger nextPort =
+      new AtomicInteger(ThreadLocalRandom.current().nextInt(EPHEMERAL_PORTS));
 
   private final Daemon daemon;
 
@@ -93,10 +96,13 @@ public final class TestDaemon implements AutoCloseable {
     }
   }
 
-  /** A port that was free a moment ago on every address, and that no client is given by itself. */
+  /**
+   * A port that was free a moment ago on every address, and that no client is given by itself. Each
+   * is given once in a long while: who asked before may not have bound it yet.
+   */
   public static int freePort() {
     while (true) {
-      int port = ThreadLocalRandom.current().nextInt(FIRST_PORT, EPHEMERAL_PORTS);
+      int port = FIRST_PORT + nextPort.getAndIncrement() % (EPHEMERAL_PORTS - FIRST_PORT);
       try (ServerSocket probe = new ServerSocket()) {
         probe.setReuseAddress(false); // nor one that is in TIME_WAIT yet
         probe.bind(new InetSocketAddress(port));

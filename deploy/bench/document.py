@@ -262,7 +262,7 @@ of its own, which it removes. [deploy/bench/README.md](../deploy/bench/README.md
   `splice-response`, which make it splice. nginx: `stream` with `reuseport`, `worker_processes`, `worker_connections`,
   for datagrams sessions without `proxy_responses` (several times faster than with it) and buffers of 4 MiB, as Sluice has
   them; otherwise its defaults. Sluice: `loops`, bindings, otherwise its defaults, started by `bin/sluice`.
-- **Network.** Loopback of a namespace, congestion control `cubic`, the kernel's default, whatever the machine's is.
+- **Network.** Loopback of a namespace, congestion control `cubic`, the kernel's default, or `reno` where a namespace may not have that; whatever the machine's is.
 - **Servers.** Requests: NGINX, one worker, 64 bytes of body. Bulk data and datagrams: `serve.c`.
 - **Clients.** `load.c`, one thread. Each reply is checked: status, length and body; one of 32 reads of a download is compared with what
   was sent. A measurement with an error isn't used, and is listed. Datagrams that had no reply within 250 ms are lost.

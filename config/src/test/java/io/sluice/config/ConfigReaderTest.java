@@ -19,6 +19,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+/**
+ * What a file says is what is read, section by section, in the order of the documentation: that is
+ * one list, and a long one. What is wrong with a file is in problems.txt.
+ */
 class ConfigReaderTest {
   /** The configuration of docs/design, with what isn't available yet replaced. */
   private static final String DESIGN =

@@ -30,7 +30,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code affinity: message} on real connections. */
+/**
+ * {@code affinity: message} on real connections. Longer than most: its servers and clients, which
+ * speak in messages, serve all of the cases.
+ */
 @Timeout(60)
 final class MessageRelayTest {
   private static final String LINES = "affinity: message, framing: {type: line}";

@@ -27,6 +27,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
+/**
+ * Which socket of a group is chosen, and who may be in it. Longer than most: each way of selecting
+ * has the same questions to answer, beside each other.
+ */
 class ReuseportGroupTest {
   private static final long SEED = 65537;
 

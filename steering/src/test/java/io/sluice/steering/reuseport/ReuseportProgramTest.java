@@ -31,7 +31,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a group's program can do, and what comes of it: kernel-semantics.md 2.6 and 7.4. */
+/**
+ * What a group's program can do, and what comes of it: kernel-semantics.md 2.6 and 7.4. As long as
+ * these sections have rows.
+ */
 class ReuseportProgramTest {
   private final List<String> failures = new ArrayList<>();
   private final LookupContext context =

@@ -237,7 +237,7 @@ def plot(results, path):
         f"set terminal svg size 900,{140 + 44 * len(works)} font 'sans-serif,13'",
         f"set output '{path}'",
         "set border 3 lc rgb '#808080'\nset grid x lc rgb '#808080' dt 3 lw 0.5",
-        "set logscale x 2\nset xtics (0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16) nomirror textcolor '#808080'\nset ytics nomirror",
+        "set logscale x 2\nset xtics (0.125, 0.25, 0.5, 1, 2, 4, 8, 16) nomirror textcolor '#808080'\nset ytics nomirror",
         f"set yrange [0.4:{len(works) + 0.6}]",
         "set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#808080' lw 1.5",
         "set tmargin at screen 0.91\nset bmargin at screen 0.18",

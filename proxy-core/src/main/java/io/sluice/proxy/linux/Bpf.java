@@ -288,12 +288,8 @@ public final class Bpf {
   public int testRun(int program, byte[] context, byte[] out) {
     int outAt = valueAt(context);
     reserve(outAt + out.length);
-    MemorySegment.copy(context, 0, data, JAVA_BYTE, 0, context.length);
-    attributes.fill((byte) 0);
-    attributes.set(JAVA_INT, 0, program);
-    attributes.set(JAVA_INT, 40, context.length);
+    describeRun(program, context);
     attributes.set(JAVA_INT, 44, out.length);
-    attributes.set(JAVA_LONG, 48, data.address());
     attributes.set(JAVA_LONG, 56, data.address() + outAt);
     int result = call(PROG_TEST_RUN);
     MemorySegment.copy(data, JAVA_BYTE, outAt, out, 0, out.length);
@@ -309,14 +305,18 @@ public final class Bpf {
    */
   public int testRunNanos(int program, byte[] context, int repeat) {
     reserve(context.length);
+    describeRun(program, context);
+    attributes.set(JAVA_INT, 32, repeat);
+    int result = call(PROG_TEST_RUN);
+    return result < 0 ? result : attributes.get(JAVA_INT, 36);
+  }
+
+  private void describeRun(int program, byte[] context) {
     MemorySegment.copy(context, 0, data, JAVA_BYTE, 0, context.length);
     attributes.fill((byte) 0);
     attributes.set(JAVA_INT, 0, program);
-    attributes.set(JAVA_INT, 32, repeat);
     attributes.set(JAVA_INT, 40, context.length);
     attributes.set(JAVA_LONG, 48, data.address());
-    int result = call(PROG_TEST_RUN);
-    return result < 0 ? result : attributes.get(JAVA_INT, 36);
   }
 
   private int call(int command) {

@@ -36,9 +36,6 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
   private static final Logger log = LoggerFactory.getLogger(HeaderWait.class);
   private static final RateLimit logLimit = new RateLimit(1_000);
   private static final EpollIoOps EDGES = Loop.READ_EDGES.with(EpollIoOps.EPOLLRDHUP);
-  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
-  private static final int ENDING =
-      EpollIoOps.EPOLLRDHUP.value() | EpollIoOps.EPOLLERR.value() | EPOLLHUP;
 
   private final TcpRelay relay;
   private final Via physical;
@@ -109,7 +106,7 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
    */
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    isEnding |= (((EpollIoEvent) event).ops().value() & ENDING) != 0;
+    isEnding |= (((EpollIoEvent) event).ops().value() & Peer.ENDING) != 0;
     if (!isQueued) {
       isQueued = true;
       loop().execute(this);

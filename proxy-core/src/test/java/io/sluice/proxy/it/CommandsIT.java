@@ -2,6 +2,7 @@ package io.sluice.proxy.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.TestDaemon;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -52,12 +53,6 @@ final class CommandsIT {
 
   private String file(String yaml) throws IOException {
     return Files.writeString(Files.createTempFile(directory, "sluice", ".yaml"), yaml).toString();
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 
   private static String configuration(int port, int target) {
@@ -127,7 +122,8 @@ final class CommandsIT {
   void aTakenAdminPortIsOneLine() throws Exception {
     try (ServerSocket taken = new ServerSocket(0, 16, InetAddress.ofLiteral("127.0.0.1"))) {
       String address = "127.0.0.1:" + taken.getLocalPort();
-      String yaml = configuration(freePort(), 1).replace("127.0.0.1:0\"", address + "\"");
+      String yaml =
+          configuration(TestDaemon.freePort(), 1).replace("127.0.0.1:0\"", address + "\"");
       Result result = sluice("run", "-f", file(yaml));
       assertThat(result.exitCode).isEqualTo(1);
       assertThat(result.err.lines())
@@ -221,7 +217,7 @@ final class CommandsIT {
   @Test
   void sigtermLetsASessionEndAndThenExitsWithZero() throws Exception {
     try (ServerSocket server = new ServerSocket(0, 16, InetAddress.ofLiteral("127.0.0.1"))) {
-      int port = freePort();
+      int port = TestDaemon.freePort();
       try (SluiceProcess daemon = start(configuration(port, server.getLocalPort()))) {
         try (Socket client = connect(port);
             Socket accepted = server.accept()) {
@@ -244,7 +240,7 @@ final class CommandsIT {
   void sighupSwapsAValidFileInAndRefusesABadOne() throws Exception {
     try (ServerSocket first = server("first");
         ServerSocket second = server("second")) {
-      int port = freePort();
+      int port = TestDaemon.freePort();
       Path file = Path.of(file(configuration(port, first.getLocalPort())));
       try (SluiceProcess daemon = start(file)) {
         assertThat(ask(port)).isEqualTo("first");

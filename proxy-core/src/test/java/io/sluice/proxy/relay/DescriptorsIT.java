@@ -123,15 +123,17 @@ final class DescriptorsIT {
     }
   }
 
-  @Test
-  void whoHasNoSourcePortLeftPausesAndRecovers() throws Exception {
+  private static ChildProcess withFewPorts(Class<?> scenario) throws Exception {
     assumeTrue(
         "root".equals(System.getProperty("user.name")) && canUnshare(),
         "a network namespace with few ports needs root, unshare and ip");
-    try (ChildProcess scenario =
-        ChildProcess.isolated(
-            "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range",
-            SourcePortScenario.class)) {
+    return ChildProcess.isolated(
+        "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range", scenario);
+  }
+
+  @Test
+  void whoHasNoSourcePortLeftPausesAndRecovers() throws Exception {
+    try (ChildProcess scenario = withFewPorts(SourcePortScenario.class)) {
       assertThat(scenario.exitCode()).as(() -> scenario.lines().toString()).isZero();
       assertThat(scenario.lines()).contains("recovered");
     }
@@ -139,13 +141,7 @@ final class DescriptorsIT {
 
   @Test
   void sourceAddressesMultiplyThePorts() throws Exception {
-    assumeTrue(
-        "root".equals(System.getProperty("user.name")) && canUnshare(),
-        "a network namespace with few ports needs root, unshare and ip");
-    try (ChildProcess scenario =
-        ChildProcess.isolated(
-            "echo 40000 40003 > /proc/sys/net/ipv4/ip_local_port_range",
-            SourceSpreadScenario.class)) {
+    try (ChildProcess scenario = withFewPorts(SourceSpreadScenario.class)) {
       assertThat(scenario.exitCode()).as(() -> scenario.lines().toString()).isZero();
       assertThat(scenario.lines())
           .contains(

@@ -332,7 +332,7 @@ public final class Socket {
   }
 
   /** The verdict that names this socket; made once. */
-  Verdict.Assign assign() {
+  public Verdict.Assign assign() {
     return assign;
   }
 

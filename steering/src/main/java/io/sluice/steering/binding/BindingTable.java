@@ -1,13 +1,17 @@
 package io.sluice.steering.binding;
 
 import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Bindings, compiled for lookup. Immutable; any thread may read it.
@@ -72,6 +76,37 @@ public final class BindingTable {
      * @throws IllegalStateException if there are too many: 268 million fit
      */
     public Builder add(Binding binding) {
+      IpPrefix prefix = binding.prefix();
+      IpAddress address = prefix.address();
+      int label = labelId(binding.label());
+      add(
+          label,
+          binding.protocol(),
+          prefix.family(),
+          address.high(),
+          address.low(),
+          prefix.length(),
+          binding.port());
+      return this;
+    }
+
+    /** The number of a label, for {@link #add(int, Protocol, Family, long, long, int, int)}. */
+    public int labelId(String label) {
+      Integer known = labels.putIfAbsent(label, labels.size());
+      return known == null ? labels.size() - 1 : known;
+    }
+
+    /**
+     * Adds a binding without needing an object for it.
+     *
+     * @param labelId of {@link #labelId}
+     * @param high the address's upper 64 bits, 0 for IPv4; no bits behind the prefix are set
+     * @param length the prefix's, in bits
+     * @param port 1–65535, or {@link Binding#ANY_PORT}
+     * @throws IllegalStateException if there are too many: 268 million fit
+     */
+    public void add(
+        int labelId, Protocol protocol, Family family, long high, long low, int length, int port) {
       if (size == BindingTrie.MAX_SIZE) {
         throw new IllegalStateException("a table takes " + size + " bindings");
       }
@@ -79,13 +114,51 @@ public final class BindingTable {
         labelIds = Arrays.copyOf(labelIds, size + (size >> 1));
         ports = Arrays.copyOf(ports, labelIds.length);
       }
-      Integer known = labels.putIfAbsent(binding.label(), labels.size());
-      labelIds[size] = known == null ? labels.size() - 1 : known;
-      ports[size] = (char) binding.port();
-      spaces[space(binding.prefix().family(), binding.protocol())].add(
-          size, binding.prefix(), binding.port());
+      labelIds[size] = labelId;
+      ports[size] = (char) port;
+      spaces[space(family, protocol)].add(size, high, low, length, port);
       size++;
-      return this;
+    }
+
+    /** How many bindings there are so far. */
+    public int size() {
+      return size;
+    }
+
+    /** The distinct labels, in the order in which they first came: by their numbers. */
+    public List<String> labels() {
+      return List.copyOf(labels.keySet());
+    }
+
+    /** Told of bindings that are the same but for their labels. */
+    @FunctionalInterface
+    public interface Duplicates {
+      /**
+       * A binding has the protocol, prefix and port of another.
+       *
+       * @param index the binding's
+       * @param earlier the index of the first binding that is the same
+       */
+      void found(int index, int earlier);
+    }
+
+    /** Tells all bindings that are the same as an earlier one; a table with one isn't built. */
+    public void forEachDuplicate(Duplicates duplicates) {
+      for (BindingColumns space : spaces) {
+        space.forEachDuplicate(duplicates);
+      }
+    }
+
+    /** A binding that was added, as a new object; slow. */
+    public Binding binding(int index) {
+      String label = labels().get(labelIds[index]);
+      for (BindingColumns space : spaces) {
+        IpPrefix prefix = space.prefixOf(index);
+        if (prefix != null) {
+          return new Binding(label, space.protocol, prefix, ports[index]);
+        }
+      }
+      throw new IndexOutOfBoundsException(index);
     }
 
     /**
@@ -106,6 +179,21 @@ public final class BindingTable {
   /** How many bindings. */
   public int size() {
     return places.length;
+  }
+
+  /** All bindings in order, each made when it is asked for. */
+  public List<Binding> asList() {
+    return new AbstractList<>() {
+      @Override
+      public Binding get(int index) {
+        return binding(Objects.checkIndex(index, size()));
+      }
+
+      @Override
+      public int size() {
+        return BindingTable.this.size();
+      }
+    };
   }
 
   /** The distinct labels, in the order in which they first came. */

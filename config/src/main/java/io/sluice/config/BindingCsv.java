@@ -3,13 +3,14 @@ package io.sluice.config;
 import io.sluice.config.PlainRows.Field;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A file of bindings with one a line: {@code label,protocol,prefix,port}. Blanks around fields don't
- * count; a field in double quotes may hold commas; lines that begin with {@code #} are comments, but
- * for the last: {@code # end N} says how many bindings there are.
+ * A file of bindings with one a line: {@code label,protocol,prefix,port}. Blanks around fields
+ * don't count; a field in double quotes may hold commas; lines that begin with {@code #} are
+ * comments, but for the last: {@code # end N} says how many bindings there are.
  */
 final class BindingCsv {
   private static final Pattern END = Pattern.compile("#\\s*end\\s+([0-9]{1,9})\\s*");
@@ -17,7 +18,6 @@ final class BindingCsv {
   private static final int LONGEST_END = 64;
 
   private final byte[] bytes;
-  private final Value root;
   private final Problems problems;
   private final PlainRows plain;
   private final Field[] fields;
@@ -31,7 +31,6 @@ final class BindingCsv {
   BindingCsv(ConfigText.Utf8 text, Value root, Problems problems) {
     this.bytes = text.bytes();
     this.at = text.start();
-    this.root = root;
     this.problems = problems;
     this.plain = new PlainRows(bytes, new LineOrigin(root));
     this.fields = new Field[] {plain.label, plain.protocol, plain.prefix, plain.port};
@@ -45,9 +44,7 @@ final class BindingCsv {
     @Override
     public Value row(int item, int line, int column) {
       return Value.root(
-          new Node.Mapping(List.of(), line, column),
-          root.problems(),
-          root.surroundings());
+          new Node.Mapping(List.of(), line, column), root.problems(), root.surroundings());
     }
 
     @Override
@@ -109,7 +106,7 @@ final class BindingCsv {
       return;
     }
     endLine = line;
-    int count = Integer.parseInt(matcher.group(1));
+    int count = Integer.parseInt(Objects.requireNonNull(matcher.group(1)));
     if (count != items) {
       problems.error(
           line,

@@ -21,7 +21,7 @@ final class BindingFile {
     }
     Problems problems = name.problems().of(file.toString());
     int errors = problems.errors();
-    ConfigText.Utf8 text = ConfigText.Utf8.of(ConfigFile.read(file, problems));
+    ConfigText.Utf8 text = new ConfigText.Utf8(ConfigFile.read(file, problems));
     if (problems.errors() > errors || !text.isUtf8(problems)) {
       return null;
     }

@@ -22,6 +22,8 @@ final class BindingJson {
   private final Problems problems;
   private final PlainRows plain;
   private final Field[] fields;
+  private final Field key = new Field("key");
+  private final Field ignored = new Field("ignored");
   private int at;
   private int line = 1;
   private int lineStart; // minus what the columns of this line don't count
@@ -50,9 +52,8 @@ final class BindingJson {
   @Nullable Bindings read() {
     try {
       expect('{');
-      Field key = new Field("");
       string(key);
-      if (!"bindings".equals(text(key))) {
+      if (!plain.is(key, BindingSection.KEY)) {
         reportAt(key, "expected \"bindings\", found \"" + text(key) + "\"; write " + SHAPE);
         return null;
       }
@@ -89,9 +90,8 @@ final class BindingJson {
     if (peek() == '}') {
       at++;
     } else {
-      Field key = new Field("");
       do {
-        isGood &= member(item, key);
+        isGood &= member(item);
       } while (isMore('}'));
     }
     for (Field field : fields) {
@@ -110,16 +110,16 @@ final class BindingJson {
   }
 
   /** Reads a key and its value; false after a problem. */
-  private boolean member(int item, Field key) throws NotJsonException {
+  private boolean member(int item) throws NotJsonException {
     skipSpace();
     string(key);
     Field known = null;
     for (Field field : fields) {
-      known = field.name.contentEquals(text(key)) ? field : known;
+      known = plain.is(key, field.name) ? field : known;
     }
     expect(':');
     skipSpace();
-    Field value = known == null || known.isPresent ? new Field("") : known;
+    Field value = known == null || known.isPresent ? ignored : known;
     value.isPresent = true;
     boolean isText = peek() == '"';
     if (isText) {

@@ -13,9 +13,9 @@ import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /**
- * Bindings on their way into a table, as columns: a million take some 70 MB while they are read, and
- * no object each. Beside what the table gets, it knows where each one is written, for what is found
- * out about them when everything has been read.
+ * Bindings on their way into a table, as columns: a million take some 70 MB while they are read,
+ * and no object each. Beside what the table gets, it knows where each one is written, for what is
+ * found out about them when everything has been read.
  *
  * <p>A row is one item of a list, or one line of a file; it is one binding, or two if it names no
  * protocol.
@@ -177,8 +177,7 @@ final class BindingRows {
             new Labels.Use(
                 names.get(labels[row] >> 2),
                 PROTOCOLS.get(labels[row] & 3),
-                origin.field(
-                    items[row], "label", labelLines[row], labelColumns[row])));
+                origin.field(items[row], "label", labelLines[row], labelColumns[row])));
       }
     }
   }

@@ -12,7 +12,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** The bytes of a file, as they were at one moment: one that changes while it is read is read again. */
+/**
+ * The bytes of a file, as they were at one moment: one that changes while it is read is read again.
+ */
 final class ConfigFile {
   /** How often a file that changes is read. */
   static final int TRIES = 5;
@@ -37,13 +39,17 @@ final class ConfigFile {
     return (int) Math.min(1 << 30, Runtime.getRuntime().maxMemory() / 4);
   }
 
+  /** The most that is read of a pipe or device, which may have no end. */
+  static int maxBytesOfPipe() {
+    return Math.min(64 << 20, maxBytes());
+  }
+
   /** The file's bytes; none, after a problem. */
   static byte[] read(Path file, Problems problems) {
     return read(file, problems, (in, max) -> in.readNBytes(max));
   }
 
   static byte[] read(Path file, Problems problems, Reading reading) {
-    int max = maxBytes();
     try {
       if (Files.isDirectory(file)) {
         problems.error(0, 0, "", "is a directory; name the file in it");
@@ -54,8 +60,9 @@ final class ConfigFile {
           LockSupport.parkNanos(PAUSE_NANOS);
         }
         Stamp before = Stamp.of(file);
+        int max = before.isFile ? maxBytes() : maxBytesOfPipe();
         if (before.size > max) {
-          reportTooLarge(max, problems);
+          reportTooLarge(before, max, problems);
           return NOTHING;
         }
         byte[] bytes;
@@ -63,7 +70,7 @@ final class ConfigFile {
           bytes = reading.bytes(in, max + 1); // a pipe has no size beforehand
         }
         if (bytes.length > max) {
-          reportTooLarge(max, problems);
+          reportTooLarge(before, max, problems);
           return NOTHING;
         }
         if (!before.isFile || before.equals(Stamp.of(file)) && bytes.length == before.size) {
@@ -112,14 +119,11 @@ final class ConfigFile {
     }
   }
 
-  private static void reportTooLarge(int max, Problems problems) {
-    problems.error(
-        0,
-        0,
-        "",
-        "is larger than "
-            + (max >> 20)
-            + " MiB, the most that is read with this heap: a quarter of it; raise -Xmx, or move the"
-            + " bindings into a file of their own (bindings: {file: bindings.csv})");
+  private static void reportTooLarge(Stamp file, int max, Problems problems) {
+    String why =
+        file.isFile
+            ? " with this heap, a quarter of it; raise -Xmx, or write the bindings as CSV"
+            : " of what is no regular file";
+    problems.error(0, 0, "", "is larger than " + (max >> 20) + " MiB, the most that is read" + why);
   }
 }

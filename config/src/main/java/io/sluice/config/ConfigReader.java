@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 public final class ConfigReader {
   private static final List<String> KEYS =
       List.of(
+          "requireEnd",
           "version",
           "capture",
           "bindings",
@@ -21,7 +22,8 @@ public final class ConfigReader {
           "expect",
           "loops",
           "limits",
-          "admin");
+          "admin",
+          "end");
   private static final int VERSION = 1;
 
   private ConfigReader() {}
@@ -46,7 +48,7 @@ public final class ConfigReader {
     Problems problems = new Problems(file.toString());
     byte[] bytes = ConfigFile.read(file, problems);
     problems.throwIfErrors();
-    ConfigText.Utf8 text = ConfigText.Utf8.of(bytes);
+    ConfigText.Utf8 text = new ConfigText.Utf8(bytes);
     if (!text.isUtf8(problems)) {
       problems.throwIfErrors();
     }
@@ -72,11 +74,9 @@ public final class ConfigReader {
       throws ConfigException {
     Node.Mapping place = new Node.Mapping(List.of(), 1, 1);
     BindingSection bindings =
-        new BindingSection(
-            Value.root(place, problems, surroundings).at(BindingSection.KEY, place));
+        new BindingSection(Value.root(place, problems, surroundings).at(BindingSection.KEY, place));
     Node root =
-        YamlTree.parse(
-            text, problems, new YamlTree.Streamed(BindingSection.KEY, bindings::item));
+        YamlTree.parse(text, problems, new YamlTree.Streamed(BindingSection.KEY, bindings::item));
     Config config =
         root == null ? null : config(Value.root(root, problems, surroundings), bindings);
     problems.throwIfErrors();
@@ -93,6 +93,7 @@ public final class ConfigReader {
     }
     Problems problems = root.problems();
     fields.required("version", "1", ConfigReader::version);
+    EndMarker.check(fields);
     Labels labels = labels(fields);
     int errorsBeforeCapture = problems.errors();
     List<Located<CaptureSpec>> captures =

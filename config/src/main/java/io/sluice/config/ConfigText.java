@@ -39,16 +39,33 @@ sealed interface ConfigText {
     }
   }
 
-  /** A file's content in UTF-8, from {@code start} on. */
-  record Utf8(byte[] bytes, int start) implements ConfigText {
-    /** The content of a file that may begin with a byte order mark. */
-    static Utf8 of(byte[] bytes) {
+  /** A file's content in UTF-8. */
+  final class Utf8 implements ConfigText {
+    private final byte[] bytes;
+    private final int start;
+
+    /**
+     * The content of a file.
+     *
+     * @param bytes not copied; a byte order mark at their beginning is passed over
+     */
+    Utf8(byte[] bytes) {
       boolean isMarked =
           bytes.length >= 3
               && bytes[0] == (byte) 0xef
               && bytes[1] == (byte) 0xbb
               && bytes[2] == (byte) 0xbf;
-      return new Utf8(bytes, isMarked ? 3 : 0);
+      this.bytes = bytes;
+      this.start = isMarked ? 3 : 0;
+    }
+
+    byte[] bytes() {
+      return bytes;
+    }
+
+    /** Where the text begins. */
+    int start() {
+      return start;
     }
 
     @Override

@@ -37,8 +37,7 @@ final class DerivedCaptures {
 
   private DerivedCaptures() {}
 
-  static List<CaptureSpec> of(
-      BindingTable bindings, List<Located<ListenerSpec>> listeners) {
+  static List<CaptureSpec> of(BindingTable bindings, List<Located<ListenerSpec>> listeners) {
     DerivedCaptures derived = new DerivedCaptures();
     for (Binding binding : bindings.asList()) {
       derived.add(binding.protocol(), binding.prefix(), binding.port());

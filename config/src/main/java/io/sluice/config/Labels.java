@@ -62,7 +62,28 @@ final class Labels {
     if (!printable) {
       throw new IllegalArgumentException("the name has control characters; write it without");
     }
+    text.codePoints()
+        .filter(Labels::isMisleading)
+        .findFirst()
+        .ifPresent(c -> {
+          throw new IllegalArgumentException(
+              String.format(
+                  "the name has the invisible character U+%04X, which changes the order or the line"
+                      + " of what stands beside it; write it without",
+                  c));
+        });
     return text;
+  }
+
+  /** Line and paragraph separators, and what changes the direction of text (Unicode's UAX #9). */
+  private static boolean isMisleading(int c) {
+    return c == 0x2028
+        || c == 0x2029
+        || c == 0x061c
+        || c == 0x200e
+        || c == 0x200f
+        || c >= 0x202a && c <= 0x202e
+        || c >= 0x2066 && c <= 0x2069;
   }
 
   /**

@@ -168,7 +168,8 @@ final class PlainRows {
     throw new AssertionError();
   }
 
-  private boolean is(Field field, String word) {
+  /** Whether a field is a word of ASCII. */
+  boolean is(Field field, String word) {
     if (field.text != null) {
       return field.text.equals(word);
     }

@@ -5,8 +5,8 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Collects everything that is wrong with one file, and with {@linkplain #of those that it names}, to
- * report it at once.
+ * Collects everything that is wrong with one file, and with {@linkplain #of those that it names},
+ * to report it at once.
  */
 final class Problems {
   /** How many are kept; who has more has another kind of file. */

@@ -198,13 +198,13 @@ final class YamlTree {
         throw new ParserException("a key is a word, and this is none", event.getStartMark());
       }
       Event value = next();
-      boolean isStreamed =
-          depth == 0
-              && streamed != null
-              && streamed.key.equals(key.text())
-              && value.getEventId() == Event.ID.SequenceStart;
+      Streamed list = depth == 0 && value.getEventId() == Event.ID.SequenceStart ? streamed : null;
       entries.add(
-          new Node.Entry(key, isStreamed ? streamed(streamed, value) : node(value, depth + 1)));
+          new Node.Entry(
+              key,
+              list != null && list.key.equals(key.text())
+                  ? streamed(list, value)
+                  : node(value, depth + 1)));
     }
     return entries;
   }

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bindings, compiled for lookup. Immutable; any thread may read it.
@@ -257,5 +258,19 @@ public final class BindingTable {
       bytes += space.retainedBytes();
     }
     return bytes;
+  }
+
+  /** Whether another table has the same bindings, in the same order. */
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof BindingTable it
+        && Arrays.equals(ports, it.ports)
+        && Arrays.equals(labelIds, it.labelIds)
+        && asList().equals(it.asList());
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Arrays.hashCode(labelIds) + Arrays.hashCode(ports);
   }
 }

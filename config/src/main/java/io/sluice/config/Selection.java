@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** How one of a destination's targets is chosen. */
 public sealed interface Selection {
-  /** By a hash over both addresses and ports. */
+  /** By a hash over both addresses and ports: what a destination has that says nothing. */
   record Hash() implements Selection {}
 
   /** By the client's address. */
@@ -32,9 +32,6 @@ public sealed interface Selection {
 
   /** As a program says. */
   record Program(Code code) implements Selection {}
-
-  /** What a destination has that says nothing. */
-  Selection HASH = new Hash();
 
   /** As the file writes it: {@code round-robin}. */
   default String word() {

@@ -60,7 +60,7 @@ final class SelectionSection {
       case "payload" -> payload;
       case "quic" -> quic;
       case "program" -> program;
-      default -> Selection.HASH;
+      default -> new Selection.Hash();
     };
   }
 

@@ -45,7 +45,7 @@ class BindingFileTest {
 
                 web,tcp,192.0.2.0/24,80
                   web , , 192.0.2.1 , any\t
-                "a, ""b""",tcp,2001:db8::/32,443
+                "a, ""b""\",tcp,2001:db8::/32,443
                 größe,tcp,0.0.0.0/0,65535\r
                 # end of the first part
                 "web","tcp","10.0.0.0/8","1"
@@ -240,8 +240,7 @@ class BindingFileTest {
   private List<String> load(String name, String table) throws Exception {
     write(name, table);
     Loaded loaded =
-        ConfigReader.load(
-            write("f.yaml", "version: 1\nbindings: {file: " + name + "}\n" + REST));
+        ConfigReader.load(write("f.yaml", "version: 1\nbindings: {file: " + name + "}\n" + REST));
     return texts(loaded.config());
   }
 

@@ -146,7 +146,7 @@ class ConfigReaderTest {
         label,
         protocol,
         List.of(targets),
-        Selection.HASH,
+        new Selection.Hash(),
         Duration.ofSeconds(5),
         Duration.parse("PT" + idleTimeout),
         2,

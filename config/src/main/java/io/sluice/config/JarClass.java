@@ -37,6 +37,11 @@ public record JarClass(Path jar, String className, Place jarAt, Place classAt) i
     return new JarClass(file, name, jar.place(), className.place());
   }
 
+  @Override
+  public String name() {
+    return className;
+  }
+
   private static @Nullable String whyUnusable(Path file) {
     if (!Files.exists(file)) {
       return "no such file";

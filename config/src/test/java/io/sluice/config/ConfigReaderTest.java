@@ -366,10 +366,13 @@ class ConfigReaderTest {
     JarClass other = new JarClass(jar, "com.example.Geo$Of2", jarAt, classAt); // equal elsewhere
     assertThat(config.programs())
         .containsExactly(new ProgramSpec.Custom("geo", geo), new ProgramSpec.Custom("geo2", other));
-    assertThat(((ProgramSpec.Jar) config.programs().getFirst()).from().jarAt()).isEqualTo(jarAt);
     assertThat(((ProgramSpec.Custom) config.programs().getFirst()).code())
         .isInstanceOfSatisfying(
-            JarClass.class, code -> assertThat(code.classAt()).isEqualTo(classAt));
+            JarClass.class,
+            code -> {
+              assertThat(code.jarAt()).isEqualTo(jarAt);
+              assertThat(code.classAt()).isEqualTo(classAt);
+            });
     assertThat(geo).isNotEqualTo(other);
   }
 

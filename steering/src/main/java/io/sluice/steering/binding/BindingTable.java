@@ -177,6 +177,10 @@ public final class BindingTable {
     return family.ordinal() * PROTOCOLS + protocol.ordinal();
   }
 
+  private static Protocol protocol(int space) {
+    return space % PROTOCOLS == Protocol.TCP.ordinal() ? Protocol.TCP : Protocol.UDP;
+  }
+
   /** How many bindings. */
   public int size() {
     return places.length;
@@ -207,15 +211,21 @@ public final class BindingTable {
     return labelIds[bindingIndex];
   }
 
+  /** How many bindings of a protocol each label has, by label id. */
+  public int[] counts(Protocol protocol) {
+    int[] counts = new int[labels.size()];
+    for (int i = 0; i < places.length; i++) {
+      counts[labelIds[i]] += protocol(places[i] >>> SPACE_SHIFT) == protocol ? 1 : 0;
+    }
+    return counts;
+  }
+
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
     int space = places[index] >>> SPACE_SHIFT;
     int entry = places[index] & (1 << SPACE_SHIFT) - 1;
     return new Binding(
-        labels.get(labelIds[index]),
-        Protocol.values()[space % PROTOCOLS],
-        spaces[space].prefix(entry),
-        ports[index]);
+        labels.get(labelIds[index]), protocol(space), spaces[space].prefix(entry), ports[index]);
   }
 
   /**

@@ -170,8 +170,7 @@ record Explanation(
           : ": by message";
     }
     return switch (selection) {
-      case Selection.Program its ->
-          ": by program " + its.code().name() + ", known when it comes";
+      case Selection.Program its -> ": by program " + its.code().name() + ", known when it comes";
       case Selection.Payload _, Selection.Quic _ -> ": by the payload, known when it comes";
       case Selection.Hash _,
           Selection.Source _,

@@ -121,14 +121,15 @@ public final class Destination {
     for (var targetSpec : spec.targets()) {
       Target target = new Target(this, targetSpec, known.get(targetSpec.address()), resolver);
       made.add(target);
-      members.add(new ReuseportGroup.Member(target.socket(), targetSpec.weight(), targetSpec.identity()));
+      members.add(
+          new ReuseportGroup.Member(target.socket(), targetSpec.weight(), targetSpec.identity()));
     }
     this.targets = List.copyOf(made);
-    this.group =
-        ReuseportGroup.of(members, fallback(spec), socket -> Target.of(socket).active());
+    this.group = ReuseportGroup.of(members, fallback(spec), socket -> Target.of(socket).active());
     this.messages =
         spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets, jars);
-    this.connectionIds = spec.selection() instanceof Selection.Quic ? connectionIds(previous) : null;
+    this.connectionIds =
+        spec.selection() instanceof Selection.Quic ? connectionIds(previous) : null;
     this.quic =
         spec.selection() instanceof Selection.Quic its && connectionIds != null
             ? new QuicProgram(

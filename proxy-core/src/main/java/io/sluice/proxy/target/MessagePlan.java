@@ -63,8 +63,7 @@ public final class MessagePlan {
         };
     this.by =
         switch (destination.selection()) {
-          case Selection.Payload bytes ->
-              new SpreadVerdict.By.Hash(bytes.offset(), bytes.length());
+          case Selection.Payload bytes -> new SpreadVerdict.By.Hash(bytes.offset(), bytes.length());
           case Selection.RoundRobin _ -> new SpreadVerdict.By.Turn();
           case Selection.Hash _,
               Selection.Source _,

@@ -196,7 +196,9 @@ public record Snapshot(
   private static Destination carriedOver(
       @Nullable Destination old, DestinationSpec spec, Resolver resolver, Jars jars)
       throws ConfigException {
-    return old != null && old.spec().equals(spec) && !(spec.selection() instanceof Selection.Program)
+    return old != null
+            && old.spec().equals(spec)
+            && !(spec.selection() instanceof Selection.Program)
         ? old
         : new Destination(spec, old, resolver, jars);
   }

@@ -56,8 +56,17 @@ final class Value {
     return new Value(value, this, parent == null ? key : "." + key, problems, surroundings);
   }
 
+  /** An item of this list, which may be read without the others. */
+  Value item(int index, Node item) {
+    return new Value(item, this, "[" + index + "]", problems, surroundings);
+  }
+
   int line() {
     return node.line();
+  }
+
+  int column() {
+    return node.column();
   }
 
   /** {@code bindings[3].port}. */
@@ -83,6 +92,10 @@ final class Value {
     return problems;
   }
 
+  Surroundings surroundings() {
+    return surroundings;
+  }
+
   /** Where it stands, for who finds out later what is wrong with it. */
   Place place() {
     return new Place(problems.file(), node.line(), node.column(), path());
@@ -101,6 +114,10 @@ final class Value {
 
   boolean isList() {
     return node instanceof Node.Sequence;
+  }
+
+  boolean isMap() {
+    return node instanceof Node.Mapping;
   }
 
   boolean isScalar() {
@@ -124,7 +141,7 @@ final class Value {
     }
     List<Value> items = new ArrayList<>(sequence.items().size());
     for (Node item : sequence.items()) {
-      items.add(new Value(item, this, "[" + items.size() + "]", problems, surroundings));
+      items.add(item(items.size(), item));
     }
     return items;
   }

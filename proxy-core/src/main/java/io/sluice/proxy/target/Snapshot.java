@@ -6,6 +6,7 @@ import io.sluice.config.DestinationSpec;
 import io.sluice.config.ListenerSpec;
 import io.sluice.config.Problem;
 import io.sluice.config.ProgramSpec;
+import io.sluice.config.Selection;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.HeaderSources;
@@ -17,7 +18,6 @@ import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
-import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import io.sluice.steering.binding.BindingsProgram;
 import io.sluice.steering.binding.RulesProgram;
@@ -89,19 +89,9 @@ public record Snapshot(
         throw new IllegalStateException(destinations.get(slot) + ": " + Errno.ofResult(result));
       }
     }
-    BindingTable bindings = BindingTable.of(config.bindings());
-    Map<Key, Integer> bindingCounts = new HashMap<>();
-    for (Binding binding : config.bindings()) {
-      bindingCounts.merge(new Key(binding.label(), binding.protocol()), 1, Integer::sum);
-    }
+    BindingTable bindings = config.bindings();
     ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
-    List<ProgramChain.Link> links;
-    try {
-      links = links(config.programs(), bindings, maps, jars);
-    } catch (ConfigException unusable) {
-      sockets.clear(); // those that live on would keep this map
-      throw unusable;
-    }
+    List<ProgramChain.Link> links = links(config.programs(), bindings, maps, jars);
     List<Socket> listening = new ArrayList<>();
     for (ListenerSpec spec : config.listeners()) {
       int slot = slot(slots, spec.destination(), spec.protocol());
@@ -120,7 +110,7 @@ public record Snapshot(
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
-        bindingCounts,
+        bindingCounts(bindings),
         asksForInterface(config),
         HeaderSources.of(config.captures()));
   }
@@ -138,8 +128,8 @@ public record Snapshot(
                   BindingsProgram.of(bindings, maps.sockets(), maps.slots());
               case ProgramSpec.Rules rules ->
                   RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
-              case ProgramSpec.Jar jar ->
-                  jars.load(jar.from(), Program.class, ProgramMaps.class, maps);
+              case ProgramSpec.Custom custom ->
+                  jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
             };
         links.add(new ProgramChain.Link(spec.name(), program));
       } catch (ConfigException unusable) {
@@ -148,6 +138,19 @@ public record Snapshot(
     }
     refuseIfAny(problems);
     return links;
+  }
+
+  private static Map<Key, Integer> bindingCounts(BindingTable bindings) {
+    Map<Key, Integer> counts = new HashMap<>();
+    for (Protocol protocol : Protocol.values()) {
+      int[] byLabel = bindings.counts(protocol);
+      for (int label = 0; label < byLabel.length; label++) {
+        if (byLabel[label] > 0) {
+          counts.put(new Key(bindings.labels().get(label), protocol), byLabel[label]);
+        }
+      }
+    }
+    return counts;
   }
 
   private static void refuseIfAny(List<Problem> problems) throws ConfigException {
@@ -164,7 +167,7 @@ public record Snapshot(
               case ProgramSpec.Bindings _ -> false;
               case ProgramSpec.Rules program ->
                   program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
-              case ProgramSpec.Jar _ -> true;
+              case ProgramSpec.Custom _ -> true;
             });
   }
 
@@ -193,7 +196,9 @@ public record Snapshot(
   private static Destination carriedOver(
       @Nullable Destination old, DestinationSpec spec, Resolver resolver, Jars jars)
       throws ConfigException {
-    return old != null && old.spec().equals(spec) && spec.program() == null
+    return old != null
+            && old.spec().equals(spec)
+            && !(spec.selection() instanceof Selection.Program)
         ? old
         : new Destination(spec, old, resolver, jars);
   }

@@ -12,6 +12,8 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.Limits;
 import io.sluice.config.ProgramSpec;
+import io.sluice.config.Selection;
+import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.TestDaemon;
@@ -36,6 +38,7 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.BindingTable;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -157,13 +160,14 @@ final class RelayHarness implements AutoCloseable {
             "echo",
             Protocol.UDP,
             List.of(new TargetSpec(target, 1)),
-            DestinationSpec.Select.HASH,
+            new Selection.Hash(),
             Duration.ofSeconds(5),
             idleTimeout,
             0,
             maxConnections,
             affinity,
             null,
+            SourceSpec.KERNEL,
             null);
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
@@ -172,7 +176,7 @@ final class RelayHarness implements AutoCloseable {
     return new Config(
         List.of(),
         false,
-        bindings,
+        BindingTable.of(bindings),
         List.of(destination),
         List.of(new ProgramSpec.Bindings("bindings")),
         List.of(),

@@ -46,13 +46,26 @@ public final class ReuseportGroup implements SocketGroup {
    * A socket with its share of what is selected.
    *
    * @param weight 0–65535, in proportion to the others'; 0 drains
+   * @param name what it is, whatever its place among the others: in two groups with the same names
+   *     and weights, {@link Selection#SOURCE} leads a client to members of the same name
    */
-  public record Member(Socket socket, int weight) {
+  public record Member(Socket socket, int weight, String name) {
     public Member {
       Objects.requireNonNull(socket);
+      Objects.requireNonNull(name);
       if (weight < 0 || weight > MAX_WEIGHT) {
         throw new IllegalArgumentException("weight " + weight + " is outside 0–" + MAX_WEIGHT);
       }
+    }
+
+    /** One whose name is the text of the socket's {@linkplain Socket#attachment attachment}. */
+    public Member(Socket socket, int weight) {
+      this(socket, weight, nameOf(socket));
+    }
+
+    private static String nameOf(Socket socket) {
+      Object attachment = socket.attachment();
+      return attachment == null ? socket.toString() : attachment.toString();
     }
   }
 
@@ -116,8 +129,7 @@ public final class ReuseportGroup implements SocketGroup {
    * group at a time: the one that was made last.
    *
    * @param members 1–65535 different sockets of one protocol. {@link Selection#HASH} goes by their
-   *     order; {@link Selection#SOURCE} by the text of the sockets' {@linkplain Socket#attachment
-   *     attachments}, which ought to differ
+   *     order; {@link Selection#SOURCE} by their names, which ought to differ
    * @param load how busy a socket is; asked by {@link Selection#LEAST_CONNECTIONS} only, on any
    *     thread, and must not allocate
    * @param seed of the hashes

@@ -167,10 +167,12 @@ public final class Daemon {
    * @throws ConfigException if a program can't be loaded from its jar: then nothing has changed
    */
   public void reload(Config config) throws ConfigException, InterruptedException {
-    Config before = snapshot.config();
-    Snapshot next = Snapshot.of(config, snapshot, resolver);
+    Snapshot old = snapshot;
+    Config before = old.config();
+    Snapshot next = Snapshot.of(config, old, resolver);
     resolveNames();
     snapshot = next;
+    next.inForce(old);
     connections.limit(config.limits().connections());
     flows.limit(config.limits().flows());
     long halfClosedMillis = config.limits().halfClosed().toMillis();

@@ -33,17 +33,26 @@ public final class Target {
   private final TargetSpec spec;
   private final Socket socket;
   private final Resolver.@Nullable Name name;
-  private final AtomicInteger active;
+  private final Life life;
   private final AtomicInteger failures = new AtomicInteger();
   private volatile boolean up = true;
 
+  /** What a target keeps over a reload, however its destination changes. */
+  static final class Life {
+    private final AtomicInteger active = new AtomicInteger();
+    volatile boolean isRetired;
+  }
+
   /**
-   * @param previous the same endpoint before a reload: its sessions are this one's as well
+   * @param previous the same target before a reload: its sessions are this one's as well
    */
   Target(Destination destination, TargetSpec spec, @Nullable Target previous, Resolver resolver) {
     this.destination = destination;
     this.spec = spec;
-    this.active = previous == null ? new AtomicInteger() : previous.active;
+    this.life = previous == null ? new Life() : previous.life;
+    if (previous == null) {
+      life.isRetired = spec.weight() == 0;
+    }
     this.name =
         spec.address() instanceof TargetAddress.Host host ? resolver.name(host.name()) : null;
     this.socket =
@@ -74,17 +83,30 @@ public final class Target {
 
   /** Sessions that it has now. */
   public int active() {
-    return active.get();
+    return life.active.get();
   }
 
   /** Counts a session in. */
   public void opened() {
-    active.incrementAndGet();
+    life.active.incrementAndGet();
   }
 
   /** Counts a session out. */
   public void closed() {
-    active.decrementAndGet();
+    life.active.decrementAndGet();
+  }
+
+  /**
+   * Whether what it has should leave it: a configuration came into force that doesn't have it any
+   * more, or has it with weight 0. Changes back if its weight does. Any thread; one volatile read.
+   */
+  public boolean isRetired() {
+    return life.isRetired;
+  }
+
+  /** What it has in common with the same target of the snapshots before and after. */
+  Life life() {
+    return life;
   }
 
   /** False while it is passed over. */

@@ -11,6 +11,7 @@ import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
@@ -197,7 +198,8 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    if (!target.address(steering.context(), remote)) {
+    Endpoint endpoint = target.endpoint(steering.context(), remote);
+    if (endpoint == null) {
       return refused(DropReason.NO_TARGET);
     }
     int fd = openUpstream(target);
@@ -205,9 +207,9 @@ final class Flows {
       fd = openUpstream(target);
     }
     if (fd < 0) {
-      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(target);
+      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(endpoint);
     }
-    Flow flow = new Flow(this, key.copy(), front, target, fd, nowMillis);
+    Flow flow = new Flow(this, key.copy(), front, target, endpoint, fd, nowMillis);
     if (!flow.register(loop)) {
       int _ = syscalls.close(fd);
       return refused(DropReason.NO_DESCRIPTORS);
@@ -243,10 +245,10 @@ final class Flows {
     return null;
   }
 
-  private @Nullable Flow notOpened(Target target) {
+  private @Nullable Flow notOpened(Endpoint endpoint) {
     DropReason reason = upstreams.refusal();
     if (reason == DropReason.CONNECT_ERROR) {
-      target.failed(loop); // the others say nothing about it
+      endpoint.failed(reason); // the others say nothing about it
     }
     return refused(reason);
   }
@@ -283,7 +285,7 @@ final class Flows {
       flow.isAnswered = true;
       unanswered.remove(flow);
     }
-    flow.target().succeeded();
+    flow.endpoint().succeeded();
   }
 
   /** Sending to the target said that its port is unreachable. */
@@ -294,7 +296,7 @@ final class Flows {
 
   private void unreachable(Flow flow) {
     steering.counters().drops(DropReason.PORT_UNREACHABLE, Protocol.UDP).increment();
-    flow.target().failed(loop);
+    flow.endpoint().failed(DropReason.PORT_UNREACHABLE);
     end(flow, SessionEnd.UNREACHABLE);
   }
 

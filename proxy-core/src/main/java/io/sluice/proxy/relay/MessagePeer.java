@@ -3,6 +3,7 @@ package io.sluice.proxy.relay;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.target.Endpoint;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,9 @@ final class MessagePeer extends Peer {
 
   /** The target's index, or {@link #CLIENT}. */
   final int index;
+
+  /** Where the target is reached; null for the client. */
+  final @Nullable Endpoint endpoint;
 
   /** The connection isn't made yet. */
   boolean isConnecting;
@@ -35,10 +39,11 @@ final class MessagePeer extends Peer {
   private int from;
   private int until;
 
-  MessagePeer(MessageSession session, int fd, int index) {
+  MessagePeer(MessageSession session, int fd, int index, @Nullable Endpoint endpoint) {
     super(fd);
     this.session = session;
     this.index = index;
+    this.endpoint = endpoint;
   }
 
   @Override

@@ -13,6 +13,7 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
@@ -112,7 +113,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     this.via = via;
     this.home = home;
     this.plan = plan;
-    this.client = new MessagePeer(this, fd, MessagePeer.CLIENT);
+    this.client = new MessagePeer(this, fd, MessagePeer.CLIENT, null);
     int targets = plan.targets().size();
     this.upstreams = new @Nullable MessagePeer[targets];
     this.tries = new MessageTries(plan, home.destination().spec().retries());
@@ -429,19 +430,20 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   private void connectNow(int index) {
     Target target = plan.targets().get(index);
-    if (!target.address(connection, relay.targetAddress())) {
-      connectFailed(index, DropReason.NO_TARGET);
+    Endpoint endpoint = target.endpoint(connection, relay.targetAddress());
+    if (endpoint == null) {
+      connectFailed(index, null, DropReason.NO_TARGET);
       return;
     }
     int fd = relay.open(target, client.number(), connection);
     if (fd < 0) {
-      notOpened(index, relay.notOpened(-fd, target));
+      notOpened(index, endpoint, relay.notOpened(-fd, target));
       return;
     }
     if (!target.isUnix()) {
       int _ = syscalls().setOption(fd, Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
     }
-    MessagePeer peer = new MessagePeer(this, fd, index);
+    MessagePeer peer = new MessagePeer(this, fd, index, endpoint);
     peer.isConnecting = true;
     peer.sinceMillis = Loop.nowMillis();
     upstreams[index] = peer;
@@ -459,11 +461,11 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
   }
 
-  private void notOpened(int index, DropReason reason) {
+  private void notOpened(int index, Endpoint endpoint, DropReason reason) {
     if (reason == DropReason.NO_DESCRIPTORS) {
       giveUp(reason); // it isn't the target's fault, and others would be no better
     } else {
-      connectFailed(index, reason);
+      connectFailed(index, endpoint, reason);
     }
   }
 
@@ -472,7 +474,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if ((events & Peer.BROKEN) != 0) {
       errno = syscalls().option(peer.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        connectFailed(peer.index, Upstreams.reason(errno));
+        connectFailed(peer.index, peer.endpoint, Upstreams.reason(errno));
         return;
       }
       // It was connected, may have sent something, and was reset then.
@@ -488,7 +490,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   private void connected(MessagePeer peer) {
     peer.isConnecting = false;
     opened++;
-    plan.targets().get(peer.index).succeeded();
+    requireNonNull(peer.endpoint).succeeded();
     relay.counters().connected(Loop.nowMillis() - peer.sinceMillis);
     ProxyHeaderWriter header = destination().header();
     if (header != null && !sendHeader(header, peer)) {
@@ -508,9 +510,9 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     return isSent;
   }
 
-  private void connectFailed(int index, DropReason reason) {
+  private void connectFailed(int index, @Nullable Endpoint endpoint, DropReason reason) {
     closeUpstream(index);
-    relay.connectFailed(plan.targets().get(index), reason);
+    relay.connectFailed(plan.targets().get(index), endpoint, reason);
     tries.failed(index, reason);
     resume();
   }
@@ -735,7 +737,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     MessagePeer peer = awaited == NOBODY ? null : upstreams[awaited];
     if (peer != null && peer.isConnecting) {
       if (now - peer.sinceMillis >= spec().connectTimeout().toMillis()) {
-        connectFailed(peer.index, DropReason.CONNECT_TIMEOUT);
+        connectFailed(peer.index, peer.endpoint, DropReason.CONNECT_TIMEOUT);
         return;
       }
     } else if (awaited == NOBODY && !isInputOver && strparser.expire(now)) {

@@ -32,7 +32,7 @@ final class MessageTries {
   boolean isUsable(int index, boolean evenDown) {
     return evenDown
         ? !tried[index]
-        : passedOverUntil[index] <= Loop.nowMillis() && plan.targets().get(index).isUp();
+        : passedOverUntil[index] <= Loop.nowMillis() && plan.targets().get(index).isAvailable();
   }
 
   /** Whether this has failed for the message at hand, for which it is chosen. */

@@ -13,6 +13,7 @@ import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
@@ -22,7 +23,6 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
-import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
@@ -292,16 +292,16 @@ public final class TcpRelay implements ConnectionHandler {
     return reason;
   }
 
-  /** Notes that a target could not be reached, unless it wasn't its fault. */
-  void connectFailed(Target target, DropReason reason) {
+  /** Notes that a target's endpoint could not be reached, unless it wasn't its fault. */
+  void connectFailed(Target target, @Nullable Endpoint endpoint, DropReason reason) {
     boolean isItsFault =
         switch (reason) {
           case NO_SOURCE_ADDRESS, LOOP -> false;
           case NO_SOURCE_PORT -> !target.isTransparent();
           default -> true;
         };
-    if (isItsFault) {
-      target.failed(loop);
+    if (isItsFault && endpoint != null) {
+      endpoint.failed(reason);
     }
   }
 
@@ -382,17 +382,12 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Another target for a session whose target could not be reached; null if there is none. */
   @Nullable Target another(TcpSession session, Target failed, Tried tried) {
-    Socket other =
-        failed
-            .destination()
-            .group()
-            .selectOther(session.describe(steering.context()), failed.socket(), tried);
-    return other == null ? null : Target.of(other);
+    return failed.another(session.describe(steering.context()), tried);
   }
 
-  /** Writes where the session is to connect; false if its target has no address. */
-  boolean resolve(TcpSession session, Target target) {
-    return target.address(session.describe(steering.context()), targetAddress);
+  /** Writes where the session is to connect; null if its target has no address. */
+  @Nullable Endpoint resolve(TcpSession session, Target target) {
+    return target.endpoint(session.describe(steering.context()), targetAddress);
   }
 
   /** A session is over. */
@@ -402,14 +397,15 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Ends every session of this loop. */
   public void shutdown() {
-    loop.forEachTimed(entry -> {
-      if (entry instanceof TcpSession session) {
-        session.shutdown();
-      } else if (entry instanceof MessageSession session) {
-        session.shutdown();
-      } else if (entry instanceof HeaderWait wait) {
-        wait.close();
-      }
-    });
+    loop.forEachTimed(
+        entry -> {
+          if (entry instanceof TcpSession session) {
+            session.shutdown();
+          } else if (entry instanceof MessageSession session) {
+            session.shutdown();
+          } else if (entry instanceof HeaderWait wait) {
+            wait.close();
+          }
+        });
   }
 }

@@ -11,6 +11,7 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
@@ -69,6 +70,7 @@ final class TcpSession extends TimerWheel.Entry {
   private final long startMillis;
   private @Nullable Side upstream;
   private Target target;
+  private @Nullable Endpoint endpoint;
   private State state = State.CONNECTING;
   private @Nullable SessionEnd end;
   private int retries;
@@ -125,7 +127,8 @@ final class TcpSession extends TimerWheel.Entry {
   /** Connects to the target. */
   void connect() {
     activeMillis = Loop.nowMillis();
-    if (!relay.resolve(this, target)) {
+    endpoint = relay.resolve(this, target);
+    if (endpoint == null) {
       connectFailed(DropReason.NO_TARGET);
       return;
     }
@@ -154,7 +157,7 @@ final class TcpSession extends TimerWheel.Entry {
 
   private void connectFailed(DropReason reason) {
     closeUpstream();
-    relay.connectFailed(target, reason);
+    relay.connectFailed(target, endpoint, reason);
     if (retries < spec().retries()) {
       retries++;
       if (tried == null) {
@@ -204,7 +207,7 @@ final class TcpSession extends TimerWheel.Entry {
   }
 
   private void connected() {
-    target.succeeded();
+    requireNonNull(endpoint).succeeded();
     activeMillis = Loop.nowMillis();
     relay.counters().connected(activeMillis - startMillis);
     state = State.RELAYING;

@@ -22,6 +22,7 @@ import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
@@ -53,7 +54,7 @@ final class RelayHarness implements AutoCloseable {
 
   final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  final Loop loop = new Loop(group.next(), 0);
+  final Loop loop = new Loop(group.next(), 0, new BufferLimit(64 << 20));
   final Counters counters = new Counters();
   final SessionLimit limit = new SessionLimit(100_000);
   final OwnSources ownSources = new OwnSources();

@@ -63,8 +63,9 @@ final class HeaderReadingsTest {
     onLoop(
         loop,
         () ->
-            loop.loop()
-                .forEachTimed(entry -> {
+            loop.relay()
+                .sessions()
+                .forEach(entry -> {
                   if (entry instanceof HeaderWait wait) {
                     waits.add(wait);
                   }

@@ -7,6 +7,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
@@ -22,6 +23,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   private final Flows flows;
   private final FlowKey key;
   private final Target target;
+  private final Endpoint endpoint;
   private final FileDescriptor descriptor;
   private final long openedMillis;
   private final long idleMillis;
@@ -63,11 +65,19 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   private @Nullable IoRegistration registration;
 
-  Flow(Flows flows, FlowKey key, FrontSocket front, Target target, int fd, long nowMillis) {
+  Flow(
+      Flows flows,
+      FlowKey key,
+      FrontSocket front,
+      Target target,
+      Endpoint endpoint,
+      int fd,
+      long nowMillis) {
     this.flows = flows;
     this.key = key;
     this.front = front;
     this.target = target;
+    this.endpoint = endpoint;
     this.descriptor = new FileDescriptor(fd);
     this.openedMillis = nowMillis;
     this.activeMillis = nowMillis;
@@ -114,6 +124,11 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   Target target() {
     return target;
+  }
+
+  /** Where the target is reached. */
+  Endpoint endpoint() {
+    return endpoint;
   }
 
   int upstream() {

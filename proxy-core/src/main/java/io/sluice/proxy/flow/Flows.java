@@ -1,16 +1,20 @@
 package io.sluice.proxy.flow;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.Linux;
-import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
+import io.sluice.proxy.target.Attempt;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
+import io.sluice.proxy.target.LoopGuard;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
@@ -36,14 +40,11 @@ final class Flows {
   private final Steering steering;
   private final SessionLimit limit;
   private final Upstreams upstreams;
-  private final OwnSources ownSources;
-  private final Captured captured;
+  private final LoopGuard guard;
   private final Replies replies;
   private final FlowTable<Flow> table;
   private final UnansweredFlows unanswered = new UnansweredFlows();
   private final AtomicInteger count = new AtomicInteger();
-  private final Sockaddr remote = new Sockaddr();
-  private final Sockaddr local = new Sockaddr();
 
   /** A draining daemon doesn't wait for a flow that has been quiet for so long. */
   private static final long QUIET_MILLIS = 1_000;
@@ -63,8 +64,7 @@ final class Flows {
     this.steering = steering;
     this.limit = limit;
     this.upstreams = new Upstreams(loop.syscalls());
-    this.ownSources = ownSources;
-    this.captured = captured;
+    this.guard = new LoopGuard(loop.syscalls(), ownSources, captured);
     this.replies = replies;
   }
 
@@ -114,7 +114,7 @@ final class Flows {
       Supplier<byte[]> tlvs,
       long nowMillis) {
     describe(key, ifindex, datagram);
-    if (!ownSources.isEmpty() && ownSources.contains(steering.context())) {
+    if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
     Target target = steering.steer();
@@ -197,45 +197,35 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    if (!target.address(steering.context(), remote)) {
-      return refused(DropReason.NO_TARGET);
+    Attempt attempt = openUpstream(target);
+    if (isExhausted(attempt) && evict()) {
+      attempt = openUpstream(target);
     }
-    int fd = openUpstream(target);
-    if (isExhausted(fd) && evict()) {
-      fd = openUpstream(target);
+    if (!attempt.isOpen()) {
+      return isExhausted(attempt) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(attempt);
     }
-    if (fd < 0) {
-      return isExhausted(fd) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(target);
-    }
-    Flow flow = new Flow(this, key.copy(), front, target, fd, nowMillis);
+    int fd = attempt.descriptor();
+    Endpoint endpoint = requireNonNull(attempt.endpoint());
+    Flow flow = new Flow(this, key.copy(), front, target, endpoint, fd, nowMillis);
     if (!flow.register(loop)) {
       int _ = syscalls.close(fd);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    boolean mayLoop =
-        upstreams.mayReturn()
-            && captured.contains(
-                Protocol.UDP, remote.ipFamily(), remote.high(), remote.low(), remote.port());
-    if (mayLoop && syscalls.localAddress(fd, local) >= 0) {
-      flow.ownSource =
-          target.isTransparent()
-              ? ownSources.addTransparent(Protocol.UDP, local, remote)
-              : ownSources.add(Protocol.UDP, local);
-    }
+    flow.ownSource = guard.note(Protocol.UDP, attempt, target);
     return flow;
   }
 
-  private int openUpstream(Target target) {
-    int fd = upstreams.open(Linux.SOCK_DGRAM, target, steering.context(), remote, false);
-    if (fd >= 0 && Descriptors.isReserved(fd)) {
-      int _ = syscalls.close(fd);
-      return -Linux.EMFILE;
+  private Attempt openUpstream(Target target) {
+    Attempt attempt = upstreams.openFlow(target, steering.context());
+    if (attempt.isOpen() && Descriptors.isReserved(attempt.descriptor())) {
+      int _ = syscalls.close(attempt.descriptor());
+      return attempt.failed(DropReason.NO_DESCRIPTORS, -Linux.EMFILE);
     }
-    return fd;
+    return attempt;
   }
 
-  private static boolean isExhausted(int result) {
-    return result == -Linux.EMFILE || result == -Linux.ENFILE;
+  private static boolean isExhausted(Attempt attempt) {
+    return attempt.errno() == Linux.EMFILE || attempt.errno() == Linux.ENFILE;
   }
 
   private @Nullable Flow refused(DropReason reason) {
@@ -243,10 +233,10 @@ final class Flows {
     return null;
   }
 
-  private @Nullable Flow notOpened(Target target) {
-    DropReason reason = upstreams.refusal();
+  private @Nullable Flow notOpened(Attempt attempt) {
+    DropReason reason = attempt.reason();
     if (reason == DropReason.CONNECT_ERROR) {
-      target.failed(loop); // the others say nothing about it
+      requireNonNull(attempt.endpoint()).failed(reason); // the others say nothing about it
     }
     return refused(reason);
   }
@@ -283,7 +273,7 @@ final class Flows {
       flow.isAnswered = true;
       unanswered.remove(flow);
     }
-    flow.target().succeeded();
+    flow.endpoint().succeeded();
   }
 
   /** Sending to the target said that its port is unreachable. */
@@ -294,7 +284,7 @@ final class Flows {
 
   private void unreachable(Flow flow) {
     steering.counters().drops(DropReason.PORT_UNREACHABLE, Protocol.UDP).increment();
-    flow.target().failed(loop);
+    flow.endpoint().failed(DropReason.PORT_UNREACHABLE);
     end(flow, SessionEnd.UNREACHABLE);
   }
 
@@ -323,10 +313,7 @@ final class Flows {
     }
     loop.cancel(flow);
     flow.deregister();
-    OwnSources.Source noted = flow.ownSource;
-    if (noted != null) {
-      ownSources.remove(noted);
-    }
+    guard.forget(flow.ownSource);
     int _ = syscalls.close(flow.upstream());
     replies.release(flow);
     flow.front.release(syscalls);

@@ -126,6 +126,7 @@ public final class Destination {
     }
     this.targets = List.copyOf(made);
     this.group = ReuseportGroup.of(members, fallback(spec), socket -> Target.of(socket).active());
+    this.targets.forEach(Target::join);
     this.messages =
         spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets, jars);
     this.connectionIds =
@@ -201,6 +202,16 @@ public final class Destination {
 
   public List<Target> targets() {
     return targets;
+  }
+
+  /** Whether any of them may be selected: see {@link Target#isAvailable}. Allocates nothing. */
+  boolean isAnyAvailable() {
+    for (int i = 0; i < targets.size(); i++) {
+      if (targets.get(i).isAvailable()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   public ReuseportGroup group() {

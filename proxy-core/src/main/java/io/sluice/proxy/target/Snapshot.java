@@ -24,8 +24,10 @@ import io.sluice.steering.binding.RulesProgram;
 import io.sluice.steering.map.ProgramMaps;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -181,6 +183,27 @@ public record Snapshot(
       }
     }
     return names;
+  }
+
+  /**
+   * It has come into force: targets that the one before had and this one hasn't, or with weight 0,
+   * are {@linkplain Target#isRetired retired}. Called once, after the volatile write.
+   */
+  public void inForce(Snapshot before) {
+    Set<Target.Life> living = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (Destination destination : destinations) {
+      for (Target target : destination.targets()) {
+        target.life().isRetired = target.spec().weight() == 0;
+        living.add(target.life());
+      }
+    }
+    for (Destination destination : before.destinations) {
+      for (Target target : destination.targets()) {
+        if (!living.contains(target.life())) {
+          target.life().isRetired = true;
+        }
+      }
+    }
   }
 
   /** How many bindings lead to a destination. */

@@ -6,6 +6,7 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
+import io.sluice.steering.reuseport.Tried;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +18,7 @@ public final class Steering {
   private final LookupContext context;
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
+  private final Tried tried = new Tried();
   private DropReason refusal = DropReason.PROGRAM;
 
   /**
@@ -50,7 +52,7 @@ public final class Steering {
       refuse(DropReason.PROGRAM_ERROR);
       return null;
     }
-    Target target = Target.of(socket);
+    Target target = Target.of(socket).admitted(context, tried);
     target.destination().traffic().lookups(context.family()).increment();
     return target;
   }

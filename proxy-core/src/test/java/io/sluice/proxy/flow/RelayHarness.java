@@ -24,6 +24,7 @@ import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
@@ -56,7 +57,7 @@ final class RelayHarness implements AutoCloseable {
 
   final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  final Loop loop = new Loop(group.next(), 0);
+  final Loop loop = new Loop(group.next(), 0, new BufferLimit(64 << 20));
   final Counters counters = new Counters();
   final SessionLimit limit = new SessionLimit(100_000);
   final OwnSources ownSources = new OwnSources();
@@ -268,14 +269,15 @@ final class RelayHarness implements AutoCloseable {
   /** Holds the loop until the latch opens; returns once it is held. */
   void hold(CountDownLatch latch) throws InterruptedException {
     CountDownLatch held = new CountDownLatch(1);
-    loop.execute(() -> {
-      held.countDown();
-      try {
-        boolean _ = latch.await(30, TimeUnit.SECONDS);
-      } catch (InterruptedException interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    });
+    loop.execute(
+        () -> {
+          held.countDown();
+          try {
+            boolean _ = latch.await(30, TimeUnit.SECONDS);
+          } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+          }
+        });
     assertThat(held.await(10, TimeUnit.SECONDS)).isTrue();
   }
 

@@ -38,7 +38,7 @@ class SourceByNameTest {
     return IntStream.range(0, 1000)
         .mapToObj(client -> {
           context.ipv4(Protocol.UDP, client, 500, 1, 500, 1);
-          Socket home = group.select(context, group.members().getFirst().socket());
+          Socket home = group.select(context, group.members().getFirst().socket()).socket();
           return String.valueOf(Objects.requireNonNull(home).attachment()).substring(0, 1);
         })
         .toList();

@@ -129,11 +129,12 @@ final class LogQueue {
   }
 
   private void writeNext() {
-    int slot = slot(head);
+    long place = head; // only this thread writes it
+    int slot = slot(place);
     ILoggingEvent line = lines.get(slot);
     if (line == null) {
       standardError.flush();
-      written = head;
+      written = place;
       if (lines.get(slot) == null) { // else that line goes first: there may be no room for another
         sayLost();
         sleep(slot);
@@ -143,7 +144,7 @@ final class LogQueue {
     LogSink sink = sinks[slot];
     lines.set(slot, null);
     characters.addAndGet(-characters(line));
-    head++; // only this thread writes it
+    head = place + 1;
     sink.write(line);
   }
 

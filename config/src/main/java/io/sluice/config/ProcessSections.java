@@ -1,7 +1,9 @@
 package io.sluice.config;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** {@code loops}, {@code limits} and {@code admin}: the process itself. */
@@ -11,7 +13,7 @@ final class ProcessSections {
   private static final int MAX_SESSIONS = 10_000_000;
   private static final List<String> LIMIT_KEYS =
       List.of("connections", "flows", "halfClosed", "drain");
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket");
+  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts");
 
   private ProcessSections() {}
 
@@ -41,7 +43,27 @@ final class ProcessSections {
     Value http = fields.optional("http");
     Value socket = fields.optional("socket");
     return new Admin(
-        http == null ? Admin.DEFAULTS.http() : http(http), socket == null ? null : socket(socket));
+        http == null ? Admin.DEFAULTS.http() : http(http),
+        socket == null ? null : socket(socket),
+        fields.optional("hosts", List.of(), ProcessSections::hosts));
+  }
+
+  private static List<String> hosts(Value list) {
+    List<String> hosts = new ArrayList<>();
+    for (Value item : list.items()) {
+      String host = item.parse(ProcessSections::parseHost);
+      if (host != null) {
+        hosts.add(host);
+      }
+    }
+    return List.copyOf(hosts);
+  }
+
+  private static String parseHost(String text) {
+    if (!text.matches("[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")) {
+      throw new IllegalArgumentException("a host name without port is expected, like proxy.internal");
+    }
+    return text.toLowerCase(Locale.ROOT);
   }
 
   private static @Nullable Path socket(Value value) {

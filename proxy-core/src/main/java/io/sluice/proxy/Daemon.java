@@ -132,10 +132,12 @@ public final class Daemon {
       admin =
           new AdminServer(
               http,
+              config.admin(),
               new AdminServer.Pages(
-                  scrape::text,
+                  scrape::writeTo,
+                  List::of,
                   () -> !draining,
-                  () -> StatusPage.of(snapshot, counters, Version.current())));
+                  out -> StatusPage.write(snapshot, counters, Version.current(), out)));
     }
   }
 

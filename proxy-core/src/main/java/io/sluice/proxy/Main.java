@@ -1,6 +1,6 @@
 package io.sluice.proxy;
 
-import java.io.PrintWriter;
+import io.sluice.proxy.log.StandardError;
 import java.nio.file.Path;
 
 /** Where {@code bin/sluice} starts. */
@@ -28,13 +28,12 @@ public final class Main {
 
   /** {@code run}, with or without {@code -f FILE}. */
   static int run(String... arguments) throws InterruptedException {
-    PrintWriter err = new PrintWriter(System.err, true, System.err.charset());
     try {
       String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];
-      return new Foreground(Path.of(file), err).run();
+      return new Foreground(Path.of(file)).run();
     } catch (RuntimeException failure) {
       String message = failure.getMessage();
-      err.println("sluice: " + (message == null ? failure : message));
+      StandardError.problem("sluice: " + (message == null ? failure : message));
       return Commands.FAILED;
     }
   }

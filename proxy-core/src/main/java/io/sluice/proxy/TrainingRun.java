@@ -85,7 +85,7 @@ final class TrainingRun {
       signal("TERM");
     } catch (IOException | InterruptedException failure) {
       System.err.println("sluice: " + failure);
-      Runtime.getRuntime().halt(Commands.FAILED);
+      System.exit(Commands.FAILED);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.sluice.proxy.metrics;
 
+import io.sluice.proxy.log.LogSetup;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +12,7 @@ import org.slf4j.LoggerFactory;
  * that loses records rather than hold an event loop up.
  */
 public final class AccessLog {
-  private static final Logger log = LoggerFactory.getLogger("access");
+  private static final Logger log = LoggerFactory.getLogger(LogSetup.ACCESS);
 
   private AccessLog() {}
 

@@ -331,6 +331,9 @@ final class Peer extends Watched {
   public void close() {
     if (isOpen()) {
       discard();
+      if (broken && !errored) { // we gave it up: it must not take a part for the whole
+        resetOnClose();
+      }
       super.close();
     }
   }

@@ -30,7 +30,8 @@ final class DestinationSection {
           "retries",
           "maxConnections",
           "source",
-          "proxyProtocol");
+          "proxyProtocol",
+          "keepalive");
   private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
   private static final String SELECTS =
       "hash, source, round-robin, least-connections, payload, quic or program";
@@ -130,6 +131,7 @@ final class DestinationSection {
     Value header = fields.optional("proxyProtocol");
     ProxyProtocolOut proxyProtocol =
         header == null ? null : ProxyProtocolSection.out(header, protocol);
+    Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
     if (label == null || protocol == null || targets == null || select == null) {
       return null;
     }
@@ -148,7 +150,8 @@ final class DestinationSection {
         messages,
         program,
         source,
-        proxyProtocol);
+        proxyProtocol,
+        keepalive);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param program what {@link Select#PROGRAM} asks; null for the others
  * @param source where connections to the targets come from
  * @param proxyProtocol the header that targets get; null for none
+ * @param keepalive of TCP connections, to clients and to targets; null for none
  */
 public record DestinationSpec(
     String label,
@@ -33,7 +34,8 @@ public record DestinationSpec(
     @Nullable MessageSpec messages,
     @Nullable JarClass program,
     SourceSpec source,
-    @Nullable ProxyProtocolOut proxyProtocol) {
+    @Nullable ProxyProtocolOut proxyProtocol,
+    @Nullable Keepalive keepalive) {
   /**
    * One that isn't steered by message, nor by a program of its own, with the kernel's source
    * addresses and no header.
@@ -65,7 +67,8 @@ public record DestinationSpec(
         null,
         null,
         SourceSpec.KERNEL,
-        null);
+        null,
+        protocol == Protocol.TCP ? Keepalive.DEFAULT : null);
   }
 
   /** Bytes of the payload. */

@@ -169,7 +169,7 @@ class ConfigReaderTest {
                 List.of(),
                 List.of(),
                 0,
-                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30)),
+                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
                 new Admin(HostPort.parse("127.0.0.1:9901"), null)));
   }
 
@@ -209,7 +209,8 @@ class ConfigReaderTest {
                 null,
                 new SourceSpec.Addresses(
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
-                null));
+                null,
+                Keepalive.DEFAULT));
   }
 
   @Test

@@ -108,6 +108,11 @@ public final class Scrape implements AutoCloseable {
             "sluice_accept_pauses",
             "How often a loop stopped accepting for a moment, being out of descriptors or ports.");
     pauses.add(counters.acceptPauses().sum());
+    Gauge buffers = new Gauge("sluice_buffer_bytes", "Memory that bytes in flight take.");
+    buffers.add(counters.bufferBytes());
+    Gauge limit = new Gauge("sluice_buffer_limit_bytes", "How much they may take: limits.buffers.");
+    limit.add(counters.bufferLimitBytes());
+    all.metricSnapshot(buffers.build()).metricSnapshot(limit.build());
     all.metricSnapshot(info.build())
         .metricSnapshot(generation.build())
         .metricSnapshot(reloads.build())

@@ -35,7 +35,6 @@ final class KeepaliveTest {
     return timers;
   }
 
-  static List<String> dbg(List<String> l) { System.out.println("DBG " + l); return l; }
   @ParameterizedTest
   @ValueSource(strings = {"", ", affinity: message, framing: {type: line}"})
   void bothSidesAreAskedUnlessItIsOff(String how) throws Exception {
@@ -62,7 +61,7 @@ final class KeepaliveTest {
           () -> timers(kept, 0).equals(List.of(KEEPALIVE_TIMER)));
       TestDaemon.until(
           "the target's connection is kept alive",
-          () -> dbg(timers(0, server.port())).equals(List.of(KEEPALIVE_TIMER)));
+          () -> timers(0, server.port()).equals(List.of(KEEPALIVE_TIMER)));
       assertThat(timers(quiet, 0)).containsExactly("00");
       assertThat(timers(0, other.port())).containsExactly("00");
     }

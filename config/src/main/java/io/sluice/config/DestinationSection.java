@@ -29,7 +29,8 @@ final class DestinationSection {
           "retries",
           "maxConnections",
           "source",
-          "proxyProtocol");
+          "proxyProtocol",
+          "keepalive");
   private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -96,6 +97,7 @@ final class DestinationSection {
     Value header = fields.optional("proxyProtocol");
     ProxyProtocolOut proxyProtocol =
         header == null ? null : ProxyProtocolSection.out(header, protocol);
+    Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
     if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
@@ -111,7 +113,8 @@ final class DestinationSection {
         affinity,
         messages,
         source,
-        proxyProtocol);
+        proxyProtocol,
+        keepalive);
   }
 
   private static DestinationSpec.@Nullable Affinity affinity(

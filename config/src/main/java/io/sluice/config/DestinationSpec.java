@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param messages what {@link Affinity#MESSAGE} needs to know; null for the others
  * @param source where connections to the targets come from
  * @param proxyProtocol the header that targets get; null for none
+ * @param keepalive of TCP connections, to clients and to targets; null for none
  */
 public record DestinationSpec(
     String label,
@@ -28,7 +29,8 @@ public record DestinationSpec(
     Affinity affinity,
     @Nullable MessageSpec messages,
     SourceSpec source,
-    @Nullable ProxyProtocolOut proxyProtocol) {
+    @Nullable ProxyProtocolOut proxyProtocol,
+    @Nullable Keepalive keepalive) {
   /** What goes to one target as a whole. */
   public enum Affinity {
     /** A TCP connection. */

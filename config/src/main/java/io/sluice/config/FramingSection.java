@@ -150,29 +150,7 @@ final class FramingSection {
 
   /** A number of bytes above zero. */
   private static @Nullable Integer size(Value value) {
-    return value.parse(text -> {
-      int digits = 0;
-      while (digits < text.length() && text.charAt(digits) >= '0' && text.charAt(digits) <= '9') {
-        digits++;
-      }
-      long unit =
-          switch (text.substring(digits)) {
-            case "B" -> 1;
-            case "KiB" -> 1 << 10;
-            case "MiB" -> 1 << 20;
-            default -> 0;
-          };
-      if (digits == 0 || unit == 0) {
-        throw new IllegalArgumentException(
-            "\"" + text + "\" is no size; write it like 512B, 64KiB or 1MiB");
-      }
-      if (digits > 9
-          || Long.parseLong(text.substring(0, digits)) * unit > MAX_MAX_MESSAGE
-          || Long.parseLong(text.substring(0, digits)) == 0) {
-        throw new IllegalArgumentException(
-            "\"" + text + "\" is outside 1B–" + (MAX_MAX_MESSAGE >> 20) + "MiB");
-      }
-      return (int) (Long.parseLong(text.substring(0, digits)) * unit);
-    });
+    Long bytes = value.bytes(1, MAX_MAX_MESSAGE);
+    return bytes == null ? null : Math.toIntExact(bytes);
   }
 }

@@ -12,7 +12,9 @@ final class ProcessSections {
 
   private static final int MAX_SESSIONS = 10_000_000;
   private static final List<String> LIMIT_KEYS =
-      List.of("connections", "flows", "halfClosed", "drain");
+      List.of("connections", "flows", "halfClosed", "drain", "buffers");
+  private static final long LEAST_BUFFERS = 1L << 20;
+  private static final long MOST_BUFFERS = 64L << 30;
   private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts");
 
   private ProcessSections() {}
@@ -32,7 +34,9 @@ final class ProcessSections {
             "connections", defaults.connections(), value -> value.integer(1, MAX_SESSIONS)),
         fields.optional("flows", defaults.flows(), value -> value.integer(1, MAX_SESSIONS)),
         fields.optional("halfClosed", defaults.halfClosed(), Value::duration),
-        fields.optional("drain", defaults.drain(), Value::durationOrZero));
+        fields.optional("drain", defaults.drain(), Value::durationOrZero),
+        fields.optional(
+            "buffers", defaults.bufferBytes(), value -> value.bytes(LEAST_BUFFERS, MOST_BUFFERS)));
   }
 
   static @Nullable Admin admin(Value section) {

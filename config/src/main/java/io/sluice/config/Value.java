@@ -270,6 +270,48 @@ final class Value {
     return Duration.ofMillis(Long.parseLong(text.substring(0, digits)) * unitMillis);
   }
 
+  /** A number of bytes, like {@code 64KiB}. */
+  @Nullable Long bytes(long least, long most) {
+    return parse(text -> parseBytes(text, least, most));
+  }
+
+  private static Long parseBytes(String text, long least, long most) {
+    int digits = 0;
+    while (digits < text.length() && text.charAt(digits) >= '0' && text.charAt(digits) <= '9') {
+      digits++;
+    }
+    long unit = unitBytes(text.substring(digits));
+    if (digits == 0 || unit == 0) {
+      throw new IllegalArgumentException(
+          "\"" + text + "\" is no size; write it like 512B, 64KiB or 1MiB");
+    }
+    long count = digits > 9 ? Long.MAX_VALUE / unit : Long.parseLong(text.substring(0, digits));
+    if (count * unit < least || count * unit > most) {
+      throw new IllegalArgumentException(
+          "\"" + text + "\" is outside " + size(least) + "–" + size(most));
+    }
+    return count * unit;
+  }
+
+  private static long unitBytes(String word) {
+    return switch (word) {
+      case "B" -> 1;
+      case "KiB" -> 1L << 10;
+      case "MiB" -> 1L << 20;
+      case "GiB" -> 1L << 30;
+      default -> 0;
+    };
+  }
+
+  private static String size(long bytes) {
+    for (String unit : List.of("GiB", "MiB", "KiB")) {
+      if (bytes % unitBytes(unit) == 0) {
+        return bytes / unitBytes(unit) + unit;
+      }
+    }
+    return bytes + "B";
+  }
+
   private void wrongKind(String expected) {
     String found =
         switch (node) {

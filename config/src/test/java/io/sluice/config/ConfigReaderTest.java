@@ -154,7 +154,8 @@ class ConfigReaderTest {
         DestinationSpec.Affinity.of(protocol),
         null,
         SourceSpec.KERNEL,
-        null);
+        null,
+        protocol == Protocol.TCP ? Keepalive.DEFAULT : null);
   }
 
   @Test
@@ -172,7 +173,7 @@ class ConfigReaderTest {
                 List.of(),
                 List.of(),
                 0,
-                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30)),
+                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
                 new Admin(HostPort.parse("127.0.0.1:9901"), null)));
   }
 

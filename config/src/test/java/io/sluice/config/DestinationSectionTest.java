@@ -46,7 +46,8 @@ class DestinationSectionTest {
                 null,
                 new SourceSpec.Addresses(
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
-                null));
+                null,
+                Keepalive.DEFAULT));
   }
 
   @Test

@@ -20,6 +20,7 @@ import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.proxy.target.OwnSources;
@@ -58,6 +59,7 @@ public final class Daemon {
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
   private final Scrape scrape;
+  private final BufferLimit buffers;
   private @Nullable AdminServer admin;
   private volatile Snapshot snapshot;
   private volatile boolean draining;
@@ -78,7 +80,8 @@ public final class Daemon {
     this.group =
         new MultiThreadIoEventLoopGroup(
             loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
-    BufferLimit buffers = new BufferLimit(64L << 20);
+    this.buffers = new BufferLimit(bufferBytes(config));
+    counters.buffers(buffers::used, buffers::bytes);
     List<Captures.Worker> capturing = new ArrayList<>();
     for (int i = 0; i < loops; i++) {
       Loop loop = new Loop(group.next(), i, buffers);
@@ -141,6 +144,11 @@ public final class Daemon {
     }
   }
 
+  private static long bufferBytes(Config config) {
+    long configured = config.limits().bufferBytes();
+    return configured > 0 ? configured : MachineMemory.defaultBufferBytes();
+  }
+
   /** As the captures say; which are made after what asks them. */
   private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
     return captures.contains(protocol, family, high, low, port);
@@ -177,6 +185,7 @@ public final class Daemon {
     resolveNames();
     snapshot = next;
     next.inForce(old);
+    buffers.set(bufferBytes(config));
     connections.limit(config.limits().connections());
     flows.limit(config.limits().flows());
     long halfClosedMillis = config.limits().halfClosed().toMillis();

@@ -94,6 +94,8 @@ public final class Scrape implements AutoCloseable {
         text.sample(counters.reloads(true).sum(), "ok");
         text.sample(counters.reloads(false).sum(), "refused");
       }
+      case BUFFER_BYTES -> text.sample(counters.bufferBytes());
+      case BUFFER_LIMIT -> text.sample(counters.bufferLimitBytes());
       case ACCEPT_PAUSES -> text.sample(counters.acceptPauses().sum());
       case LOG_LINES_LOST -> {
         for (LogKind kind : LogKind.values()) {

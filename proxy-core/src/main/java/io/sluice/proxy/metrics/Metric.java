@@ -21,6 +21,9 @@ public enum Metric {
       "sluice_accept_pauses_total",
       Type.COUNTER,
       "How often a loop stopped accepting for 100 ms, out of descriptors or source ports."),
+  BUFFER_BYTES("sluice_buffer_bytes", Type.GAUGE, "Memory that bytes in flight take."),
+  BUFFER_LIMIT(
+      "sluice_buffer_limit_bytes", Type.GAUGE, "How much they may take: `limits.buffers`."),
   LOG_LINES_LOST(
       "sluice_log_lines_lost_total",
       Type.COUNTER,

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
+import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
@@ -36,6 +37,9 @@ abstract class Session extends Sessions.Entry {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
   private static final int NOBODY = -1;
 
+  /** A connection younger than this does without keepalive: it spares short ones the calls. */
+  private static final long KEEPALIVE_AFTER_MILLIS = 1_000;
+
   final TcpRelay relay;
   final Peer client;
   final @Nullable Peer[] upstreams;
@@ -54,12 +58,19 @@ abstract class Session extends Sessions.Entry {
 
   private long wantedSinceMillis;
 
+  /** When connections are old enough for keepalive; never, if all have it that should. */
+  private long keepaliveAtMillis;
+
+  /** Since when a target is sought, with those that could not be reached; 0 if none is. */
+  private long soughtSinceMillis;
+
   Session(TcpRelay relay, int fd, int targets, @Nullable Via via) {
     this.relay = relay;
     this.via = via;
     this.client = new Peer(this, fd, Peer.CLIENT, false);
     this.upstreams = new @Nullable Peer[targets];
     this.ending = new Ending(this, relay.loop().timeMillis());
+    this.keepaliveAtMillis = ending.startMillis() + KEEPALIVE_AFTER_MILLIS;
   }
 
   abstract Destination destination();
@@ -134,6 +145,7 @@ abstract class Session extends Sessions.Entry {
   final void connect(int index) {
     wanted = index;
     wantedSinceMillis = loop().timeMillis();
+    soughtSinceMillis = soughtSinceMillis == 0 ? wantedSinceMillis : soughtSinceMillis;
     attempt(index);
   }
 
@@ -209,7 +221,9 @@ abstract class Session extends Sessions.Entry {
     upstream.isConnecting = false;
     requireNonNull(endpoint).succeeded();
     ending.stirred(now);
-    relay.counters().connected(now - wantedSinceMillis);
+    keepaliveAtMillis = now + KEEPALIVE_AFTER_MILLIS;
+    relay.counters().connected(now - soughtSinceMillis);
+    soughtSinceMillis = 0;
     loop().schedule(this);
     connected(upstream);
   }
@@ -395,7 +409,7 @@ abstract class Session extends Sessions.Entry {
       return 0; // at the next tick
     }
     if (wanted == NOBODY) {
-      return ending.deadlineMillis();
+      return Math.min(ending.deadlineMillis(), keepaliveAtMillis);
     }
     return upstreams[wanted] == null ? 0 : connectByMillis();
   }
@@ -430,12 +444,28 @@ abstract class Session extends Sessions.Entry {
     if (isClosed) {
       return;
     }
+    if (nowMillis >= keepaliveAtMillis) {
+      keepAlive();
+    }
     if (wanted == NOBODY) {
       ending.timeUp(nowMillis);
     } else if (nowMillis >= connectByMillis()) {
       failedToConnect(DropReason.CONNECT_TIMEOUT);
     } else if (upstreams[wanted] == null) {
       attempt(wanted);
+    }
+  }
+
+  private void keepAlive() {
+    keepaliveAtMillis = Long.MAX_VALUE;
+    Keepalive how = destination().spec().keepalive();
+    if (how != null) {
+      client.keepAlive(how);
+      for (Peer upstream : upstreams) {
+        if (upstream != null) {
+          upstream.keepAlive(how);
+        }
+      }
     }
   }
 

@@ -169,6 +169,7 @@ final class RelayHarness implements AutoCloseable {
             affinity,
             null,
             SourceSpec.KERNEL,
+            null,
             null);
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
@@ -183,7 +184,7 @@ final class RelayHarness implements AutoCloseable {
         List.of(),
         List.of(),
         1,
-        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1)),
+        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), 0),
         new Admin(null, null));
   }
 

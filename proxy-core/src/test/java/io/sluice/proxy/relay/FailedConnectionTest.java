@@ -116,7 +116,8 @@ final class FailedConnectionTest {
             new MessageSpec(
                 new MessageSpec.Framing.Line(), 1_024, Duration.ofSeconds(Long.MAX_VALUE)),
             web.source(),
-            null);
+            null,
+            web.keepalive());
     return new Config(
         config.captures(),
         config.capturesDerived(),

@@ -87,17 +87,16 @@ final class SnapshotRaceTest {
             "127.0.2.1 from 1", new int[] {0x7f000201, 1},
             "127.0.1.1 from 1000", new int[] {0x7f000101, 1000});
     while (!done.get()) {
-      lookups.forEach(
-          (name, packet) -> {
-            steering.context().ipv4(Protocol.TCP, 1, packet[1], packet[0], 80, 1);
-            Target target = steering.steer();
-            seen.add(
-                name
-                    + " → "
-                    + (target == null
-                        ? steering.refusal()
-                        : target.destination().label() + " " + target));
-          });
+      lookups.forEach((name, packet) -> {
+        steering.context().ipv4(Protocol.TCP, 1, packet[1], packet[0], 80, 1);
+        Target target = steering.steer();
+        seen.add(
+            name
+                + " → "
+                + (target == null
+                    ? steering.refusal()
+                    : target.destination().label() + " " + target));
+      });
     }
   }
 }

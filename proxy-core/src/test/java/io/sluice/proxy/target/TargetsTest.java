@@ -125,15 +125,14 @@ final class TargetsTest {
     try (Socket client = Streams.connect(port)) {
       Thread sending =
           Thread.ofVirtual()
-              .start(
-                  () -> {
-                    try {
-                      Streams.sendPattern(client.getOutputStream(), BYTES);
-                      client.shutdownOutput();
-                    } catch (IOException _) {
-                      // What comes back is then too short.
-                    }
-                  });
+              .start(() -> {
+                try {
+                  Streams.sendPattern(client.getOutputStream(), BYTES);
+                  client.shutdownOutput();
+                } catch (IOException _) {
+                  // What comes back is then too short.
+                }
+              });
       assertThat(Streams.readAll(client.getInputStream()))
           .isEqualTo(new Streams.Read(BYTES, Streams.patternChecksum(BYTES), false));
       sending.join();

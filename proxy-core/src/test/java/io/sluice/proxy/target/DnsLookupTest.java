@@ -2,6 +2,7 @@ package io.sluice.proxy.target;
 
 import static io.sluice.proxy.target.TestDnsServer.A;
 import static io.sluice.proxy.target.TestDnsServer.AAAA;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,7 +37,7 @@ final class DnsLookupTest {
   @TempDir Path directory;
 
   private final List<TestDnsServer> servers = new ArrayList<>();
-  private DnsLookup lookup;
+  private @Nullable DnsLookup lookup;
   private Path hosts;
   private Path resolvConf;
 
@@ -55,7 +57,7 @@ final class DnsLookupTest {
     }
   }
 
-  private TestDnsServer server(String address, Function<Question, Answer> answers)
+  private TestDnsServer server(String address, Function<Question, @Nullable Answer> answers)
       throws IOException {
     int port = servers.isEmpty() ? 0 : servers.getFirst().port();
     TestDnsServer server = new TestDnsServer(address, port, answers);
@@ -63,7 +65,7 @@ final class DnsLookupTest {
     return server;
   }
 
-  private TestDnsServer server(Function<Question, Answer> answers) throws IOException {
+  private TestDnsServer server(Function<Question, @Nullable Answer> answers) throws IOException {
     return server("127.0.0.1", answers);
   }
 
@@ -72,9 +74,13 @@ final class DnsLookupTest {
     lookup = new DnsLookup(hosts, resolvConf, servers.getFirst().port());
   }
 
+  private DnsLookup lookup() {
+    return requireNonNull(lookup);
+  }
+
   private NameLookup.Answer ask(String name) throws Exception {
     CompletableFuture<NameLookup.Answer> answer = new CompletableFuture<>();
-    lookup.ask(name, answer::complete);
+    lookup().ask(name, answer::complete);
     return answer.get(20, TimeUnit.SECONDS);
   }
 
@@ -88,7 +94,7 @@ final class DnsLookupTest {
     TestDnsServer server = server(it -> it.name().startsWith("dead") ? null : forType(it, A, ONE));
     Files.writeString(hosts, "192.0.2.9 known.example\n");
     start(PATIENT);
-    try (Resolver resolver = new Resolver(() -> lookup, new TimerThread())) {
+    try (Resolver resolver = new Resolver(this::lookup, new TimerThread())) {
       List<Name> dead = new ArrayList<>();
       for (int i = 0; i < 60; i++) {
         dead.add(resolver.name("dead" + i + ".example"));
@@ -108,13 +114,14 @@ final class DnsLookupTest {
   @Test
   void bothFamiliesAreAskedForAndTheShortestTimeHolds() throws Exception {
     TestDnsServer _ =
-        server(it ->
-            it.type() == A
-                ? Answer.of(
-                    new Rdata(TestDnsServer.CNAME, 7, "real.example"),
-                    new Rdata(A, 60, "192.0.2.1"),
-                    new Rdata(A, 60, "192.0.2.1"))
-                : Answer.of(new Rdata(AAAA, 30, "2001:db8::1")));
+        server(
+            it ->
+                it.type() == A
+                    ? Answer.of(
+                        new Rdata(TestDnsServer.CNAME, 7, "real.example"),
+                        new Rdata(A, 60, "192.0.2.1"),
+                        new Rdata(A, 60, "192.0.2.1"))
+                    : Answer.of(new Rdata(AAAA, 30, "2001:db8::1")));
     start(PATIENT);
     assertThat(ask("a.example"))
         .isEqualTo(
@@ -124,8 +131,10 @@ final class DnsLookupTest {
   @Test
   void anAnswerThatIsCutOffIsAskedForByTcp() throws Exception {
     TestDnsServer server =
-        server(it ->
-            forType(it, A, it.isTcp() ? ONE : new Answer(TestDnsServer.NOERROR, true, List.of())));
+        server(
+            it ->
+                forType(
+                    it, A, it.isTcp() ? ONE : new Answer(TestDnsServer.NOERROR, true, List.of())));
     start(PATIENT);
     assertThat(ask("a.example").ipv4()).containsExactly(IPV4);
     assertThat(server.asked()).anyMatch(Question::isTcp);
@@ -166,13 +175,14 @@ final class DnsLookupTest {
   @Test
   void shortNamesAreSearchedForInDomainsBothFamiliesInTheSame() throws Exception {
     TestDnsServer server =
-        server(it ->
-            switch (it.name()) {
-              case "web.two.example" -> forType(it, A, ONE);
-              case "web.three.example" ->
-                  forType(it, AAAA, Answer.of(new Rdata(AAAA, 60, "2001:db8::1")));
-              default -> Answer.code(TestDnsServer.NXDOMAIN);
-            });
+        server(
+            it ->
+                switch (it.name()) {
+                  case "web.two.example" -> forType(it, A, ONE);
+                  case "web.three.example" ->
+                      forType(it, AAAA, Answer.of(new Rdata(AAAA, 60, "2001:db8::1")));
+                  default -> Answer.code(TestDnsServer.NXDOMAIN);
+                });
     start(PATIENT + "search one.example two.example. three.example\n");
     NameLookup.Answer answer = ask("web");
     assertThat(answer.ipv4()).containsExactly(IPV4);
@@ -203,16 +213,16 @@ final class DnsLookupTest {
     TestDnsServer _ = server("127.0.0.2", it -> forType(it, A, ONE));
     start(PATIENT);
     assertThat(ask("a.example").ipv4()).isEmpty();
-    assertThat(lookup.known("b.example")).isNull();
+    assertThat(lookup().known("b.example")).isNull();
     Files.writeString(
         hosts, "# mine\n192.0.2.1\tB.example b # and so on\nnothing\n::1 b.example\n");
     Files.writeString(resolvConf, "nameserver 127.0.0.2\n");
-    TestDaemon.until("the hosts file is read again", () -> lookup.known("b.example") != null);
-    assertThat(lookup.known("b.EXAMPLE"))
+    TestDaemon.until("the hosts file is read again", () -> lookup().known("b.example") != null);
+    assertThat(lookup().known("b.EXAMPLE"))
         .isEqualTo(new NameLookup.Answer(List.of(IPV4), List.of(IpAddress.parse("::1")), 5_000));
     TestDaemon.until(
         "resolv.conf is read again", () -> List.of(IPV4).equals(ask("a.example").ipv4()));
     Files.delete(hosts);
-    assertThat(lookup.known("b.example")).isNotNull(); // it may be on its way
+    assertThat(lookup().known("b.example")).isNotNull(); // it may be on its way
   }
 }

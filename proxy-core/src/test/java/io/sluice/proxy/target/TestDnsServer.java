@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** A name server that says what the test wants, by UDP and TCP. */
 final class TestDnsServer implements AutoCloseable {
@@ -32,7 +33,7 @@ final class TestDnsServer implements AutoCloseable {
 
   private final DatagramSocket udp;
   private final ServerSocket tcp;
-  private final Function<Question, Answer> answers;
+  private final Function<Question, @Nullable Answer> answers;
   private final Queue<Question> asked = new ConcurrentLinkedQueue<>();
 
   /**
@@ -59,7 +60,7 @@ final class TestDnsServer implements AutoCloseable {
    * @param port 0 for any
    * @param answers null: it is silent
    */
-  TestDnsServer(String address, int port, Function<Question, Answer> answers) throws IOException {
+  TestDnsServer(String address, int port, Function<Question, @Nullable Answer> answers) throws IOException {
     this.answers = answers;
     InetAddress local = InetAddress.ofLiteral(address);
     this.tcp = new ServerSocket(port, 50, local);
@@ -115,7 +116,7 @@ final class TestDnsServer implements AutoCloseable {
     }
   }
 
-  private byte[] answer(ByteBuffer query, boolean isTcp) throws IOException {
+  private byte @Nullable [] answer(ByteBuffer query, boolean isTcp) throws IOException {
     short id = query.getShort();
     query.position(12);
     int from = query.position();
@@ -160,7 +161,7 @@ final class TestDnsServer implements AutoCloseable {
 
   private static byte[] name(String name) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    for (String label : name.split("\\.")) {
+    for (String label : name.split("\\.", -1)) {
       bytes.write(label.length());
       bytes.write(label.getBytes(StandardCharsets.US_ASCII));
     }

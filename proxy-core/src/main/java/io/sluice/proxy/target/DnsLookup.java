@@ -95,7 +95,7 @@ final class DnsLookup implements NameLookup {
   /** The socket that queries leave through: a new one, with a new port, for each set-up. */
   private DnsNameResolver socket(ResolvConf now) {
     DnsNameResolver open = socket;
-    if (open != null && now == current) {
+    if (open != null && now.equals(current)) {
       return open;
     }
     DnsNameResolver made =

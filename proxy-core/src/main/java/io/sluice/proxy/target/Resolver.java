@@ -145,8 +145,6 @@ public final class Resolver implements AutoCloseable {
     if (lookup != null) {
       lookup.close();
     }
-    if (timer instanceof TimerThread thread) {
-      thread.close();
-    }
+    timer.close();
   }
 }

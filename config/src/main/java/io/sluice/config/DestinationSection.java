@@ -30,7 +30,8 @@ final class DestinationSection {
           "retries",
           "maxConnections",
           "source",
-          "proxyProtocol");
+          "proxyProtocol",
+          "responses");
   private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
   private static final String SELECTS =
       "hash, source, round-robin, least-connections, payload, quic or program";
@@ -46,6 +47,7 @@ final class DestinationSection {
   private static final int MAX_RETRIES = 100;
   private static final int MAX_WEIGHT = 1000;
   private static final int MAX_CONNECTIONS = 10_000_000;
+  private static final int MAX_RESPONSES = 1000;
   private static final int MAX_OFFSET = 65_526; // a datagram's last byte, on IPv6
   private static final int MAX_PAYLOAD_LENGTH = 256;
   private static final int MAX_CONNECTION_ID_LENGTH = 20; // RFC 9000 §17.2
@@ -130,6 +132,7 @@ final class DestinationSection {
     Value header = fields.optional("proxyProtocol");
     ProxyProtocolOut proxyProtocol =
         header == null ? null : ProxyProtocolSection.out(header, protocol);
+    int responses = fields.optional("responses", 0, value -> responses(value, protocol, select));
     if (label == null || protocol == null || targets == null || select == null) {
       return null;
     }
@@ -148,7 +151,19 @@ final class DestinationSection {
         messages,
         program,
         source,
-        proxyProtocol);
+        proxyProtocol,
+        responses);
+  }
+
+  private static @Nullable Integer responses(
+      Value value, @Nullable Protocol protocol, DestinationSpec.@Nullable Select select) {
+    if (protocol == Protocol.TCP) {
+      value.error("responses is for udp; a TCP connection says itself when it ends");
+    }
+    if (select == DestinationSpec.Select.QUIC) {
+      value.error("a QUIC connection has no fixed number of answers; leave responses out");
+    }
+    return value.integer(1, MAX_RESPONSES);
   }
 
   private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {

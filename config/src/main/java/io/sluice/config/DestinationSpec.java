@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param program what {@link Select#PROGRAM} asks; null for the others
  * @param source where connections to the targets come from
  * @param proxyProtocol the header that targets get; null for none
+ * @param responses how many datagrams answer one of a client's; 0: that isn't known
  */
 public record DestinationSpec(
     String label,
@@ -33,10 +34,11 @@ public record DestinationSpec(
     @Nullable MessageSpec messages,
     @Nullable JarClass program,
     SourceSpec source,
-    @Nullable ProxyProtocolOut proxyProtocol) {
+    @Nullable ProxyProtocolOut proxyProtocol,
+    int responses) {
   /**
    * One that isn't steered by message, nor by a program of its own, with the kernel's source
-   * addresses and no header.
+   * addresses, no header, and any number of answers.
    */
   public DestinationSpec(
       String label,
@@ -65,7 +67,8 @@ public record DestinationSpec(
         null,
         null,
         SourceSpec.KERNEL,
-        null);
+        null,
+        0);
   }
 
   /** Bytes of the payload. */

@@ -209,7 +209,8 @@ class ConfigReaderTest {
                 null,
                 new SourceSpec.Addresses(
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
-                null));
+                null,
+                0));
   }
 
   @Test

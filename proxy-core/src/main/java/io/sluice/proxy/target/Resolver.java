@@ -96,6 +96,8 @@ public final class Resolver implements AutoCloseable {
     private final CountDownLatch asked = new CountDownLatch(1);
     private volatile List<IpAddress> addresses = List.of();
     private volatile long askedMillis;
+    private volatile int version;
+    private int resolutions; // written by one thread at a time: see asking
     private final AtomicInteger turn = new AtomicInteger();
 
     Name(String host) {
@@ -131,6 +133,21 @@ public final class Resolver implements AutoCloseable {
       return addresses.size();
     }
 
+    /** Changes when the addresses do. */
+    int version() {
+      return version;
+    }
+
+    /** Whether this is one of the addresses. */
+    boolean has(Family family, long high, long low) {
+      for (IpAddress address : addresses) {
+        if (address.family() == family && address.high() == high && address.low() == low) {
+          return true;
+        }
+      }
+      return false;
+    }
+
     /** The address failed: takes the next one, and asks again. */
     void failed() {
       turn.incrementAndGet();
@@ -155,6 +172,7 @@ public final class Resolver implements AutoCloseable {
         if (!found.equals(addresses)) {
           log.info("resolved name={} addresses={}", host, found);
           addresses = List.copyOf(found);
+          version = ++resolutions;
         }
       } catch (UnknownHostException unknown) {
         log.warn("not resolved name={} keeping={}", host, addresses);

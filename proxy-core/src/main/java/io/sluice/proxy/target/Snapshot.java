@@ -1,5 +1,6 @@
 package io.sluice.proxy.target;
 
+import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
@@ -11,6 +12,7 @@ import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.jar.Jars;
 import io.sluice.steering.Errno;
+import io.sluice.steering.Family;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
@@ -47,6 +49,7 @@ public record Snapshot(
     BindingTable bindings,
     SkLookup engine,
     List<Destination> destinations,
+    Map<Key, Destination> byKey,
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
     HeaderSources headerSources) {
@@ -120,6 +123,7 @@ public record Snapshot(
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
+        byKey(destinations),
         bindingCounts,
         asksForInterface(config),
         HeaderSources.of(config.captures()));
@@ -166,6 +170,39 @@ public record Snapshot(
                   program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
               case ProgramSpec.Jar _ -> true;
             });
+  }
+
+  private static Map<Key, Destination> byKey(List<Destination> destinations) {
+    Map<Key, Destination> byKey = new HashMap<>();
+    destinations.forEach(it -> byKey.put(new Key(it.label(), it.protocol()), it));
+    return byKey;
+  }
+
+  /** The endpoint that a target of an earlier snapshot stands for; null if it is gone. */
+  @Nullable Target current(Target target) {
+    Destination before = target.destination();
+    Destination now = byKey.get(new Key(before.label(), before.protocol()));
+    if (now == null || now.traffic() != before.traffic()) {
+      return null;
+    }
+    for (Target each : now.targets()) {
+      if (each.spec().address().equals(target.spec().address())) {
+        return each;
+      }
+    }
+    return null;
+  }
+
+  /** Whether a capture that takes this address and port says that datagrams may come from there. */
+  boolean allowsCapturedSource(Family family, long high, long low, int port) {
+    for (CaptureSpec capture : config.captures()) {
+      if (capture.options().allowCapturedSources()
+          && capture.addresses().stream().anyMatch(it -> it.contains(family, high, low))
+          && capture.ports().stream().anyMatch(it -> it.contains(port))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static Set<String> names(Config config) {

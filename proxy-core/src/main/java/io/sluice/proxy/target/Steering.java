@@ -3,6 +3,7 @@ package io.sluice.proxy.target;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
@@ -58,6 +59,21 @@ public final class Steering {
     Target target = Target.of(socket);
     target.destination().traffic().lookups(context.family()).increment();
     return target;
+  }
+
+  /** Which configuration is in force: one volatile read. */
+  public long generation() {
+    return snapshots.get().generation();
+  }
+
+  /** The endpoint that a target stands for, as the snapshot in force has it; null if it is gone. */
+  public @Nullable Target current(Target target) {
+    return snapshots.get().current(target);
+  }
+
+  /** Whether datagrams may come from this address and port, although it is captured. */
+  public boolean allowsCapturedSource(Family family, long high, long low, int port) {
+    return snapshots.get().allowsCapturedSource(family, high, low, port);
   }
 
   /** Whether the context's ingress interface is looked at. */

@@ -5,6 +5,7 @@ import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
@@ -34,6 +35,7 @@ public final class Target {
   private final Socket socket;
   private final Resolver.@Nullable Name name;
   private final AtomicInteger active;
+  private final Silence silence;
   private final AtomicInteger failures = new AtomicInteger();
   private volatile boolean up = true;
 
@@ -44,6 +46,8 @@ public final class Target {
     this.destination = destination;
     this.spec = spec;
     this.active = previous == null ? new AtomicInteger() : previous.active;
+    this.silence =
+        previous == null ? new Silence(destination.spec().responses() > 0) : previous.silence;
     this.name =
         spec.address() instanceof TargetAddress.Host host ? resolver.name(host.name()) : null;
     this.socket =
@@ -149,6 +153,42 @@ public final class Target {
                   DOWN_SECONDS,
                   TimeUnit.SECONDS);
     }
+  }
+
+  // ---- UDP: what is heard, and where
+
+  /** A flow has sent it something; for {@code before} see {@link Silence#asked}. */
+  public int asked(int before, long nowMillis) {
+    return silence.asked(before, nowMillis);
+  }
+
+  /** A flow has been answered. */
+  public void heard(long nowMillis) {
+    silence.heard(nowMillis);
+    succeeded();
+  }
+
+  /**
+   * Takes it out if it has fallen silent: several flows in a row without an answer are as many
+   * failures in a row.
+   */
+  public void checkSilence(Loop loop, long nowMillis) {
+    if (silence.isSilent(nowMillis)) {
+      silence.again();
+      for (int flow = 0; flow < Silence.FLOWS; flow++) {
+        failed(loop);
+      }
+    }
+  }
+
+  /** Changes with the addresses that its name has; always 0 for a target without a name. */
+  public int addressesVersion() {
+    return name == null ? 0 : name.version();
+  }
+
+  /** Whether an address is (still) one of its name's; for a target without a name it is. */
+  public boolean isAt(Family family, long high, long low) {
+    return name == null || name.has(family, high, low);
   }
 
   private void up(boolean up) {

@@ -187,6 +187,33 @@ final class RelayHarness implements AutoCloseable {
     snapshot = TestDaemon.snapshot(config(target, NEVER, 0, affinity), snapshot, resolver);
   }
 
+  /** Brings the next snapshot into force: {@link #yaml} without its name. */
+  void reload(String destination) {
+    reload(destination, "");
+  }
+
+  /** With sections besides bindings and destinations. */
+  void reload(String destination, String sections) {
+    snapshot = TestDaemon.snapshot(config(destination, sections), snapshot, resolver);
+  }
+
+  /** A relay to a destination of UDP, as the file writes one, without label and protocol. */
+  static RelayHarness yaml(String destination) {
+    return new RelayHarness(config(destination, ""));
+  }
+
+  private static Config config(String destination, String sections) {
+    return TestDaemon.config(
+        """
+        bindings:
+          - {label: echo, protocol: udp, prefix: 127.0.0.0/9, port: any}
+          - {label: echo, protocol: udp, prefix: "::/0", port: any}
+        destinations: [{label: echo, protocol: udp, %s}]
+        """
+                .formatted(destination)
+            + sections);
+  }
+
   /**
    * Opens a front socket on a port that the kernel chooses; an IPv6 one of both families if the
    * address is an IPv4-mapped one.

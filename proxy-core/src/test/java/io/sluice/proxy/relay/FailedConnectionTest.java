@@ -119,7 +119,8 @@ final class FailedConnectionTest {
                 new MessageSpec.Framing.Line(), 1_024, Duration.ofSeconds(Long.MAX_VALUE)),
             null,
             web.source(),
-            null);
+            null,
+            0);
     return new Config(
         config.captures(),
         config.capturesDerived(),

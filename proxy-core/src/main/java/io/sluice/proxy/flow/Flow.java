@@ -198,10 +198,10 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /**
    * Whether the client's next datagram needs another target: this one has failed, or is gone from
-   * the configuration or from its name. Two volatile reads while nothing has changed.
+   * the configuration or from its name. A comparison and two volatile reads while nothing has
+   * changed.
    */
-  boolean mustMove(Steering steering) {
-    long current = steering.generation();
+  boolean mustMove(Steering steering, long current) {
     boolean isGone =
         (generation != current && !isKept(steering, current))
             || (addressesVersion != target.addressesVersion() && !isAtItsName());

@@ -47,6 +47,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private long generation;
   private boolean isDraining;
 
   Flows(
@@ -70,6 +71,11 @@ final class Flows {
   /** How many there are. Any thread. */
   int count() {
     return count.get();
+  }
+
+  /** Which configuration is in force; one that comes meanwhile is found out later. */
+  void generation(long generation) {
+    this.generation = generation;
   }
 
   /** Opens no more, and lets those that exist end once they are quiet. */
@@ -124,7 +130,6 @@ final class Flows {
     if (!ownSources.isEmpty() && ownSources.contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
-    long generation = steering.generation(); // an older one is found out at the next datagram
     Target target = steer(nowMillis);
     if (target == null) {
       return null;
@@ -147,7 +152,7 @@ final class Flows {
       destination.close();
       return refused(DropReason.FLOW_LIMIT);
     }
-    Flow flow = connect(front, key, target, generation, nowMillis);
+    Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
       limit.close();
       destination.close();
@@ -183,7 +188,7 @@ final class Flows {
   }
 
   private @Nullable Flow connect(
-      FrontSocket front, FlowKey key, Target target, long generation, long nowMillis) {
+      FrontSocket front, FlowKey key, Target target, long nowMillis) {
     if (!target.address(steering.context(), sockets.remote())) {
       return refused(DropReason.NO_TARGET);
     }
@@ -251,7 +256,7 @@ final class Flows {
       return false; // there is no new one for it
     }
     flow.target().checkSilence(loop, nowMillis);
-    if (!flow.mustMove(steering)) {
+    if (!flow.mustMove(steering, generation)) {
       return false;
     }
     end(flow, SessionEnd.MOVED);

@@ -153,10 +153,10 @@ class FlowMovesTest {
           targets(at(server)),
           """
           capture:
-            - {name: edge, protocols: [udp], addresses: [127.0.5.0/24], ports: [%d],
+            - {name: edge, protocols: [udp], addresses: [127.0.3.0/24, 127.0.5.0/24], ports: [%d, %d],
                allowCapturedSources: true}
           """
-              .formatted(other));
+              .formatted(port, other));
       forge("127.0.5.1", other, "127.0.3.1", port);
       relay.awaitDrops(DropReason.LOOP, 1);
       client.ask("barrier", "127.0.3.1", port);

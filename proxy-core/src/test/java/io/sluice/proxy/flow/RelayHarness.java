@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Logger;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.sluice.config.Admin;
+import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.Limits;
@@ -165,15 +166,19 @@ final class RelayHarness implements AutoCloseable {
             affinity,
             null,
             null);
+    return config(List.of(), List.of(destination));
+  }
+
+  private static Config config(List<CaptureSpec> captures, List<DestinationSpec> destinations) {
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
             .map(it -> new Binding("echo", Protocol.UDP, IpPrefix.parse(it), Binding.ANY_PORT))
             .toList();
     return new Config(
-        List.of(),
+        captures,
         false,
         bindings,
-        List.of(destination),
+        destinations,
         List.of(new ProgramSpec.Bindings("bindings")),
         List.of(),
         List.of(),
@@ -203,15 +208,15 @@ final class RelayHarness implements AutoCloseable {
   }
 
   private static Config config(String destination, String sections) {
-    return TestDaemon.config(
-        """
-        bindings:
-          - {label: echo, protocol: udp, prefix: 127.0.0.0/9, port: any}
-          - {label: echo, protocol: udp, prefix: "::/0", port: any}
-        destinations: [{label: echo, protocol: udp, %s}]
-        """
-                .formatted(destination)
-            + sections);
+    Config read =
+        TestDaemon.config(
+            """
+            bindings: [{label: echo, protocol: udp, prefix: 127.0.0.1/32, port: 1}]
+            destinations: [{label: echo, protocol: udp, %s}]
+            """
+                    .formatted(destination)
+                + sections);
+    return config(read.captures(), read.destinations());
   }
 
   /**

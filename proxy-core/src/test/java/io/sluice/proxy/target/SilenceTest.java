@@ -40,7 +40,7 @@ class SilenceTest {
   void newFlowsCountAsWell() {
     Silence silence = answering();
     for (int flow = 0; flow < 30; flow++) {
-      ask(silence, flow, flow * 100);
+      ask(silence, flow, flow * 100L);
     }
     assertThat(isSilent(silence, 3_000)).isTrue();
   }
@@ -82,7 +82,7 @@ class SilenceTest {
     Silence oneWay = new Silence(false);
     Silence dns = new Silence(true);
     for (int flow = 0; flow < 50; flow++) {
-      ask(oneWay, flow, flow * 100);
+      ask(oneWay, flow, flow * 100L);
     }
     assertThat(isSilent(oneWay, 60_000)).isFalse();
     rounds[0] = rounds[1] = rounds[2] = 0;

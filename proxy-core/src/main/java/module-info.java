@@ -13,7 +13,10 @@ module io.sluice.proxy {
   requires io.netty.transport.classes.epoll;
   requires io.netty.codec;
   requires io.netty.codec.http;
+  requires io.netty.codec.dns;
   requires io.netty.handler;
+  requires io.netty.resolver;
+  requires io.netty.resolver.dns;
   requires io.prometheus.metrics.model;
   requires info.picocli;
   requires java.management;

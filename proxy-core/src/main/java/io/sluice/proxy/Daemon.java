@@ -17,6 +17,7 @@ import io.sluice.proxy.capture.Requirements;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.capture.UnmetRequirementException;
 import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
@@ -77,9 +78,10 @@ public final class Daemon {
     this.group =
         new MultiThreadIoEventLoopGroup(
             loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
+    BufferLimit buffers = new BufferLimit(64L << 20);
     List<Captures.Worker> capturing = new ArrayList<>();
     for (int i = 0; i < loops; i++) {
-      Loop loop = new Loop(group.next(), i);
+      Loop loop = new Loop(group.next(), i, buffers);
       AcceptGate gate = new AcceptGate(loop, connections, counters);
       Steering steering = new Steering(() -> snapshot, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
@@ -167,10 +169,12 @@ public final class Daemon {
    * @throws ConfigException if a program can't be loaded from its jar: then nothing has changed
    */
   public void reload(Config config) throws ConfigException, InterruptedException {
-    Config before = snapshot.config();
-    Snapshot next = Snapshot.of(config, snapshot, resolver);
+    Snapshot old = snapshot;
+    Config before = old.config();
+    Snapshot next = Snapshot.of(config, old, resolver);
     resolveNames();
     snapshot = next;
+    next.inForce(old);
     connections.limit(config.limits().connections());
     flows.limit(config.limits().flows());
     long halfClosedMillis = config.limits().halfClosed().toMillis();
@@ -230,12 +234,13 @@ public final class Daemon {
   private void end() throws InterruptedException {
     CountDownLatch ended = new CountDownLatch(workers.size());
     for (Worker worker : workers) {
-      worker.loop.execute(() -> {
-        worker.tcp.shutdown();
-        worker.udp.shutdown();
-        worker.loop.release();
-        ended.countDown();
-      });
+      worker.loop.execute(
+          () -> {
+            worker.tcp.shutdown();
+            worker.udp.shutdown();
+            worker.loop.release();
+            ended.countDown();
+          });
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
     captures.release();

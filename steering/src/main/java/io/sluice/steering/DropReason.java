@@ -57,6 +57,8 @@ public enum DropReason {
   UPSTREAM_BUFFER("upstream_buffer"),
   /** A datagram that the target's host answered with "port unreachable". */
   PORT_UNREACHABLE("port_unreachable"),
+  /** The target used to answer, and has fallen silent; only said of targets, in the log. */
+  NO_ANSWER("no_answer"),
   /** A reply that could not be sent to the client: our send buffer is full, or no route. */
   REPLY_ERROR("reply_error"),
   /** Something failed that can't, before there was a session; the log has it. */

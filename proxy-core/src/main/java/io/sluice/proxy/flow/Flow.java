@@ -5,15 +5,13 @@ import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.header.ProxyHeaderWriter;
-import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
-import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.Family;
 import io.sluice.steering.reuseport.ConnectionIds;
 import org.jspecify.annotations.Nullable;
 
@@ -40,13 +38,11 @@ import org.jspecify.annotations.Nullable;
 final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed {
   private final Flows flows;
   private final FlowKey key;
-  private Target target;
+  private final Target target;
+  private final Endpoint endpoint;
   private final FileDescriptor descriptor;
   private final long openedMillis;
-  private final Family remoteFamily;
-  private final long remoteHigh;
-  private final long remoteLow;
-  private long idleMillis;
+  private final long idleMillis;
 
   /** The socket that the client's datagrams come from and the replies leave through. */
   FrontSocket front;
@@ -78,12 +74,10 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** The target was not passed over when the flow was opened. */
   private final boolean wasUp;
 
-  /** The configuration, and the name's addresses, by which the target was found good. */
-  private long generation;
+  /** The target was to be left already when the flow was opened: nobody else could take it. */
+  private final boolean wasRetired;
 
-  private int addressesVersion;
-
-  /** What {@link Target#asked} said last. */
+  /** What {@link Endpoint#asked} said last. */
   private int silenceRound;
 
   /** The QUIC connection that it carries, as far as that is known. */
@@ -113,32 +107,30 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /**
    * @param key nobody changes it any more
-   * @param fd connected to {@code remote}
-   * @param generation of the configuration that it was looked up in
+   * @param fd connected to {@code endpoint}
    */
   Flow(
       Flows flows,
       FlowKey key,
       FrontSocket front,
       Target target,
+      Endpoint endpoint,
       int fd,
-      Sockaddr remote,
-      long generation,
       long nowMillis) {
     this.flows = flows;
     this.key = key;
     this.front = front;
     this.target = target;
+    this.endpoint = endpoint;
     this.descriptor = new FileDescriptor(fd);
     this.openedMillis = nowMillis;
     this.activeMillis = nowMillis;
     this.idleMillis = target.destination().spec().idleTimeout().toMillis();
-    this.remoteFamily = remote.ipFamily();
-    this.remoteHigh = remote.high();
-    this.remoteLow = remote.low();
-    this.wasUp = target.isUp();
-    this.generation = generation;
-    this.addressesVersion = target.addressesVersion();
+    this.wasUp = endpoint.isUp();
+    this.wasRetired = target.isRetired(endpoint);
+    if (target.destination().spec().responses() > 0) {
+      endpoint.mustAnswer();
+    }
   }
 
   /** Starts to hear of replies; false if epoll refused. */
@@ -173,7 +165,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
    * @return whether they begin a new wait, so that the flow counts as used
    */
   boolean asked(int datagrams, long nowMillis) {
-    silenceRound = target.asked(silenceRound, nowMillis);
+    silenceRound = endpoint.asked(silenceRound, nowMillis);
     owed += datagrams * target.destination().spec().responses();
     if (isWaiting) {
       return false;
@@ -188,7 +180,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     isWaiting = false;
     owed = Math.max(0, owed - datagrams);
     activeMillis = nowMillis;
-    target.heard(nowMillis);
+    endpoint.heard(nowMillis);
   }
 
   /** Whether it has had all answers that it can expect. */
@@ -198,32 +190,10 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /**
    * Whether the client's next datagram needs another target: this one has failed, or is gone from
-   * the configuration or from its name. A comparison and two volatile reads while nothing has
-   * changed.
+   * the configuration or from its name. Two volatile reads.
    */
-  boolean mustMove(Steering steering, long current) {
-    boolean isGone =
-        (generation != current && !isKept(steering, current))
-            || (addressesVersion != target.addressesVersion() && !isAtItsName());
-    return isGone || (wasUp && !target.isUp());
-  }
-
-  /** Takes over what a reload has changed; false if the reload has no place for it. */
-  private boolean isKept(Steering steering, long current) {
-    Target now = steering.current(target);
-    boolean isDraining = now != null && now.spec().weight() == 0 && connection == null;
-    if (now == null || isDraining) {
-      return false;
-    }
-    target = now;
-    idleMillis = now.destination().spec().idleTimeout().toMillis();
-    generation = current;
-    return true;
-  }
-
-  private boolean isAtItsName() {
-    addressesVersion = target.addressesVersion();
-    return target.isAt(remoteFamily, remoteHigh, remoteLow);
+  boolean mustMove() {
+    return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
   }
 
   /** Hears of no more replies. */
@@ -240,6 +210,11 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   Target target() {
     return target;
+  }
+
+  /** Where the target is reached. */
+  Endpoint endpoint() {
+    return endpoint;
   }
 
   int upstream() {

@@ -1,6 +1,7 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
@@ -169,6 +170,19 @@ final class FlowKey {
           came.localLow,
           came.localPort());
     }
+  }
+
+  /** How what we answer to the client looks, should it come in. */
+  OwnSources.Source reply() {
+    return new OwnSources.Source(
+        Protocol.UDP,
+        family(),
+        localHigh,
+        localLow,
+        localPort(),
+        clientHigh,
+        clientLow,
+        clientPort());
   }
 
   private static long fold(long a, long b) {

@@ -1,5 +1,7 @@
 package io.sluice.proxy.flow;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
@@ -10,7 +12,10 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.metrics.AccessLog;
+import io.sluice.proxy.target.Attempt;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
+import io.sluice.proxy.target.LoopGuard;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
@@ -39,7 +44,7 @@ final class Flows {
   private final Steering steering;
   private final SessionLimit limit;
   private final FlowSockets sockets;
-  private final OwnSources ownSources;
+  private final LoopGuard guard;
   private final Replies replies;
   private final FlowTable<Flow> table;
   private final Eviction eviction = new Eviction();
@@ -47,7 +52,6 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
-  private long generation;
   private boolean isDraining;
 
   Flows(
@@ -62,8 +66,8 @@ final class Flows {
     this.table = new FlowTable<>(syscalls);
     this.steering = steering;
     this.limit = limit;
-    this.sockets = new FlowSockets(syscalls, ownSources, captured);
-    this.ownSources = ownSources;
+    this.sockets = new FlowSockets(syscalls);
+    this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
     limit.roomMaker(this::askedForRoom);
   }
@@ -71,11 +75,6 @@ final class Flows {
   /** How many there are. Any thread. */
   int count() {
     return count.get();
-  }
-
-  /** Which configuration is in force; one that comes meanwhile is found out later. */
-  void generation(long generation) {
-    this.generation = generation;
   }
 
   /** Opens no more, and lets those that exist end once they are quiet. */
@@ -120,17 +119,14 @@ final class Flows {
       long nowMillis) {
     key.describe(steering.context(), ifindex);
     steering.context().payload(datagram);
-    FlowKey came = key.physical();
-    boolean isCaptured = sockets.isCaptured(came);
-    if (isCaptured
-        && !steering.allowsCapturedSource(
-            came.family(), came.clientHigh(), came.clientLow(), came.clientPort())) {
+    boolean isCaptured = isCaptured(key.physical());
+    if (isCaptured && !isAllowed(key.physical())) {
       return refused(DropReason.OWN_SOURCE);
     }
-    if (!ownSources.isEmpty() && ownSources.contains(steering.context())) {
+    if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
-    Target target = steer(nowMillis);
+    Target target = steering.steer();
     if (target == null) {
       return null;
     }
@@ -166,7 +162,7 @@ final class Flows {
       flow.header = writer.header(steering.context(), tlvs.get());
     }
     if (isCaptured) {
-      flow.ownReplies = sockets.noteReplies(flow.key().physical());
+      flow.ownReplies = guard.sources().add(flow.key().physical().reply());
     }
     target.opened();
     front.hold();
@@ -177,50 +173,42 @@ final class Flows {
     return flow;
   }
 
-  /** Asks the engine; once more if what it answers has just been found silent. */
-  private @Nullable Target steer(long nowMillis) {
-    Target target = steering.steer();
-    if (target == null || !target.isUp()) {
-      return target;
-    }
-    target.checkSilence(loop, nowMillis);
-    return target.isUp() ? target : steering.steer();
+  /** Whether answers to a client come back to us. */
+  private boolean isCaptured(FlowKey came) {
+    return guard.isCaptured(
+        Protocol.UDP, came.family(), came.clientHigh(), came.clientLow(), came.clientPort());
   }
 
-  private @Nullable Flow connect(
-      FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    if (!target.address(steering.context(), sockets.remote())) {
-      return refused(DropReason.NO_TARGET);
-    }
-    int fd = sockets.open(target, steering.context(), nowMillis);
+  private boolean isAllowed(FlowKey came) {
+    return steering.allowsCapturedSource(
+        came.family(), came.clientHigh(), came.clientLow(), came.clientPort());
+  }
+
+  private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
+    Attempt made = sockets.open(target, steering.context(), nowMillis);
     Shortage shortage = sockets.shortage();
-    if (fd < 0 && shortage != null && makeRoom(shortage, sockets.ports(target))) {
-      fd = sockets.open(target, steering.context(), nowMillis);
+    if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
+      made = sockets.open(target, steering.context(), nowMillis);
     }
-    if (fd < 0) {
-      return notOpened(target, sockets.refusal());
+    if (made == null) {
+      return refused(sockets.refusal());
     }
+    Endpoint endpoint = requireNonNull(made.endpoint());
     Flow flow =
-        new Flow(this, key.copy(), front, target, fd, sockets.remote(), generation, nowMillis);
+        new Flow(this, key.copy(), front, target, endpoint, made.descriptor(), nowMillis);
     flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
       sockets.close(flow);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    flow.ownSource = sockets.note(fd, target);
+    endpoint.checkSilence(nowMillis); // then the next datagram goes elsewhere
+    flow.ownSource = guard.note(Protocol.UDP, made, target);
     return flow;
   }
 
   private @Nullable Flow refused(DropReason reason) {
     steering.refuse(reason);
     return null;
-  }
-
-  private @Nullable Flow notOpened(Target target, DropReason reason) {
-    if (reason == DropReason.CONNECT_ERROR) {
-      target.failed(loop); // the others say nothing about it
-    }
-    return refused(reason);
   }
 
   /** Ends flows for a new one; if this loop has none, it asks the others to, for the next one. */
@@ -255,8 +243,8 @@ final class Flows {
     if (isDraining) {
       return false; // there is no new one for it
     }
-    flow.target().checkSilence(loop, nowMillis);
-    if (!flow.mustMove(steering, generation)) {
+    flow.endpoint().checkSilence(nowMillis);
+    if (!flow.mustMove()) {
       return false;
     }
     end(flow, SessionEnd.MOVED);
@@ -326,7 +314,7 @@ final class Flows {
     DropReason reason =
         errno == Linux.ECONNREFUSED ? DropReason.PORT_UNREACHABLE : DropReason.CONNECT_ERROR;
     steering.counters().drops(reason, Protocol.UDP).increment();
-    flow.target().failed(loop);
+    flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
   }
 
@@ -374,8 +362,8 @@ final class Flows {
     eviction.ended(flow);
     loop.cancel(flow);
     flow.deregister();
-    sockets.forget(flow.ownSource);
-    sockets.forget(flow.ownReplies);
+    guard.forget(flow.ownSource);
+    guard.forget(flow.ownReplies);
     sockets.close(flow);
     replies.release(flow);
     flow.front.release(syscalls);

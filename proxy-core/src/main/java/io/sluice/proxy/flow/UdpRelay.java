@@ -176,7 +176,7 @@ public final class UdpRelay implements DatagramHandler {
   /** Takes a socket's share of datagrams in; true if there may be more. */
   private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
-    refresh();
+    refreshHeaderSources();
     for (int round = 0; round < ROUNDS; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
       if (received > 0) {
@@ -191,10 +191,9 @@ public final class UdpRelay implements DatagramHandler {
   }
 
   /** Once per share: a reload takes effect with the next. */
-  private void refresh() {
+  private void refreshHeaderSources() {
     try {
       headerSources = steering.headerSources();
-      flows.generation(steering.generation());
     } catch (RuntimeException | Error failure) {
       loop.fault("a snapshot", failure); // the last one's hold on: flows that exist need no lookup
     }

@@ -76,6 +76,12 @@ public final class Linux {
   public static final int SPLICE_F_MOVE = 1;
   public static final int SPLICE_F_NONBLOCK = 2;
 
+  // asm-generic/mman-common.h, asm-generic/mman.h
+  public static final int PROT_READ = 1;
+  public static final int PROT_WRITE = 2;
+  public static final int MAP_PRIVATE = 0x2;
+  public static final int MAP_ANONYMOUS = 0x20;
+
   // linux/bpf.h
   public static final int BPF_MAP_TYPE_HASH = 1;
   public static final int BPF_MAP_TYPE_ARRAY = 2;

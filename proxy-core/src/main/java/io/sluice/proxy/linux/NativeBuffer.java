@@ -15,11 +15,37 @@ public final class NativeBuffer {
 
   /** Page-aligned memory that lives as long as the instance. */
   public NativeBuffer(long capacityBytes) {
-    this.memory = Arena.ofAuto().allocate(capacityBytes, PAGE_BYTES);
+    this(Arena.ofAuto().allocate(capacityBytes, PAGE_BYTES));
+  }
+
+  private NativeBuffer(MemorySegment memory) {
+    this.memory = memory;
+  }
+
+  /**
+   * Memory of a mapping of its own, which lives until {@link #unmap}. Its pages take no memory
+   * before they are written to.
+   *
+   * @return null if the kernel has none
+   */
+  public static @Nullable NativeBuffer map(Syscalls syscalls, long capacityBytes) {
+    long address = syscalls.map(capacityBytes);
+    return address < 0
+        ? null
+        : new NativeBuffer(MemorySegment.ofAddress(address).reinterpret(capacityBytes));
+  }
+
+  /** Gives the memory of {@link #map} back to the kernel; nobody touches it any more. */
+  public void unmap(Syscalls syscalls) {
+    int _ = syscalls.unmap(memory.address(), memory.byteSize());
   }
 
   public long address() {
     return memory.address();
+  }
+
+  public int capacity() {
+    return (int) memory.byteSize();
   }
 
   /** One byte, 0–255. */
@@ -38,11 +64,6 @@ public final class NativeBuffer {
   /** Copies a part of another buffer, or of this one, to a place in this one. */
   public void copyFrom(NativeBuffer source, long offset, long to, long lengthBytes) {
     MemorySegment.copy(source.memory, offset, memory, to, lengthBytes);
-  }
-
-  /** Copies a part of another buffer to the start of this one. */
-  public void copyFrom(NativeBuffer source, long offset, long lengthBytes) {
-    MemorySegment.copy(source.memory, offset, memory, 0, lengthBytes);
   }
 
   /** Copies bytes to the start. */

@@ -19,9 +19,10 @@ import java.lang.invoke.MethodHandle;
  * are longs: each has a register of its own, of which an int is the low half.
  *
  * <p>An instance belongs to one thread (an event loop): errno is captured into memory of its own.
- * Pointers are passed as addresses of off-heap memory that the caller keeps alive.
+ * Pointers are passed as addresses of off-heap memory that the caller keeps alive. Tests override
+ * calls to have them fail; what each failure leads to is a table in the package's documentation.
  */
-public final class Syscalls {
+public class Syscalls {
   // long syscall(long number, ...)
   private static final MethodHandle SYSCALL =
       Linker.nativeLinker()
@@ -71,6 +72,10 @@ public final class Syscalls {
   private static final int FCNTL = number(72, 25);
   // int ioctl(int fd, unsigned long request, void *argument)
   private static final int IOCTL = number(16, 29);
+  // void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+  private static final int MMAP = number(9, 222);
+  // int munmap(void *address, size_t length)
+  private static final int MUNMAP = number(11, 215);
   // int openat(int directory, const char *path, int flags, mode_t mode)
   private static final int OPENAT = number(257, 56);
   // int prlimit64(pid_t process, int resource, const struct rlimit *new, struct rlimit *old)
@@ -81,6 +86,9 @@ public final class Syscalls {
   private static final int BPF = number(321, 280);
 
   private static final int SCRATCH_BYTES = 64;
+
+  /** How often a call is made again that a signal interrupts before it fails with EINTR. */
+  private static final int MOST_INTERRUPTS = 16;
 
   private final MemorySegment state;
   private final MemorySegment scratch;
@@ -113,6 +121,15 @@ public final class Syscalls {
     } catch (Throwable thrown) {
       throw new AssertionError("the method handle of syscall is broken", thrown);
     }
+  }
+
+  /** Moves bytes: made again if a signal comes before any byte moved. */
+  private long move(int number, long a, long b, long c, long d, long e, long f) {
+    long result = call(number, a, b, c, d, e, f);
+    for (int i = 0; i < MOST_INTERRUPTS && result == -Linux.EINTR; i++) {
+      result = call(number, a, b, c, d, e, f);
+    }
+    return result;
   }
 
   private int call(int number, int fd, long b, long c, long d, long e) {
@@ -248,6 +265,18 @@ public final class Syscalls {
     return scratch.get(JAVA_LONG, 0);
   }
 
+  /** Private memory, all zero, as pages of its own; its address, or a negative errno. */
+  public long map(long lengthBytes) {
+    int protection = Linux.PROT_READ | Linux.PROT_WRITE;
+    int flags = Linux.MAP_PRIVATE | Linux.MAP_ANONYMOUS;
+    return call(MMAP, 0, lengthBytes, protection, flags, -1, 0);
+  }
+
+  /** Gives memory of {@link #map} back. */
+  public int unmap(long address, long lengthBytes) {
+    return (int) call(MUNMAP, address, lengthBytes, 0, 0, 0, 0);
+  }
+
   /** Opens a file to read or to name it, like {@code /proc/self/ns/net}; close-on-exec. */
   public int open(String path) {
     try (Arena arena = Arena.ofConfined()) {
@@ -262,12 +291,12 @@ public final class Syscalls {
   }
 
   public long receive(int fd, long buffer, long lengthBytes) {
-    return call(RECVFROM, fd, buffer, lengthBytes, 0, 0, 0);
+    return move(RECVFROM, fd, buffer, lengthBytes, 0, 0, 0);
   }
 
   /** Looks at what a socket has received, and leaves it there. */
   public long peek(int fd, long buffer, long lengthBytes) {
-    return call(RECVFROM, fd, buffer, lengthBytes, Linux.MSG_PEEK, 0, 0);
+    return move(RECVFROM, fd, buffer, lengthBytes, Linux.MSG_PEEK, 0, 0);
   }
 
   /** Sends without raising SIGPIPE. */
@@ -281,23 +310,24 @@ public final class Syscalls {
    * @param flags MSG_MORE if more follows at once, be it a FIN: they may share a packet
    */
   public long send(int fd, long buffer, long lengthBytes, int flags) {
-    return call(SENDTO, fd, buffer, lengthBytes, flags | Linux.MSG_NOSIGNAL, 0, 0);
+    return move(SENDTO, fd, buffer, lengthBytes, flags | Linux.MSG_NOSIGNAL, 0, 0);
   }
 
   /** Receives up to {@code count} datagrams into an array of mmsghdr. */
   public int receiveMany(int fd, long messages, int count) {
-    return call(RECVMMSG, fd, messages, count, Linux.MSG_DONTWAIT, 0);
+    return (int) move(RECVMMSG, fd, messages, count, Linux.MSG_DONTWAIT, 0, 0);
   }
 
   /** Sends up to {@code count} datagrams from an array of mmsghdr; the answer is how many went. */
   public int sendMany(int fd, long messages, int count) {
-    return call(SENDMMSG, fd, messages, count, Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL, 0);
+    int flags = Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL;
+    return (int) move(SENDMMSG, fd, messages, count, flags, 0, 0);
   }
 
   /** Moves bytes between a socket and a pipe without copying them through user space. */
   public long splice(int from, int to, long lengthBytes) {
     int flags = Linux.SPLICE_F_MOVE | Linux.SPLICE_F_NONBLOCK;
-    return call(SPLICE, from, 0, to, 0, lengthBytes, flags);
+    return move(SPLICE, from, 0, to, 0, lengthBytes, flags);
   }
 
   public int shutdown(int fd, int how) {

@@ -10,9 +10,8 @@ import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.metrics.RateLimit;
 import java.io.UncheckedIOException;
-import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,24 +34,40 @@ public final class Loop {
   /** How much one read takes, and what "a read fills the buffer" means. */
   public static final int BUFFER_BYTES = 64 << 10;
 
-  private static final int MAX_SPARE_BUFFERS = 64;
   private static final Logger log = LoggerFactory.getLogger(Loop.class);
   private static final RateLimit faultLog = new RateLimit(1_000);
 
   private final IoEventLoop events;
   private final int index;
-  private final Syscalls syscalls = new Syscalls();
+  private final Syscalls syscalls;
+  private final LongSupplier clock;
   private final NativeBuffer buffer = new NativeBuffer(BUFFER_BYTES);
-  private final ArrayDeque<NativeBuffer> spareBuffers = new ArrayDeque<>();
-  private final Pipes pipes = new Pipes(syscalls);
-  private final TimerWheel timers = new TimerWheel(nowMillis());
+  private final Buffers buffers;
+  private final Pipes pipes;
+  private final TimerWheel timers;
   private @Nullable ScheduledFuture<?> ticking;
   private long nextTickMillis;
 
-  /** Made on any thread. */
-  public Loop(IoEventLoop events, int index) {
+  /** One with the machine's clock and calls. Made on any thread. */
+  public Loop(IoEventLoop events, int index, BufferLimit limit) {
+    this(events, index, limit, new Syscalls(), Loop::nowMillis);
+  }
+
+  /**
+   * Made on any thread.
+   *
+   * @param limit shared by all loops
+   * @param clock milliseconds; never goes back
+   */
+  public Loop(
+      IoEventLoop events, int index, BufferLimit limit, Syscalls syscalls, LongSupplier clock) {
     this.events = events;
     this.index = index;
+    this.syscalls = syscalls;
+    this.clock = clock;
+    this.buffers = new Buffers(syscalls, limit);
+    this.pipes = new Pipes(syscalls);
+    this.timers = new TimerWheel(clock.getAsLong());
   }
 
   /** The position among the loops, from 0. Any thread. */
@@ -79,24 +94,21 @@ public final class Loop {
     return buffer;
   }
 
-  /** A buffer of {@link #BUFFER_BYTES} for what a blocked receiver could not take. */
-  public NativeBuffer takeBuffer() {
-    NativeBuffer spare = spareBuffers.poll();
-    return spare != null ? spare : new NativeBuffer(BUFFER_BYTES);
-  }
-
-  /** Gives back a buffer from {@link #takeBuffer}. */
-  public void giveBuffer(NativeBuffer spare) {
-    if (spareBuffers.size() < MAX_SPARE_BUFFERS) {
-      spareBuffers.push(spare);
-    }
+  /** Memory for what can't be passed on yet. */
+  public Buffers buffers() {
+    return buffers;
   }
 
   public Pipes pipes() {
     return pipes;
   }
 
-  /** Milliseconds on a clock that never goes back; comparable between loops. */
+  /** What the loop's clock says, in milliseconds; it never goes back. */
+  public long timeMillis() {
+    return clock.getAsLong();
+  }
+
+  /** The machine's clock, which loops go by unless a test gives them another. Any thread. */
   public static long nowMillis() {
     return System.nanoTime() / 1_000_000;
   }
@@ -133,7 +145,7 @@ public final class Loop {
   public void schedule(TimerWheel.Entry entry) {
     timers.schedule(entry);
     if (ticking == null) {
-      nextTickMillis = nowMillis() + TimerWheel.TICK_MILLIS;
+      nextTickMillis = timeMillis() + TimerWheel.TICK_MILLIS;
       ticking =
           events.scheduleAtFixedRate(
               this::tick, TimerWheel.TICK_MILLIS, TimerWheel.TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -145,22 +157,19 @@ public final class Loop {
     timers.cancel(entry);
   }
 
-  /** Shows every entry that has a timeout; it may cancel itself. */
-  public void forEachTimed(Consumer<TimerWheel.Entry> action) {
-    timers.forEach(action);
-  }
-
   private void tick() {
-    long now = nowMillis();
+    long now = timeMillis();
     nextTickMillis = now + TimerWheel.TICK_MILLIS;
     try {
       timers.advance(now);
     } catch (RuntimeException | Error failure) {
       fault("a timeout", failure); // thrown on, this would be the last tick
     }
+    buffers.tick();
     if (timers.size() == 0 && ticking != null) {
       ticking.cancel(false);
       ticking = null;
+      buffers.freeSpare();
     }
   }
 
@@ -171,8 +180,9 @@ public final class Loop {
     }
   }
 
-  /** Closes the descriptors that the loop keeps for itself. */
+  /** Closes the descriptors that the loop keeps for itself, and gives its memory back. */
   public void release() {
     pipes.closeAll();
+    buffers.freeSpare();
   }
 }

@@ -1,6 +1,5 @@
 package io.sluice.proxy.loop;
 
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,18 +69,6 @@ public final class TimerWheel {
     entry.next = null;
     entry.slot = -1;
     size--;
-  }
-
-  /** Shows every entry; it may cancel itself, and itself only. */
-  void forEach(Consumer<Entry> action) {
-    for (Entry head : slots) {
-      Entry entry = head;
-      while (entry != null) {
-        Entry following = entry.next;
-        action.accept(entry);
-        entry = following;
-      }
-    }
   }
 
   /** Expires whatever is due. */

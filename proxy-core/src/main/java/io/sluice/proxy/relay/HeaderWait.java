@@ -1,24 +1,18 @@
 package io.sluice.proxy.relay;
 
-import io.netty.channel.IoEvent;
-import io.netty.channel.IoRegistration;
-import io.netty.channel.epoll.EpollIoEvent;
-import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollIoOps;
-import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.metrics.RateLimit;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * a peer that sends single bytes has each of them read a bounded number of times. Called on its
  * loop only.
  */
-final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnable {
+final class HeaderWait extends Sessions.Entry implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(HeaderWait.class);
   private static final RateLimit logLimit = new RateLimit(1_000);
   private static final EpollIoOps EDGES = Loop.READ_EDGES.with(EpollIoOps.EPOLLRDHUP);
@@ -40,9 +34,8 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
   private final TcpRelay relay;
   private final Via physical;
   private final int ifindex;
-  private final FileDescriptor descriptor;
+  private final Waiting socket;
   private final long deadlineMillis;
-  private @Nullable IoRegistration registration;
   private int lowWater = 1;
   private int readings;
   private boolean isEnding;
@@ -56,19 +49,51 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
     this.relay = relay;
     this.physical = Via.of(physical, ProxyHeaderWriter.NO_TLVS);
     this.ifindex = physical.ingressIfindex();
-    this.descriptor = new FileDescriptor(fd);
-    this.deadlineMillis = Loop.nowMillis() + timeoutMillis;
+    this.socket = new Waiting(fd);
+    this.deadlineMillis = relay.loop().timeMillis() + timeoutMillis;
+  }
+
+  /** The connection's socket, until its header is complete. */
+  private final class Waiting extends Watched {
+    Waiting(int fd) {
+      super(fd);
+    }
+
+    /**
+     * Reads after the other events at hand: one of them may be for a socket that was closed a
+     * moment ago, and whose number the connection to the target would get.
+     */
+    @Override
+    protected void ready(int events) {
+      isEnding |= (events & ENDING) != 0;
+      if (!isQueued) {
+        isQueued = true;
+        loop().execute(HeaderWait.this);
+      }
+    }
+
+    @Override
+    protected void failed(Throwable failure) {
+      HeaderWait.this.failed(failure);
+    }
+
+    /** The loop goes down. */
+    @Override
+    public void close() {
+      shutdown();
+    }
   }
 
   /** Looks at what has come already, which mostly is all, and waits for the rest. */
-  void start() {
+  @Override
+  void begin() {
+    relay.sessions().add(this);
     read();
     if (isOver) {
       return;
     }
     try {
-      registration = loop().register(this, EDGES);
-      if (registration == null) {
+      if (!socket.watch(loop(), EDGES)) {
         refuse(DropReason.NO_DESCRIPTORS, "epoll has no more watches");
       } else {
         loop().schedule(this);
@@ -92,25 +117,7 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
   }
 
   private int number() {
-    return descriptor.intValue();
-  }
-
-  @Override
-  public FileDescriptor fd() {
-    return descriptor;
-  }
-
-  /**
-   * Reads after the other events at hand: one of them may be for a socket that was closed a moment
-   * ago, and whose number the connection to the target would get.
-   */
-  @Override
-  public void handle(IoRegistration registration, IoEvent event) {
-    isEnding |= (((EpollIoEvent) event).ops().value() & Peer.ENDING) != 0;
-    if (!isQueued) {
-      isQueued = true;
-      loop().execute(this);
-    }
+    return socket.number();
   }
 
   @Override
@@ -188,7 +195,7 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
       left -= (int) taken;
     }
     wakeAt(1);
-    LookupContext context = relay.context();
+    LookupContext context = relay.lookup();
     if (header.hasAddresses()) {
       header.describe(context, Protocol.TCP, ifindex);
     } else {
@@ -207,9 +214,8 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
   private void leave() {
     isOver = true;
     loop().cancel(this);
-    if (registration != null) {
-      registration.cancel();
-    }
+    relay.sessions().remove(this);
+    socket.release();
   }
 
   private void refuse(DropReason reason, String problem) {
@@ -221,7 +227,7 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
           problem,
           logLimit.suppressed());
     }
-    physical.describe(relay.context(), Protocol.TCP, ifindex);
+    physical.describe(relay.lookup(), Protocol.TCP, ifindex);
     relay.refuse(number(), reason);
   }
 
@@ -235,9 +241,8 @@ final class HeaderWait extends TimerWheel.Entry implements EpollIoHandle, Runnab
     refuse(DropReason.PROXY_HEADER_TIMEOUT, "not complete in time");
   }
 
-  /** The daemon stops, or the loop goes down. */
   @Override
-  public void close() {
+  void shutdown() {
     if (!isOver) {
       leave();
       relay.abandon(number());

@@ -1,24 +1,32 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a client has sent that isn't steered yet: at most one incomplete message between events,
- * unless a target is busy. Holds no buffer while it is empty. Called on the session's loop only.
+ * unless a target is busy. While it is steered it lies in the loop's buffer, if it fits; between
+ * events in one of its own, as small as may be. Called on the session's loop only.
  */
 final class MessageInput {
+  /** Up to so much goes back to the loop's buffer before a read: copying it costs little. */
+  private static final int SHORT_BYTES = 4096;
+
+  private final Loop loop;
   private final int limitBytes;
-  private @Nullable NativeBuffer buffer;
-  private int capacity;
+  private @Nullable NativeBuffer own;
+  private boolean isBorrowed;
   private int from;
   private int until;
+  private boolean isFull;
 
   /**
    * @param limitBytes the longest message
    */
-  MessageInput(int limitBytes) {
+  MessageInput(Loop loop, int limitBytes) {
+    this.loop = loop;
     this.limitBytes = limitBytes;
   }
 
@@ -35,52 +43,79 @@ final class MessageInput {
     return until;
   }
 
-  /** Where the bytes are; there are some, or {@link #read} was just called. */
-  NativeBuffer buffer(Loop loop) {
-    NativeBuffer held = buffer;
-    if (held == null) {
-      held = loop.takeBuffer();
-      buffer = held;
-      capacity = Loop.BUFFER_BYTES;
-    }
-    return held;
+  /** Where the bytes are. */
+  NativeBuffer buffer() {
+    NativeBuffer kept = own;
+    return kept == null || isBorrowed ? loop.buffer() : kept;
   }
 
   /**
-   * Reads more.
+   * Reads more. While there is no room for more memory, only what fits the buffer that it has; a
+   * client without one reads little at a time.
    *
-   * @return how many bytes, 0 at FIN, or a negative errno
+   * @return how many bytes, 0 at FIN, or a negative errno; -ENOBUFS if there is no room
    */
-  long read(Loop loop, int fd) {
-    NativeBuffer held = buffer(loop);
-    if (from > 0) {
-      held.copyFrom(held, from, 0, length());
-      until = length();
-      from = 0;
+  long read(int fd) {
+    boolean isRoomy = loop.buffers().hasRoom();
+    NativeBuffer kept = own;
+    if (kept == null || isRoomy && length() <= SHORT_BYTES) {
+      return readToLoop(fd, isRoomy ? Loop.BUFFER_BYTES : SHORT_BYTES);
     }
-    if (until == capacity) {
-      held = grow(loop, held);
+    compact(kept);
+    if (until == kept.capacity()) {
+      if (!isRoomy) {
+        return -Linux.ENOBUFS;
+      }
+      kept = grow(kept);
+      if (kept == null) {
+        return -Linux.ENOBUFS;
+      }
     }
-    long count = loop.syscalls().receive(fd, held.address() + until, capacity - until);
+    return read(fd, kept, kept.capacity());
+  }
+
+  private long readToLoop(int fd, int mostBytes) {
+    NativeBuffer kept = own;
+    if (kept != null) {
+      loop.buffer().copyFrom(kept, from, 0, length());
+    }
+    until = length();
+    from = 0;
+    isBorrowed = true;
+    return read(fd, loop.buffer(), mostBytes);
+  }
+
+  private long read(int fd, NativeBuffer buffer, int end) {
+    long count = loop.syscalls().receive(fd, buffer.address() + until, end - until);
     if (count > 0) {
       until += (int) count;
     }
+    isFull = until == end;
     return count;
   }
 
   /** Whether the last read took all that there was room for. */
   boolean isFull() {
-    return until == capacity;
+    return isFull;
+  }
+
+  private void compact(NativeBuffer kept) {
+    if (from > 0) {
+      kept.copyFrom(kept, from, 0, length());
+      until = length();
+      from = 0;
+    }
   }
 
   /** A message that fits the limit doesn't fit the buffer. */
-  private NativeBuffer grow(Loop loop, NativeBuffer small) {
-    int larger = (int) Math.min(2L * capacity, Math.max(limitBytes, capacity + 1L));
-    NativeBuffer grown = new NativeBuffer(larger);
-    grown.copyFrom(small, 0, until);
-    giveBack(loop, small);
-    buffer = grown;
-    capacity = larger;
+  private @Nullable NativeBuffer grow(NativeBuffer small) {
+    long most = Math.max(limitBytes, small.capacity() + 1L);
+    NativeBuffer grown = loop.buffers().take((int) Math.min(2L * small.capacity(), most));
+    if (grown != null) {
+      grown.copyFrom(small, 0, 0, until);
+      loop.buffers().give(small);
+      own = grown;
+    }
     return grown;
   }
 
@@ -89,26 +124,47 @@ final class MessageInput {
     from += bytes;
   }
 
-  /** Gives the buffer back if it is empty. */
-  void release(Loop loop) {
+  /**
+   * Keeps what is left until the next event.
+   *
+   * @return false if the machine has no memory
+   */
+  boolean keep() {
     if (from == until) {
-      discard(loop);
+      discard();
+      return true;
     }
+    if (!isBorrowed) {
+      return true;
+    }
+    NativeBuffer kept = own;
+    if (kept != null && kept.capacity() < length()) {
+      loop.buffers().give(kept);
+      kept = null;
+      own = null;
+    }
+    if (kept == null) {
+      kept = loop.buffers().take(length());
+    }
+    if (kept == null) {
+      return false;
+    }
+    kept.copyFrom(loop.buffer(), from, 0, length());
+    own = kept;
+    until = length();
+    from = 0;
+    isBorrowed = false;
+    return true;
   }
 
   /** Forgets everything. */
-  void discard(Loop loop) {
-    if (buffer != null) {
-      giveBack(loop, buffer);
-      buffer = null;
+  void discard() {
+    if (own != null) {
+      loop.buffers().give(own);
+      own = null;
     }
+    isBorrowed = false;
     from = 0;
     until = 0;
-  }
-
-  private void giveBack(Loop loop, NativeBuffer old) {
-    if (capacity == Loop.BUFFER_BYTES) {
-      loop.giveBuffer(old);
-    }
   }
 }

@@ -2,21 +2,15 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
-import io.sluice.config.DestinationSpec;
-import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
-import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.loop.TimerWheel;
-import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
-import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -26,8 +20,6 @@ import io.sluice.steering.stream.SkSkb;
 import io.sluice.steering.stream.Strparser;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A client's connection whose messages are steered one by one, and a connection for each target
@@ -39,38 +31,32 @@ import org.slf4j.LoggerFactory;
  * client isn't read until there is room. What targets answer goes to the client as it comes.
  *
  * <pre>
- *   client FIN           the messages that are whole, then FIN to each target; over when all ended
- *   client broke         the same, without answers
- *   parser stopped       the same; the client is reset
- *   a target broke       the same; the client is reset: it can't know what had arrived, and neither
- *                        can we
- * </pre>
+ *   reading ◀──▶ awaiting a target (its connection, or room)
+ *      │ client FIN        the messages that are whole, then FIN to each target: over when all ended
+ *      │ client broke      the same, without answers
+ *      │ parser stopped    the same; the client is reset, once it has what was sent to it
+ *      └ a target broke    the same, after what that target had said: the client can't know what had
+ *                          arrived, and neither can we
  *
- * <p>Longer than most files here, for the reason that {@link TcpSession} has.
+ *   a target's FIN         it gets FIN and no further message; the next one makes a new connection
+ * </pre>
  */
-final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
-  private static final Logger log = LoggerFactory.getLogger(MessageSession.class);
-
-  /** How many buffers one side may fill before the loop sees to others. */
-  private static final int TURNS = 16;
-
+final class MessageSession extends Session implements SkSkb.Receiver {
   /** A run of messages this long is sent as it stands, a shorter one is gathered first. */
   private static final int LONG_RUN_BYTES = 16 << 10;
 
-  private static final int NOBODY = MessagePeer.CLIENT - 1;
+  private static final int NOBODY = -1;
 
-  private final TcpRelay relay;
   private final Target home;
   private final MessagePlan plan;
   private final LookupContext connection = new LookupContext();
-  private final @Nullable Via via;
-  private final MessagePeer client;
-  private final @Nullable MessagePeer[] upstreams;
   private final SkSkb skb;
   private final Strparser strparser;
   private final MessageInput input;
-  private final long startMillis;
-  private long activeMillis;
+  private final MessageTries tries;
+
+  /** How many messages each target was given that its socket hasn't taken. */
+  private final int[] unsent;
 
   /** The target that the next message waits for, or NOBODY. */
   private int awaited = NOBODY;
@@ -81,24 +67,14 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   /** The client is to be reset, once it has what was sent to it. */
   private boolean isDismissing;
 
-  /** Nothing goes to the client any more. */
-  private boolean isClientGone;
-
-  private boolean isClosed;
-  private @Nullable SessionEnd end;
+  private boolean isUnreachable;
 
   // The run of messages at hand: neighbours in the input, for one target.
-  private @Nullable MessagePeer runTo;
+  private @Nullable Peer runTo;
   private int runFrom;
   private int runUntil;
 
-  private final MessageTries tries;
-  private boolean isUnreachable;
-
   private long messages;
-  private long bytesIn;
-  private long bytesOut;
-  private int undelivered;
   private int opened;
 
   MessageSession(
@@ -108,14 +84,11 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       Target home,
       MessagePlan plan,
       @Nullable Via via) {
-    this.relay = relay;
-    this.via = via;
+    super(relay, fd, plan.targets().size(), via);
     this.home = home;
     this.plan = plan;
-    this.client = new MessagePeer(this, fd, MessagePeer.CLIENT);
-    int targets = plan.targets().size();
-    this.upstreams = new @Nullable MessagePeer[targets];
-    this.tries = new MessageTries(plan, home.destination().spec().retries());
+    this.unsent = new int[plan.targets().size()];
+    this.tries = new MessageTries(relay.loop(), plan, home.destination().spec().retries());
     LookupContext _ =
         connection.of(
             Protocol.TCP,
@@ -129,70 +102,43 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
     this.skb = plan.open(connection, this::isUsable);
     this.strparser = requireNonNull(skb.strparser());
-    this.input = new MessageInput(plan.spec().maxMessageBytes());
-    this.startMillis = Loop.nowMillis();
-    this.activeMillis = startMillis;
+    this.input = new MessageInput(relay.loop(), plan.spec().maxMessageBytes());
   }
 
-  private Loop loop() {
-    return relay.loop();
-  }
-
-  private Syscalls syscalls() {
-    return relay.loop().syscalls();
-  }
-
-  private Destination destination() {
+  @Override
+  Destination destination() {
     return home.destination();
   }
 
-  private DestinationSpec spec() {
-    return home.destination().spec();
+  @Override
+  Target target(int index) {
+    return plan.targets().get(index);
   }
 
-  /** Starts to read. */
-  void begin() {
-    try {
-      loop().schedule(this);
-      if (client.register(loop())) {
-        pumpClient(); // most have spoken by now
-      } else {
-        relay.counters().drops(DropReason.NO_DESCRIPTORS, Protocol.TCP).increment();
-        int _ = syscalls().setResetOnClose(client.number());
-        close(null, DropReason.NO_DESCRIPTORS.word());
-      }
-    } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost others their turn to be accepted
+  @Override
+  String targetName() {
+    return "*";
+  }
+
+  @Override
+  LookupContext connection() {
+    return connection;
+  }
+
+  @Override
+  void start() {
+    loop().schedule(this);
+    if (client.watch()) {
+      pumpClient(); // most have spoken by now
+    } else {
+      unreachable(DropReason.NO_DESCRIPTORS);
     }
   }
 
   // ---- events
 
-  /** epoll reports something about a socket. */
-  void ready(MessagePeer peer, int events) {
-    if (isClosed || !peer.isOpen()) {
-      return;
-    }
-    if (!isClientGone && !isDismissing) {
-      activeMillis = Loop.nowMillis(); // nobody waits for answers otherwise
-    }
-    if (peer.isConnecting) {
-      connecting(peer, events);
-      return;
-    }
-    if ((events & (Peer.WRITABLE | Peer.BROKEN)) != 0
-        && (peer.pending() > 0 || awaited == peer.index)) {
-      flush(peer);
-    }
-    if (!isClosed && (events & (Peer.READABLE | Peer.ENDING)) != 0) {
-      pump(peer);
-    }
-    if (!isClosed && peer.isOpen() && peer.errored && peer.ended) {
-      broke(peer); // a reset after its FIN
-    }
-  }
-
-  private void pump(MessagePeer peer) {
+  @Override
+  void readable(Peer peer) {
     if (peer == client) {
       pumpClient();
     } else {
@@ -200,20 +146,17 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
   }
 
-  /** Sends what waits for a peer, and goes on with what waited for that. */
-  private void flush(MessagePeer peer) {
-    int result = peer.flush(loop());
-    if (result < 0 && result != -Linux.EAGAIN) {
+  @Override
+  void writable(Peer peer) {
+    int result = flush(peer);
+    if (result == -Linux.EAGAIN) {
+      return;
+    }
+    if (result < 0) {
       broke(peer);
     } else if (peer == client) {
-      if (result == 0) {
-        for (MessagePeer upstream : upstreams) {
-          if (upstream != null && !isClosed && !upstream.isConnecting) {
-            pumpReplies(upstream);
-          }
-        }
-        settle();
-      }
+      pumpAllReplies();
+      settle();
     } else if (awaited == peer.index) {
       resume();
     } else {
@@ -221,52 +164,63 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
   }
 
+  private int flush(Peer peer) {
+    int result = peer.flush();
+    if (result == 0 && peer != client && unsent[peer.index] > 0) {
+      destination().traffic().messages.add(unsent[peer.index]);
+      unsent[peer.index] = 0;
+    }
+    return result;
+  }
+
   // ---- from the client
 
   /** Steers what the client has sent, as far as it goes. */
   private void pumpClient() {
     for (int turn = 0; turn < TURNS; turn++) {
-      if (isInputOver || awaited != NOBODY || isClosed) {
+      if (isInputOver || awaited != NOBODY || isClosed()) {
         return;
       }
-      long count = input.read(loop(), client.number());
-      boolean filled = input.isFull();
-      if (count > 0) {
-        bytesIn += count;
-        destination().traffic().bytesIn.add(count);
-        activeMillis = Loop.nowMillis();
-        steer();
-        if (!filled && !client.hungUp) {
-          return; // a short read emptied it; more, or a FIN, will be a new edge
-        }
-      } else if (count == -Linux.EAGAIN) {
-        input.release(loop());
-        return;
-      } else {
-        client.ended = true;
-        if (count < 0 || client.errored) {
-          broke(client);
-        } else {
-          skb.end(input.length(), this);
-          inputIsOver();
-          settle();
+      long count = input.read(client.number());
+      if (!hasRead(client, count)) {
+        if (client.ended) {
+          inputEnded();
+        } else if (!input.keep()) {
+          abort(SessionEnd.FAILED);
         }
         return;
+      }
+      moved(client, count);
+      ending.stirred(loop().timeMillis());
+      boolean isFilled = input.isFull();
+      steer();
+      if (!isFilled && !client.hungUp) {
+        return; // a short read emptied it; more, or a FIN, will be a new edge
       }
     }
-    if (!isInputOver && awaited == NOBODY && !isClosed) {
+    if (!isInputOver && awaited == NOBODY && !isClosed()) {
       client.yieldTurn();
+    }
+  }
+
+  private void inputEnded() {
+    if (client.broken) {
+      broke(client);
+    } else {
+      skb.end(input.length(), this);
+      inputIsOver();
+      settle();
     }
   }
 
   /** A target that a message waited for is there, has room, or can't be had. */
   private void resume() {
-    if (isClosed || isInputOver) {
+    if (isClosed() || isInputOver) {
       settle();
       return;
     }
     awaited = NOBODY;
-    strparser.extend(Loop.nowMillis());
+    strparser.extend(loop().timeMillis());
     loop().schedule(this); // the parser's deadline counts again
     steer();
     pumpClient();
@@ -274,8 +228,7 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
 
   private void resumeIfFree() {
     try {
-      MessagePeer busy = awaited == NOBODY ? null : upstreams[awaited];
-      if (busy != null && !busy.isConnecting && busy.pending() == 0) {
+      if (isAwaitedFree()) {
         resume();
       }
     } catch (RuntimeException | Error failure) {
@@ -283,30 +236,33 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     }
   }
 
+  /** Whether what a message waited for is there already, without an event that would say so. */
+  private boolean isAwaitedFree() {
+    Peer busy = awaited == NOBODY ? null : upstreams[awaited];
+    return busy != null && !busy.isConnecting && !busy.isPending();
+  }
+
   /** Hands the messages that have been read to their targets. */
   private void steer() {
     boolean wasInMessage = strparser.isInMessage();
-    long before = messages;
-    NativeBuffer buffer = input.buffer(loop());
-    int done = skb.receive(buffer.bytes(), input.from(), input.until(), Loop.nowMillis(), this);
-    endRun(buffer, true);
+    NativeBuffer buffer = input.buffer();
+    int done = skb.receive(buffer.bytes(), input.from(), input.until(), loop().timeMillis(), this);
+    endRun(true);
     input.consume(done);
-    destination().traffic().messages.add(messages - before);
-    if (!sendGathered()) {
-      return;
-    }
-    if (isUnreachable) {
-      giveUp(tries.reason());
-    } else if (skb.stopped() != null) {
-      dismiss(SessionEnd.STREAM_ERROR);
-    } else {
-      input.release(loop());
-      MessagePeer busy = awaited == NOBODY ? null : upstreams[awaited];
-      if (busy != null && !busy.isConnecting && busy.pending() == 0) {
-        loop().execute(this::resumeIfFree); // it had room again before we stopped
-      }
-      if (!wasInMessage && strparser.isInMessage()) {
-        loop().schedule(this); // the parser's deadline may be nearer
+    if (!input.keep()) {
+      abort(SessionEnd.FAILED);
+    } else if (sendGathered()) {
+      if (isUnreachable) {
+        unreachable(tries.reason());
+      } else if (skb.stopped() != null) {
+        dismiss(SessionEnd.STREAM_ERROR);
+      } else {
+        if (isAwaitedFree()) {
+          loop().execute(this::resumeIfFree); // it had room again before we stopped
+        }
+        if (!wasInMessage && strparser.isInMessage()) {
+          loop().schedule(this); // the parser's deadline may be nearer
+        }
       }
     }
   }
@@ -314,16 +270,16 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
   /** Sends what was gathered, to all targets first; false if one of them has broken. */
   private boolean sendGathered() {
     boolean areWhole = true;
-    for (MessagePeer upstream : upstreams) {
-      if (upstream != null && upstream.pending() > 0) {
-        int result = upstream.flush(loop());
-        upstream.isBroken = result < 0 && result != -Linux.EAGAIN;
-        areWhole &= !upstream.isBroken;
+    for (Peer upstream : upstreams) {
+      if (upstream != null && !upstream.isConnecting) {
+        int result = upstream.broken ? 0 : flush(upstream);
+        upstream.broken |= result < 0 && result != -Linux.EAGAIN;
+        areWhole &= !upstream.broken;
       }
     }
     if (!areWhole) {
-      for (MessagePeer upstream : upstreams) {
-        if (upstream != null && upstream.isBroken) {
+      for (Peer upstream : upstreams) {
+        if (upstream != null && upstream.broken && !isClosed()) {
           broke(upstream);
         }
       }
@@ -344,47 +300,66 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
       dropped(MessageDrop.VERDICT_ERROR, length);
       return SkSkb.Delivery.TAKEN;
     }
-    MessagePeer to = upstreams[index];
+    Peer to = upstreams[index];
+    if (to != null
+        && to.ended) { // after its FIN it may read no more: the next has a new connection
+      if (to.isPending()) {
+        return busy(to);
+      }
+      closeUpstream(index);
+      to = null;
+    }
     if (to == null) {
       return noConnection(index);
     }
-    NativeBuffer buffer = input.buffer(loop());
     if (runTo != to || runUntil != offset) {
-      endRun(buffer, false);
-      runTo = to;
-      runFrom = offset;
-      runUntil = offset;
+      startRun(to, offset);
     }
-    int before = to.pending() + runUntil - runFrom;
-    if (before > 0 && before + length > Loop.BUFFER_BYTES) {
-      endRun(buffer, true);
-      runTo = to;
-      runFrom = offset;
-      runUntil = offset;
-      int result = to.flush(loop());
-      if (result != 0 && to.pending() + length > Loop.BUFFER_BYTES) {
-        awaited = index; // an error shows again when it is flushed for the last time
-        return SkSkb.Delivery.BUSY;
+    int before = to.pendingBytes() + runUntil - runFrom;
+    boolean isFull = before > 0 && before + length > Loop.BUFFER_BYTES;
+    if (isFull || to.blocked && !loop().buffers().hasRoom()) {
+      endRun(true);
+      startRun(to, offset);
+      int result = flush(to);
+      if (result != 0) { // an error shows again when it is flushed for the last time
+        return busy(to);
       }
     }
     runUntil += length;
+    unsent[index]++;
     messages++;
     tries.next();
     return SkSkb.Delivery.TAKEN;
   }
 
+  private SkSkb.Delivery busy(Peer to) {
+    awaited = to.index;
+    to.blocked = true;
+    return SkSkb.Delivery.BUSY;
+  }
+
+  private void startRun(Peer to, int offset) {
+    endRun(false);
+    runTo = to;
+    runFrom = offset;
+    runUntil = offset;
+  }
+
   /** Sends, or gathers, the run of messages at hand. */
-  private void endRun(NativeBuffer buffer, boolean isLast) {
-    MessagePeer to = runTo;
+  private void endRun(boolean isLast) {
+    Peer to = runTo;
     int length = runUntil - runFrom;
     runTo = null;
     if (to == null || length == 0) {
       return;
     }
-    if (to.pending() > 0 || !isLast && length < LONG_RUN_BYTES) {
-      to.keep(loop(), buffer, runFrom, length);
-    } else if (to.send(loop(), buffer, runFrom, length) < 0) {
-      to.keep(loop(), buffer, runFrom, length); // the flush that follows meets the error again
+    NativeBuffer buffer = input.buffer();
+    boolean isGathered = !isLast && length < LONG_RUN_BYTES && loop().buffers().hasRoom();
+    if (to.isPending() || isGathered) {
+      to.broken |= !to.keep(buffer, runFrom, length, Loop.BUFFER_BYTES);
+    } else {
+      int result = to.send(buffer, runFrom, length, 0);
+      to.broken |= result < 0 && result != -Linux.EAGAIN;
     }
   }
 
@@ -409,155 +384,78 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if (!tries.wasTried(index)) {
       awaited = index;
       // Later, because epoll may still have an event for a socket whose number this one gets.
-      loop().execute(() -> connect(index));
+      loop().execute(() -> connectAwaited(index));
       return SkSkb.Delivery.BUSY;
     }
     isUnreachable = !tries.mayTryAnother();
     return isUnreachable ? SkSkb.Delivery.BUSY : SkSkb.Delivery.ANOTHER;
   }
 
-  private void connect(int index) {
-    if (isClosed || isInputOver || upstreams[index] != null) {
-      return;
-    }
-    try {
-      connectNow(index);
-    } catch (RuntimeException | Error failure) {
-      failed(failure);
+  private void connectAwaited(int index) {
+    if (!isClosed() && !isInputOver && upstreams[index] == null) {
+      try {
+        connect(index);
+      } catch (RuntimeException | Error failure) {
+        failed(failure);
+      }
     }
   }
 
-  private void connectNow(int index) {
-    Target target = plan.targets().get(index);
-    if (!target.address(connection, relay.targetAddress())) {
-      connectFailed(index, DropReason.NO_TARGET);
-      return;
-    }
-    int fd = relay.open(target, client.number(), connection);
-    if (fd < 0) {
-      notOpened(index, relay.notOpened(-fd, target));
-      return;
-    }
-    if (!target.isUnix()) {
-      int _ = syscalls().setOption(fd, Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
-    }
-    MessagePeer peer = new MessagePeer(this, fd, index);
-    peer.isConnecting = true;
-    peer.sinceMillis = Loop.nowMillis();
-    upstreams[index] = peer;
-    target.opened();
-    peer.ownSource = relay.noteSource(fd, target);
-    if (Descriptors.isReserved(fd)) {
+  @Override
+  boolean mayKeep(Peer upstream) {
+    if (Descriptors.isReserved(upstream.number())) {
       relay.gate().pause(Linux.errnoName(Linux.EMFILE) + " at socket");
-      giveUp(DropReason.NO_DESCRIPTORS);
-    } else if (!peer.register(loop())) {
-      giveUp(DropReason.NO_DESCRIPTORS);
-    } else if (relay.upstreams().isConnecting()) {
-      loop().schedule(this);
-    } else {
-      connected(peer);
+      return false;
     }
+    return true;
   }
 
-  private void notOpened(int index, DropReason reason) {
-    if (reason == DropReason.NO_DESCRIPTORS) {
-      giveUp(reason); // it isn't the target's fault, and others would be no better
-    } else {
-      connectFailed(index, reason);
-    }
-  }
-
-  private void connecting(MessagePeer peer, int events) {
-    int errno = 0;
-    if ((events & Peer.BROKEN) != 0) {
-      errno = syscalls().option(peer.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
-      if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        connectFailed(peer.index, Upstreams.reason(errno));
-        return;
-      }
-      // It was connected, may have sent something, and was reset then.
-    }
-    if (errno != 0 || (events & Peer.WRITABLE) != 0) {
-      connected(peer);
-      if (!isClosed && peer.isOpen() && (events & (Peer.READABLE | Peer.ENDING)) != 0) {
-        pumpReplies(peer); // it may have spoken already, and epoll will not say so again
-      }
-    }
-  }
-
-  private void connected(MessagePeer peer) {
-    peer.isConnecting = false;
+  @Override
+  void connected(Peer upstream) {
     opened++;
-    plan.targets().get(peer.index).succeeded();
-    relay.counters().connected(Loop.nowMillis() - peer.sinceMillis);
-    ProxyHeaderWriter header = destination().header();
-    if (header != null && !sendHeader(header, peer)) {
-      return;
+    if (sendHeader(upstream)) {
+      resume();
     }
-    resume();
   }
 
-  /** Begins what the target hears with a PROXY protocol header; false if the target broke. */
-  private boolean sendHeader(ProxyHeaderWriter writer, MessagePeer peer) {
-    byte[] header = writer.header(connection, via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
-    loop().buffer().copyFrom(header);
-    boolean isSent = peer.send(loop(), loop().buffer(), 0, header.length) == 0;
-    if (!isSent) {
-      broke(peer);
-    }
-    return isSent;
-  }
-
-  private void connectFailed(int index, DropReason reason) {
-    closeUpstream(index);
-    relay.connectFailed(plan.targets().get(index), reason);
+  @Override
+  void notConnected(int index, DropReason reason) {
     tries.failed(index, reason);
     resume();
   }
 
   /** Nobody can be reached for a message. */
-  private void giveUp(DropReason why) {
+  @Override
+  void unreachable(DropReason why) {
     if (messages > 0) {
       dismiss(SessionEnd.NO_TARGET);
-      return;
+    } else {
+      super.unreachable(why);
     }
-    relay.counters().drops(why, Protocol.TCP).increment();
-    int _ = syscalls().setResetOnClose(client.number());
-    close(null, why.word());
   }
 
   // ---- to the client
 
-  private void pumpReplies(MessagePeer from) {
-    long buffer = loop().buffer().address();
-    for (int turn = 0; turn < TURNS; turn++) {
-      if (isClosed || from.ended || !from.isOpen() || client.pending() > 0) {
-        return;
-      }
-      long count = syscalls().receive(from.number(), buffer, Loop.BUFFER_BYTES);
-      if (count == -Linux.EAGAIN) {
-        return;
-      }
-      if (count <= 0) {
-        from.ended = true;
-        if (count < 0 || from.errored) {
-          broke(from);
-        } else {
-          settle();
-        }
-        return;
-      }
-      bytesOut += count;
-      destination().traffic().bytesOut.add(count);
-      if (!isClientGone && client.send(loop(), loop().buffer(), 0, (int) count) < 0) {
-        broke(client);
-        return;
-      }
-      if (count < Loop.BUFFER_BYTES && !from.hungUp) {
-        return;
+  private void pumpAllReplies() {
+    for (Peer upstream : upstreams) {
+      if (upstream != null && !isClosed() && !upstream.isConnecting) {
+        pumpReplies(upstream);
       }
     }
-    from.yieldTurn();
+  }
+
+  private void pumpReplies(Peer from) {
+    if (isClosed() || from.ended || !from.isOpen() || client.isOpen() && client.blocked) {
+      return;
+    }
+    boolean _ = copy(from, client);
+    if (from.ended && !isClosed()) {
+      if (from.broken) {
+        broke(from);
+      } else {
+        settle();
+      }
+    }
   }
 
   // ---- ending
@@ -567,279 +465,134 @@ final class MessageSession extends TimerWheel.Entry implements SkSkb.Receiver {
     if (!isInputOver) {
       isInputOver = true;
       awaited = NOBODY;
-      input.discard(loop());
-      for (int index = 0; index < upstreams.length; index++) {
-        MessagePeer upstream = upstreams[index];
-        if (upstream != null && upstream.isConnecting) {
-          closeUpstream(index);
-        }
-      }
+      input.discard();
+      stopConnecting();
       loop().schedule(this); // the deadline is nearer now
     }
   }
 
   /** Passes ends on, once all that went before them is sent. */
   private void settle() {
-    if (isClosed) {
+    if (isClosed()) {
       return;
     }
-    boolean allEnded = true;
-    for (MessagePeer upstream : upstreams) {
+    boolean haveAllEnded = true;
+    boolean isUnread = false; // what a target said before it broke
+    for (int index = 0; index < upstreams.length; index++) {
+      Peer upstream = upstreams[index];
       if (upstream == null) {
         continue;
       }
-      allEnded &= upstream.ended;
-      if (isInputOver && !upstream.finSent && upstream.pending() == 0) {
-        upstream.finSent = true;
-        int _ = syscalls().shutdown(upstream.number(), Linux.SHUT_WR);
+      if (upstream.broken && upstream.ended) {
+        closeUpstream(index);
+        continue;
+      }
+      isUnread |= upstream.broken;
+      boolean isDone = isInputOver || upstream.ended;
+      if (isDone && !upstream.finSent && !upstream.isPending() && !upstream.isConnecting) {
+        upstream.finish();
         loop().schedule(this);
       }
-      allEnded &= !isInputOver || upstream.finSent;
+      haveAllEnded &= upstream.ended && upstream.finSent;
     }
-    if (!allEnded || !isClientGone && client.pending() > 0) {
+    if (isDismissing && !isUnread) {
+      ending.dismiss(client);
+    }
+    if (isClosed() || !haveAllEnded || client.isOpen() && client.isPending()) {
       return;
     }
     if (isInputOver) {
-      end(SessionEnd.CLIENT_CLOSED);
+      ending.regularly(SessionEnd.CLIENT_CLOSED);
       if (!isDismissing) {
         finish();
       }
     } else if (opened > 0 && isEveryTargetOpen() && !client.finSent) {
-      end(SessionEnd.TARGET_CLOSED);
-      client.finSent = true;
-      int _ = syscalls().shutdown(client.number(), Linux.SHUT_WR);
+      ending.regularly(SessionEnd.TARGET_CLOSED);
+      client.finish();
       loop().schedule(this);
     }
   }
 
   private boolean isEveryTargetOpen() {
     int open = 0;
-    for (MessagePeer upstream : upstreams) {
+    for (Peer upstream : upstreams) {
       open += upstream == null ? 0 : 1;
     }
     return open >= plan.candidates();
   }
 
-  private void end(SessionEnd why) {
-    if (end == null) {
-      end = why;
-    }
-  }
-
-  /** A peer takes no more, or sent RST. */
-  private void broke(MessagePeer peer) {
-    peer.discard(loop());
+  @Override
+  void broke(Peer peer) {
+    peer.discard();
+    peer.broken = true;
     if (peer == client) {
-      end(SessionEnd.CLIENT_RESET);
+      ending.because(SessionEnd.CLIENT_RESET);
       skb.end(input.length(), this);
       inputIsOver();
       clientIsGone();
     } else {
-      closeUpstream(peer.index);
+      peer.hungUp = true;
+      peer.finSent = true;
       dismiss(SessionEnd.TARGET_RESET);
-      return;
+      pumpReplies(peer);
     }
     settle();
-  }
-
-  private void clientIsGone() {
-    isClientGone = true;
-    isDismissing = false;
-    activeMillis = Loop.nowMillis();
-    client.discard(loop());
-    client.close();
-    for (MessagePeer upstream : upstreams) {
-      if (upstream != null && !isClosed) {
-        pumpReplies(upstream); // what nobody reads any more may hide its end
-      }
-    }
   }
 
   /** The client is told by a reset that its messages may not have arrived. */
   private void dismiss(SessionEnd why) {
-    end(why);
+    ending.because(why);
     inputIsOver();
-    isDismissing = !isClientGone;
-    activeMillis = Loop.nowMillis();
-    dismissWhenDelivered();
+    isDismissing = client.isOpen();
     settle();
   }
 
-  /** A reset would discard what the kernel has not yet delivered. */
-  private void dismissWhenDelivered() {
-    if (!isDismissing) {
-      return;
-    }
-    boolean late = Loop.nowMillis() - activeMillis > relay.halfClosedMillis();
-    boolean isDelivered = client.pending() == 0 && unacknowledged(client) == 0;
-    if (late || client.errored || isDelivered) {
-      int _ = syscalls().setResetOnClose(client.number());
-      clientIsGone();
-    } else {
-      loop().schedule(this);
-    }
+  @Override
+  void dismissed() {
+    clientIsGone();
+    settle();
   }
 
-  private int unacknowledged(@Nullable MessagePeer peer) {
-    return peer != null && peer.isOpen()
-        ? Math.max(0, syscalls().unacknowledged(peer.number()))
-        : 0;
+  private void clientIsGone() {
+    isDismissing = false;
+    client.close();
+    pumpAllReplies(); // what nobody reads any more may hide its end
   }
 
   @Override
-  protected long deadlineMillis() {
-    if (isClosed || isDismissing) {
-      return 0; // at the next tick
-    }
-    long deadline = activeMillis + quietMillis();
-    if (awaited == NOBODY) {
-      return Math.min(deadline, strparser.deadlineMillis());
-    }
-    MessagePeer peer = upstreams[awaited];
-    return peer != null && peer.isConnecting
-        ? Math.min(deadline, peer.sinceMillis + spec().connectTimeout().toMillis())
-        : deadline;
+  void closed() {
+    input.discard();
   }
 
-  /** For how long nothing may move. */
-  private long quietMillis() {
-    long idle = spec().idleTimeout().toMillis();
-    return isHalfClosed() ? Math.min(idle, relay.halfClosedMillis()) : idle;
-  }
-
-  private boolean isHalfClosed() {
+  @Override
+  boolean isHalfClosed() {
     return isInputOver || client.finSent;
   }
 
   @Override
-  protected void expired() {
-    try {
-      timeUp(Loop.nowMillis());
-      if (!isClosed) {
-        loop().schedule(this);
-      }
-    } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would stop the loop's clock
+  boolean isIncomplete() {
+    boolean isWhole = input.length() == 0;
+    for (Peer upstream : upstreams) {
+      isWhole &= upstream == null || !upstream.isPending();
     }
+    return !isWhole;
   }
 
-  private void timeUp(long now) {
-    if (isClosed) {
-      return;
-    }
-    if (isDismissing) {
-      dismissWhenDelivered();
-      settle();
-      return;
-    }
-    MessagePeer peer = awaited == NOBODY ? null : upstreams[awaited];
-    if (peer != null && peer.isConnecting) {
-      if (now - peer.sinceMillis >= spec().connectTimeout().toMillis()) {
-        connectFailed(peer.index, DropReason.CONNECT_TIMEOUT);
-        return;
-      }
-    } else if (awaited == NOBODY && !isInputOver && strparser.expire(now)) {
+  // ---- deadlines
+
+  @Override
+  protected long deadlineMillis() {
+    long deadline = super.deadlineMillis();
+    return awaited == NOBODY ? Math.min(deadline, strparser.deadlineMillis()) : deadline;
+  }
+
+  @Override
+  void timeUp(long nowMillis) {
+    if (awaited == NOBODY && !isInputOver && strparser.expire(nowMillis)) {
       dropped(MessageDrop.PARSER_TIMEOUT, input.length());
       dismiss(SessionEnd.STREAM_ERROR);
-      return;
-    }
-    if (now - activeMillis >= quietMillis()) {
-      if (isDelivering()) {
-        activeMillis = now;
-      } else {
-        abort(isHalfClosed() ? SessionEnd.HALF_CLOSED : SessionEnd.IDLE);
-      }
-    }
-  }
-
-  /** Whether the kernel has delivered some of what it was given since this was last asked. */
-  private boolean isDelivering() {
-    int before = undelivered;
-    undelivered = unacknowledged(client);
-    for (MessagePeer upstream : upstreams) {
-      undelivered += unacknowledged(upstream);
-    }
-    return undelivered > 0 && undelivered != before;
-  }
-
-  /** Ends the session at once, because the daemon stops. */
-  void shutdown() {
-    if (!isClosed) {
-      abort(SessionEnd.SHUTDOWN);
-    }
-  }
-
-  /** Something that can't happen did: ends this session, so that the others live. */
-  void failed(Throwable failure) {
-    log.error("session failed label={}", destination().label(), failure);
-    if (!isClosed) {
-      abort(SessionEnd.FAILED);
-    }
-  }
-
-  /** Ends the session before its time; by a reset for who would take a part for the whole. */
-  private void abort(SessionEnd why) {
-    end(why);
-    boolean isWhole = input.length() == 0 && client.pending() == 0;
-    for (MessagePeer upstream : upstreams) {
-      if (upstream != null && upstream.pending() > 0) {
-        isWhole = false;
-        int _ = syscalls().setResetOnClose(upstream.number());
-      }
-    }
-    if (!isWhole && client.isOpen()) {
-      int _ = syscalls().setResetOnClose(client.number());
-    }
-    finish();
-  }
-
-  private void finish() {
-    SessionEnd why = end == null ? SessionEnd.SHUTDOWN : end;
-    close(why, why.word());
-  }
-
-  private void close(@Nullable SessionEnd why, String word) {
-    isClosed = true;
-    loop().cancel(this);
-    input.discard(loop());
-    client.discard(loop());
-    client.close();
-    for (int index = 0; index < upstreams.length; index++) {
-      closeUpstream(index);
-    }
-    Destination destination = destination();
-    if (why != null) {
-      destination.traffic().ends(why).increment();
-    }
-    destination.close();
-    relay.ended();
-    if (AccessLog.isOn()) {
-      AccessLog.ended(
-          Protocol.TCP,
-          connection.remote(),
-          connection.remotePort(),
-          connection.local(),
-          connection.localPort(),
-          destination.label(),
-          "*",
-          word,
-          Loop.nowMillis() - startMillis,
-          bytesIn,
-          bytesOut,
-          via == null ? null : via.toString());
-    }
-  }
-
-  private void closeUpstream(int index) {
-    MessagePeer peer = upstreams[index];
-    if (peer != null) {
-      upstreams[index] = null;
-      peer.discard(loop());
-      if (peer.ownSource != null) {
-        relay.forgetSource(peer.ownSource);
-      }
-      peer.close();
-      plan.targets().get(index).closed();
+    } else {
+      super.timeUp(nowMillis);
     }
   }
 }

@@ -13,6 +13,7 @@ final class MessageTries {
   /** For how long a session passes over a target that it could not reach. */
   private static final long PASSED_OVER_MILLIS = 30_000;
 
+  private final Loop loop;
   private final MessagePlan plan;
   private final int mostRetries;
   private final boolean[] tried;
@@ -21,7 +22,8 @@ final class MessageTries {
   private int judgements;
   private DropReason reason = DropReason.CONNECT_ERROR;
 
-  MessageTries(MessagePlan plan, int mostRetries) {
+  MessageTries(Loop loop, MessagePlan plan, int mostRetries) {
+    this.loop = loop;
     this.plan = plan;
     this.mostRetries = mostRetries;
     this.tried = new boolean[plan.targets().size()];
@@ -32,7 +34,7 @@ final class MessageTries {
   boolean isUsable(int index, boolean evenDown) {
     return evenDown
         ? !tried[index]
-        : passedOverUntil[index] <= Loop.nowMillis() && plan.targets().get(index).isUp();
+        : passedOverUntil[index] <= loop.timeMillis() && plan.targets().get(index).isAvailable();
   }
 
   /** Whether this has failed for the message at hand, for which it is chosen. */
@@ -49,7 +51,7 @@ final class MessageTries {
   }
 
   void failed(int index, DropReason why) {
-    passedOverUntil[index] = Loop.nowMillis() + PASSED_OVER_MILLIS;
+    passedOverUntil[index] = loop.timeMillis() + PASSED_OVER_MILLIS;
     tried[index] = true;
     tries++;
     reason = why;

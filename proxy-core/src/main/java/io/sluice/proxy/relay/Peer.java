@@ -1,33 +1,35 @@
 package io.sluice.proxy.relay;
 
-import io.netty.channel.IoEvent;
-import io.netty.channel.IoRegistration;
-import io.netty.channel.epoll.EpollIoEvent;
-import io.netty.channel.epoll.EpollIoHandle;
-import io.netty.channel.epoll.EpollIoOps;
-import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.NativeBuffer;
+import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.Pipes;
+import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.target.OwnSources;
-import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connected socket of a session, as epoll and the session see it: how it is registered, what is
- * known of its end, and how it is closed. Called on the session's loop only.
+ * A connected socket of a session, the client's or a target's: what waits to be sent on it, how it
+ * ends, and how much of what was sent has been delivered. Holds no buffer and no pipe while nothing
+ * waits. Called on the session's loop only.
  */
-abstract class Peer implements EpollIoHandle {
-  static final int READABLE = EpollIoOps.EPOLLIN.value();
-  static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
-  static final int ERROR = EpollIoOps.EPOLLERR.value();
-  private static final int EPOLLHUP = 0x10; // Netty has no constant for it; always reported
-  static final int BROKEN = ERROR | EPOLLHUP;
-  static final int ENDING = BROKEN | EpollIoOps.EPOLLRDHUP.value();
+final class Peer extends Watched {
+  /** The index of the client. */
+  static final int CLIENT = -1;
 
-  private final FileDescriptor descriptor;
-  private @Nullable IoRegistration registration;
+  private static final long NO_PIPE = -1;
+
+  private final Session session;
+
+  /** The target's index, or {@link #CLIENT}. */
+  final int index;
 
   /** What it is noted as, because what it sends could come back to us. */
   OwnSources.@Nullable Source ownSource;
+
+  /** The connection isn't made yet. */
+  boolean isConnecting;
 
   /** It sent FIN, or broke: there is nothing more to read. */
   boolean ended;
@@ -38,69 +40,298 @@ abstract class Peer implements EpollIoHandle {
   /** epoll said that it broke. What it sent before can still be read, then follows its end. */
   boolean errored;
 
-  Peer(int fd) {
-    this.descriptor = new FileDescriptor(fd);
+  /** It sent RST, or takes no more. */
+  boolean broken;
+
+  /** Nothing is sent to it any more: it has had FIN. */
+  boolean finSent;
+
+  /** It could not take all; the session goes on when it can. */
+  boolean blocked;
+
+  /** The session tries again at the next tick: no event will say when. */
+  boolean stalled;
+
+  /** What it sends fills buffers: splice. */
+  boolean bulk;
+
+  /** TCP_NODELAY has yet to be set: it makes no difference before the second send. */
+  private boolean isDelaying;
+
+  private boolean hasSent;
+  private @Nullable NativeBuffer held;
+  private int from;
+  private int until;
+  private long pipe = NO_PIPE;
+  private int inPipe;
+  private int charged;
+
+  Peer(Session session, int fd, int index, boolean isDelaying) {
+    super(fd);
+    this.session = session;
+    this.index = index;
+    this.isDelaying = isDelaying;
   }
 
-  /** epoll reports something, by the constants above. */
-  abstract void ready(int events);
+  @Override
+  protected void ready(int events) {
+    hungUp |= (events & ENDING) != 0;
+    errored |= (events & ERROR) != 0;
+    session.ready(this, events);
+  }
 
-  /** {@link #ready} threw. */
-  abstract void failed(Throwable failure);
+  @Override
+  protected void failed(Throwable failure) {
+    session.failed(failure);
+  }
 
-  final int number() {
-    return descriptor.intValue();
+  private Loop loop() {
+    return session.loop();
+  }
+
+  private Syscalls syscalls() {
+    return session.loop().syscalls();
   }
 
   /** Has epoll report every change; false if it refuses. */
-  final boolean register(Loop loop) {
-    registration = loop.register(this, Loop.ALL_EDGES);
-    return registration != null;
+  boolean watch() {
+    return watch(loop(), Loop.ALL_EDGES);
   }
 
-  @Override
-  public final FileDescriptor fd() {
-    return descriptor;
+  void yieldTurn() {
+    yieldTurn(Loop.ALL_EDGES);
   }
 
-  @Override
-  public final void handle(IoRegistration registration, IoEvent event) {
-    try {
-      int events = ((EpollIoEvent) event).ops().value();
-      hungUp |= (events & ENDING) != 0;
-      errored |= (events & ERROR) != 0;
-      ready(events);
-    } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost other sessions their events
+  // ---- sending
+
+  /** Whether something waits to be sent. */
+  boolean isPending() {
+    return until > from || inPipe > 0;
+  }
+
+  /** How much waits to be sent. */
+  int pendingBytes() {
+    return until - from + inPipe;
+  }
+
+  /**
+   * Sends, and keeps what can't be sent now.
+   *
+   * @param flags MSG_MORE if more follows at once
+   * @return 0 if all has gone, -EAGAIN if some is kept, else the negative errno that broke it
+   */
+  int send(NativeBuffer source, int offset, int length, int flags) {
+    int sent = offer(source, offset, length, flags);
+    if (sent == length || sent < 0 && sent != -Linux.EAGAIN) {
+      return Math.min(sent, 0);
+    }
+    int done = Math.max(0, sent);
+    return keep(source, offset + done, length - done, 0) ? -Linux.EAGAIN : -Linux.ENOMEM;
+  }
+
+  /**
+   * Sends what the kernel takes, and keeps nothing.
+   *
+   * @return how many bytes; -EAGAIN if none, for now; else the negative errno that broke it
+   */
+  int offer(NativeBuffer source, int offset, int length, int flags) {
+    if (hasSent) {
+      stopDelaying(); // the first send waits for nothing, a second one would
+    }
+    hasSent = true;
+    int sent = 0;
+    while (sent < length) {
+      long address = source.address() + offset + sent;
+      long more = syscalls().send(number(), address, length - sent, flags);
+      if (more < 0) {
+        int result = waits((int) more);
+        return sent > 0 && result == -Linux.EAGAIN ? sent : result;
+      }
+      sent += (int) more;
+    }
+    return sent;
+  }
+
+  /** Notes why a send failed; the answer is -EAGAIN if it may succeed later. */
+  private int waits(int result) {
+    if (result == -Linux.EAGAIN || isPassing(result)) {
+      blocked = true;
+      stopDelaying();
+      if (result != -Linux.EAGAIN) {
+        session.stalled(this);
+      }
+      return -Linux.EAGAIN;
+    }
+    return result;
+  }
+
+  /** Whether a call failed for a reason that says nothing about the connection, and will pass. */
+  static boolean isPassing(long result) {
+    return result == -Linux.EINTR || result == -Linux.ENOBUFS || result == -Linux.ENOMEM;
+  }
+
+  /** Sends whatever comes from now on at once. */
+  void stopDelaying() {
+    if (isDelaying) {
+      isDelaying = false;
+      int _ = syscalls().setOption(number(), Linux.IPPROTO_TCP, Linux.TCP_NODELAY, 1);
     }
   }
 
   /**
-   * Yields to others: epoll reports again what can be read by then, behind what it has for them. A
-   * task wouldn't do, as Netty runs tasks that add tasks for up to a second before it polls again.
+   * Keeps something for {@link #flush}, behind what waits already.
+   *
+   * @param roomBytes how much will be kept all in all, if that is known
+   * @return false if the machine has no memory
    */
-  final void yieldTurn() {
-    if (registration != null) {
-      long _ = registration.submit(Loop.ALL_EDGES);
+  boolean keep(NativeBuffer source, int offset, int length, int roomBytes) {
+    NativeBuffer buffer = held;
+    if (buffer == null) {
+      buffer = loop().buffers().take(Math.max(length, roomBytes));
+    } else if (until + length > buffer.capacity()) {
+      int waiting = until - from;
+      NativeBuffer wide =
+          waiting + length > buffer.capacity() ? loop().buffers().take(waiting + length) : buffer;
+      if (wide != null) {
+        wide.copyFrom(buffer, from, 0, waiting);
+        from = 0;
+        until = waiting;
+        if (wide != buffer) {
+          loop().buffers().give(buffer);
+        }
+      }
+      buffer = wide;
+    }
+    if (buffer == null) {
+      return false;
+    }
+    buffer.copyFrom(source, offset, until, length);
+    held = buffer;
+    until += length;
+    return true;
+  }
+
+  /**
+   * Sends what waits.
+   *
+   * @return 0 when all has gone, -EAGAIN if some waits on, else the negative errno that broke it
+   */
+  int flush() {
+    hasSent |= isPending();
+    while (held != null && from < until) {
+      long sent = syscalls().send(number(), held.address() + from, until - from);
+      if (sent < 0) {
+        return waits((int) sent);
+      }
+      from += (int) sent;
+    }
+    dropHeld();
+    int result = flushPipe();
+    if (result == 0) {
+      releasePipe();
+      blocked = false;
+    }
+    return result;
+  }
+
+  // ---- splicing
+
+  /** Makes sure of a pipe; false if there is none to be had: then one copies. */
+  boolean takePipe() {
+    if (pipe == NO_PIPE) {
+      long taken = loop().pipes().take();
+      if (taken < 0) {
+        return false;
+      }
+      pipe = taken;
+    }
+    return true;
+  }
+
+  /** Reads from another into the pipe: how many bytes, 0 at FIN, or a negative errno. */
+  long fillPipe(Peer sender) {
+    long count = syscalls().splice(sender.number(), Pipes.writeEnd(pipe), Pipes.CAPACITY_BYTES);
+    if (count > 0) {
+      inPipe += (int) count;
+    }
+    return count;
+  }
+
+  /** Sends what is in the pipe, and keeps the pipe; answers as {@link #flush}. */
+  int flushPipe() {
+    while (inPipe > 0) {
+      long sent = syscalls().splice(Pipes.readEnd(pipe), number(), inPipe);
+      if (sent < 0) {
+        charge();
+        return waits((int) sent);
+      }
+      inPipe -= (int) sent;
+    }
+    charge();
+    return 0;
+  }
+
+  /** Counts what waits in the pipe as memory in flight. */
+  private void charge() {
+    if (charged != inPipe) {
+      loop().buffers().charge(inPipe - charged);
+      charged = inPipe;
     }
   }
 
-  final boolean isOpen() {
-    return descriptor.isOpen();
+  /** Gives an empty pipe back. */
+  void releasePipe() {
+    if (pipe != NO_PIPE && inPipe == 0) {
+      loop().pipes().give(pipe);
+      pipe = NO_PIPE;
+    }
   }
 
-  /** Closes the socket. Closing first spares the epoll_ctl: the kernel forgets it by itself. */
+  // ---- ending
+
+  /** Sends FIN. All that was to be sent has gone. */
+  void finish() {
+    finSent = true;
+    int _ = syscalls().shutdown(number(), Linux.SHUT_WR);
+  }
+
+  /** Has {@link #close} send RST, which discards what the kernel has not sent. */
+  void resetOnClose() {
+    int _ = syscalls().setResetOnClose(number());
+  }
+
+  /** How much of what was to be sent its kernel hasn't confirmed. */
+  int undelivered() {
+    return isOpen() ? pendingBytes() + Math.max(0, syscalls().unacknowledged(number())) : 0;
+  }
+
+  /** Throws away what waits to be sent. */
+  void discard() {
+    dropHeld();
+    if (inPipe > 0) {
+      loop().pipes().close(pipe);
+      pipe = NO_PIPE;
+      inPipe = 0;
+      charge();
+    }
+    releasePipe();
+    blocked = false;
+  }
+
+  private void dropHeld() {
+    if (held != null) {
+      loop().buffers().give(held);
+      held = null;
+    }
+    from = 0;
+    until = 0;
+  }
+
   @Override
-  public final void close() {
-    if (descriptor.isOpen()) {
-      try {
-        descriptor.close();
-      } catch (IOException _) {
-        // Nothing more can be done about it.
-      }
-      if (registration != null) {
-        registration.cancel();
-      }
+  public void close() {
+    if (isOpen()) {
+      discard();
+      super.close();
     }
   }
 }

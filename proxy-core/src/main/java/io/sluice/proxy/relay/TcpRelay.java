@@ -13,6 +13,10 @@ import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.target.Attempt;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
+import io.sluice.proxy.target.LoopGuard;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Steering;
@@ -22,7 +26,6 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
-import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
@@ -31,22 +34,17 @@ import org.jspecify.annotations.Nullable;
  * resets it. Called on its loop only.
  */
 public final class TcpRelay implements ConnectionHandler {
-  private static final int NONE = -1;
-
   private final Loop loop;
   private final Steering steering;
   private final AcceptGate gate;
   private final Sockaddr local = new Sockaddr();
-  private final Sockaddr targetAddress = new Sockaddr();
+  private final LookupContext described = new LookupContext();
   private final PeekedPayload payload;
   private final Upstreams upstreams;
   private final ProxyHeader header = new ProxyHeader();
-  private final OwnSources ownSources;
-  private final Captured captured;
+  private final LoopGuard guard;
+  private final Sessions sessions = new Sessions();
   private long halfClosedMillis;
-
-  /** The connection that nobody will close yet but this relay, if anything fails; or NONE. */
-  private int unowned = NONE;
 
   /**
    * A relay without sessions. Made on any thread.
@@ -62,8 +60,7 @@ public final class TcpRelay implements ConnectionHandler {
       Captured captured,
       long halfClosedMillis) {
     this.upstreams = new Upstreams(loop.syscalls());
-    this.ownSources = ownSources;
-    this.captured = captured;
+    this.guard = new LoopGuard(loop.syscalls(), ownSources, captured);
     this.loop = loop;
     this.steering = steering;
     this.payload = new PeekedPayload(loop.syscalls(), loop.buffer(), Loop.BUFFER_BYTES);
@@ -92,14 +89,14 @@ public final class TcpRelay implements ConnectionHandler {
     return steering.counters();
   }
 
-  /** What opens the sockets towards targets. */
-  Upstreams upstreams() {
-    return upstreams;
+  /** Notes connections whose traffic could come back. */
+  LoopGuard guard() {
+    return guard;
   }
 
-  /** Where a session writes the address that it connects to. */
-  Sockaddr targetAddress() {
-    return targetAddress;
+  /** The connections of this loop. */
+  Sessions sessions() {
+    return sessions;
   }
 
   /** What a connection reads its PROXY protocol header with, in one go. */
@@ -107,42 +104,46 @@ public final class TcpRelay implements ConnectionHandler {
     return header;
   }
 
-  /** What the next lookup looks at. */
-  LookupContext context() {
+  /** Where a session describes its connection, for what it asks next. */
+  LookupContext scratch() {
+    return described;
+  }
+
+  /** Where the next lookup is described. */
+  LookupContext lookup() {
     return steering.context();
   }
 
   @Override
   public void accepted(int fd, Sockaddr client, CaptureSocket via) {
-    unowned = fd;
+    Sessions.Entry entry;
     try {
-      take(fd, client, via);
+      entry = take(fd, client, via);
     } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost others their turn to be accepted
+      failed(fd, failure); // thrown on, it would cost others their turn to be accepted
+      return;
+    }
+    if (entry == null) {
+      abandon(fd);
+    } else {
+      entry.begin();
     }
   }
 
-  private void take(int fd, Sockaddr client, CaptureSocket via) {
+  /** Makes what owns the connection from now on; null if it is refused, which has been counted. */
+  private Sessions.@Nullable Entry take(int fd, Sockaddr client, CaptureSocket via) {
     boolean isTold = readLocal(fd, client.isIpv4(), via);
     LookupContext context = describe(fd, client);
     if (!isTold || !(via.isBound() || isCaptured(context, via))) {
-      steering.refuse(DropReason.NOT_CAPTURED);
-      reset(fd, null);
-      return;
+      return refused(DropReason.NOT_CAPTURED, null);
     }
-    if (!ownSources.isEmpty() && ownSources.contains(context)) {
-      steering.refuse(DropReason.LOOP);
-      reset(fd, null);
-      return;
+    if (!guard.sources().isEmpty() && guard.sources().contains(context)) {
+      return refused(DropReason.LOOP, null);
     }
     ProxyProtocolIn announcing = headerOf(context);
-    if (announcing != null) {
-      HeaderWait wait = new HeaderWait(this, fd, context, announcing.timeout().toMillis());
-      unowned = NONE;
-      wait.start();
-      return;
-    }
-    steer(fd, context, null);
+    return announcing == null
+        ? steer(fd, context, null)
+        : new HeaderWait(this, fd, context, announcing.timeout().toMillis());
   }
 
   private @Nullable ProxyProtocolIn headerOf(LookupContext context) {
@@ -159,67 +160,53 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /**
-   * Looks up where a connection belongs, and opens its session or resets it. From here on it isn't
-   * the caller's to close, whatever fails.
+   * Looks up where a connection belongs whose client was announced, and opens its session or resets
+   * it. From here on it isn't the caller's to close, whatever fails.
    *
    * @param context describes its client, announced or not
    * @param via who announced the client; null if nobody did
    */
   void open(int fd, LookupContext context, @Nullable Via via) {
-    unowned = fd;
+    Sessions.Entry session;
     try {
-      steer(fd, context, via);
+      session = steer(fd, context, via);
     } catch (RuntimeException | Error failure) {
-      failed(failure);
+      failed(fd, failure);
+      return;
+    }
+    if (session == null) {
+      abandon(fd);
+    } else {
+      session.begin();
     }
   }
 
-  private void steer(int fd, LookupContext context, @Nullable Via via) {
+  private @Nullable Session steer(int fd, LookupContext context, @Nullable Via via) {
     context.payload(payload.of(fd));
     Target target = steering.steer();
     if (target == null) {
-      reset(fd, null);
-      return;
+      return recorded(steering.refusal(), null);
     }
-    if (!target.destination().tryOpen()) {
-      steering.refuse(DropReason.DESTINATION_LIMIT);
-      reset(fd, target);
-      return;
+    Destination destination = target.destination();
+    if (!destination.tryOpen()) {
+      return refused(DropReason.DESTINATION_LIMIT, target);
     }
     try {
-      begin(fd, context, target, via);
-    } finally {
-      if (unowned != NONE) {
-        target.destination().close(); // there is no session that would
-      }
-    }
-  }
-
-  private void begin(int fd, LookupContext context, Target target, @Nullable Via via) {
-    MessagePlan messages = target.destination().messages();
-    if (messages != null) {
-      MessageSession session = new MessageSession(this, context, fd, target, messages, via);
-      unowned = NONE;
-      session.begin();
-      return;
-    }
-    TcpSession session = new TcpSession(this, context, fd, target, via);
-    unowned = NONE;
-    try {
-      session.connect();
+      MessagePlan messages = destination.messages();
+      return messages == null
+          ? new TcpSession(this, context, fd, target, via)
+          : new MessageSession(this, context, fd, target, messages, via);
     } catch (RuntimeException | Error failure) {
-      session.failed(failure);
+      destination.close(); // there is no session that would
+      throw failure;
     }
   }
 
   /** Something that can't happen did, before there was a session that would end by it. */
-  private void failed(Throwable failure) {
+  private void failed(int fd, Throwable failure) {
     loop.fault("a new connection", failure);
-    int fd = unowned;
-    if (fd != NONE) {
-      counters().drops(DropReason.FAULT, Protocol.TCP).increment();
-      abandon(fd);
-    }
+    counters().drops(DropReason.FAULT, Protocol.TCP).increment();
+    abandon(fd);
   }
 
   private static boolean isCaptured(LookupContext context, CaptureSocket via) {
@@ -228,80 +215,38 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /**
-   * Notes where a connection to {@link #targetAddress} comes from, if it could come back to us.
+   * Opens a socket towards a target for a client's connection. If the machine lacks something for
+   * it, others wait.
    *
-   * @return what {@link #forgetSource} is owed for; or null
+   * @param client the client's socket
+   * @return what came of it, until the next one
    */
-  OwnSources.@Nullable Source noteSource(int fd, Target target) {
-    boolean mayLoop =
-        targetAddress.family() != Linux.AF_UNIX
-            && captured.contains(
-                Protocol.TCP,
-                targetAddress.ipFamily(),
-                targetAddress.high(),
-                targetAddress.low(),
-                targetAddress.port())
-            && upstreams.mayReturn();
-    if (!mayLoop || loop.syscalls().localAddress(fd, local) < 0) {
-      return null;
-    }
-    return target.isTransparent()
-        ? ownSources.addTransparent(Protocol.TCP, local, targetAddress)
-        : ownSources.add(Protocol.TCP, local);
-  }
-
-  /** Takes back {@link #noteSource}. */
-  void forgetSource(OwnSources.Source source) {
-    ownSources.remove(source);
-  }
-
-  /** Opens a socket towards a target at {@link #targetAddress}: see {@link Upstreams#open}. */
-  int open(TcpSession session, Target target) {
-    return open(target, session.clientNumber(), session.describe(steering.context()));
-  }
-
-  /** Opens one for the client of a connection, whose descriptor this is. */
-  int open(Target target, int client, LookupContext connection) {
-    boolean isRedirected = target.isTransparent() && isRedirected(client, connection);
-    return upstreams.open(Linux.SOCK_STREAM, target, connection, targetAddress, isRedirected);
-  }
-
-  /** Whether a connection's socket has another local end than its client wanted. */
-  private boolean isRedirected(int client, LookupContext connection) {
-    if (connection.isAnnounced() || loop.syscalls().localAddress(client, local) < 0) {
-      return false;
-    }
-    local.unmap();
-    return local.port() != connection.localPort()
-        || local.low() != connection.localLow()
-        || local.high() != connection.localHigh();
-  }
-
-  /** What it comes to that a socket could not be opened; if that is our want, others wait. */
-  DropReason notOpened(int errno, Target target) {
-    DropReason reason = upstreams.refusal();
-    switch (reason) {
-      case NO_DESCRIPTORS -> gate.pause(Linux.errnoName(errno) + " at socket");
-      case NO_SOURCE_PORT -> {
-        if (!target.isTransparent()) { // or one client could have all others wait
-          gate.pause("no source port is left for " + target);
+  Attempt connect(Target target, int client, LookupContext connection) {
+    Attempt attempt = upstreams.openStream(target, connection, client);
+    if (attempt.state() == Attempt.State.FAILED) {
+      switch (attempt.reason()) {
+        case NO_DESCRIPTORS -> gate.pause(Linux.errnoName(attempt.errno()) + " at socket");
+        case NO_SOURCE_PORT -> {
+          if (!target.isTransparent()) { // or one client could have all others wait
+            gate.pause("no source port is left for " + target);
+          }
         }
+        default -> {}
       }
-      default -> {}
     }
-    return reason;
+    return attempt;
   }
 
-  /** Notes that a target could not be reached, unless it wasn't its fault. */
-  void connectFailed(Target target, DropReason reason) {
+  /** Notes that a target's endpoint could not be reached, unless it wasn't its fault. */
+  void connectFailed(Target target, @Nullable Endpoint endpoint, DropReason reason) {
     boolean isItsFault =
         switch (reason) {
           case NO_SOURCE_ADDRESS, LOOP -> false;
           case NO_SOURCE_PORT -> !target.isTransparent();
           default -> true;
         };
-    if (isItsFault) {
-      target.failed(loop);
+    if (isItsFault && endpoint != null) {
+      endpoint.failed(reason);
     }
   }
 
@@ -343,23 +288,26 @@ public final class TcpRelay implements ConnectionHandler {
             ifindex);
   }
 
-  /** Refuses the connection that the context describes, for a reason that is to be counted. */
+  /** Refuses the connection that {@link #lookup} describes, for a reason that is to be counted. */
   void refuse(int fd, DropReason reason) {
-    steering.refuse(reason);
-    reset(fd, null);
+    Session _ = refused(reason, null);
+    abandon(fd);
   }
 
-  /** Resets a connection that has no session yet, because the daemon stops or failed. */
+  /** Closes a connection that has no session, by a reset: it was accepted by the kernel only. */
   void abandon(int fd) {
-    unowned = NONE;
     int _ = loop.syscalls().setResetOnClose(fd);
     int _ = loop.syscalls().close(fd);
     gate.leave();
   }
 
-  /** Refuses the connection that the context describes: accepted by the kernel, reset by us. */
-  private void reset(int fd, @Nullable Target target) {
-    abandon(fd);
+  private @Nullable Session refused(DropReason reason, @Nullable Target target) {
+    steering.refuse(reason);
+    return recorded(reason, target);
+  }
+
+  /** Records that the connection that the lookup describes is refused; answers no session. */
+  private @Nullable Session recorded(DropReason reason, @Nullable Target target) {
     if (AccessLog.isOn()) {
       LookupContext context = steering.context();
       AccessLog.ended(
@@ -370,7 +318,7 @@ public final class TcpRelay implements ConnectionHandler {
           context.localPort(),
           target == null ? "-" : target.destination().label(),
           "-",
-          steering.refusal().word(),
+          reason.word(),
           0,
           0,
           0,
@@ -378,21 +326,12 @@ public final class TcpRelay implements ConnectionHandler {
               ? IpAddress.withPort(context.physicalRemote(), context.physicalRemotePort())
               : null);
     }
+    return null;
   }
 
   /** Another target for a session whose target could not be reached; null if there is none. */
-  @Nullable Target another(TcpSession session, Target failed, Tried tried) {
-    Socket other =
-        failed
-            .destination()
-            .group()
-            .selectOther(session.describe(steering.context()), failed.socket(), tried);
-    return other == null ? null : Target.of(other);
-  }
-
-  /** Writes where the session is to connect; false if its target has no address. */
-  boolean resolve(TcpSession session, Target target) {
-    return target.address(session.describe(steering.context()), targetAddress);
+  @Nullable Target another(LookupContext connection, Target failed, Tried tried) {
+    return failed.another(connection, tried);
   }
 
   /** A session is over. */
@@ -402,14 +341,6 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Ends every session of this loop. */
   public void shutdown() {
-    loop.forEachTimed(entry -> {
-      if (entry instanceof TcpSession session) {
-        session.shutdown();
-      } else if (entry instanceof MessageSession session) {
-        session.shutdown();
-      } else if (entry instanceof HeaderWait wait) {
-        wait.close();
-      }
-    });
+    sessions.forEach(Sessions.Entry::shutdown);
   }
 }

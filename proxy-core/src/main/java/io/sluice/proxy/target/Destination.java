@@ -134,6 +134,7 @@ public final class Destination {
               case PAYLOAD, QUIC, PROGRAM -> ReuseportGroup.Selection.HASH; // after their programs
             },
             socket -> Target.of(socket).active());
+    this.targets.forEach(Target::join);
     this.messages =
         spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets, jars);
     if (spec.payload() != null && messages == null) {
@@ -190,6 +191,16 @@ public final class Destination {
 
   public List<Target> targets() {
     return targets;
+  }
+
+  /** Whether any of them may be selected: see {@link Target#isAvailable}. Allocates nothing. */
+  boolean isAnyAvailable() {
+    for (int i = 0; i < targets.size(); i++) {
+      if (targets.get(i).isAvailable()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   public ReuseportGroup group() {

@@ -1,65 +1,80 @@
 package io.sluice.proxy.target;
 
 import io.sluice.proxy.loop.Loop;
-import io.sluice.steering.Family;
-import io.sluice.steering.IpAddress;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Resolves target names by the system's resolver, on threads of its own: an event loop only ever
- * reads the last answer. A name is asked for again when its answer is {@value #REFRESH_MILLIS} ms
- * old and used, and when its target fails; an answer that can't be renewed stays in use.
+ * The names that targets have, and the endpoints that targets lead to. All work on names is done on
+ * threads of its own, which start with the first name: an event loop only ever reads the last
+ * answer.
+ *
+ * <p>Names are asked for at once, each by itself, so that one that nobody answers keeps no other
+ * waiting. Only very many wait for each other, and then those that failed last time among
+ * themselves.
  */
 public final class Resolver implements AutoCloseable {
-  private static final Logger log = LoggerFactory.getLogger(Resolver.class);
-  private static final long REFRESH_MILLIS = 30_000;
-  private static final long RETRY_MILLIS = 1_000;
-  private static final int THREADS = 4;
+  /** How many names are asked for at a time. */
+  private static final int WIDTH = 256;
+
+  /** How many of those that couldn't be found out last time. */
+  private static final int FAILING_WIDTH = 64;
 
   private final Map<String, Name> names = new ConcurrentHashMap<>();
-  private final Lookup lookup;
-  private final ExecutorService threads =
-      Executors.newFixedThreadPool(
-          THREADS, Thread.ofPlatform().daemon().name("sluice-resolver-", 0).factory());
+  private final Lane healthy = new Lane(WIDTH);
+  private final Lane failing = new Lane(FAILING_WIDTH);
+  private final Timer timer;
+  private final Endpoints endpoints;
+  private final @Nullable Supplier<NameLookup> lookups;
+  private @Nullable NameLookup lookup; // under the lock
+  private volatile boolean isClosed;
 
-  /** Asks for a name's addresses; may block. */
-  @FunctionalInterface
-  interface Lookup {
-    InetAddress[] resolve(String name) throws UnknownHostException;
-  }
-
-  /** A resolver that asks the system. */
+  /** A resolver that asks as {@link DnsLookup} does. */
   public Resolver() {
-    this(InetAddress::getAllByName);
+    this(DnsLookup::new, new TimerThread());
   }
 
   /** A resolver that knows no names, for commands that only explain. */
   public static Resolver offline() {
-    return new Resolver(_ -> new InetAddress[0]);
+    return new Resolver(null, new TimerThread());
   }
 
-  Resolver(Lookup lookup) {
-    this.lookup = lookup;
+  /**
+   * @param lookups makes what is asked, when the first name comes; null if nobody is
+   */
+  Resolver(@Nullable Supplier<NameLookup> lookups, Timer timer) {
+    this.lookups = lookups;
+    this.timer = timer;
+    this.endpoints = new Endpoints(timer);
+  }
+
+  boolean isOffline() {
+    return lookups == null;
+  }
+
+  Timer timer() {
+    return timer;
+  }
+
+  /** The endpoints that targets have in common. */
+  Endpoints endpoints() {
+    return endpoints;
   }
 
   /** The name, which is being resolved from now on. */
   Name name(String host) {
-    return names.computeIfAbsent(host, Name::new);
+    Name known = names.get(host);
+    if (known == null) {
+      known = new Name(host, this);
+      names.put(host, known); // snapshots are made one at a time
+      askSoon(known);
+    }
+    return known;
   }
 
   /** Forgets all other names. Who still has one of them can go on to use it. */
@@ -76,110 +91,62 @@ public final class Resolver implements AutoCloseable {
     long deadline = Loop.nowMillis() + timeoutMillis;
     List<String> unresolved = new ArrayList<>();
     for (Name name : names.values()) {
-      boolean _ = name.asked.await(deadline - Loop.nowMillis(), TimeUnit.MILLISECONDS);
-      if (name.addresses.isEmpty()) {
-        unresolved.add(name.host);
+      name.awaitFirstAnswer(deadline - Loop.nowMillis());
+      if (name.addresses().isEmpty()) {
+        unresolved.add(name.host());
       }
     }
     return unresolved;
   }
 
-  @Override
-  public void close() {
-    threads.shutdownNow();
+  /** Asks for a name on the timer's thread, for who must not wait for a file. */
+  void askSoon(Name name) {
+    if (!isOffline()) {
+      timer.after(0, () -> ask(name));
+    }
   }
 
-  /** A name and its last answer. Any thread. */
-  final class Name {
-    private final String host;
-    private final AtomicBoolean asking = new AtomicBoolean();
-    private final CountDownLatch asked = new CountDownLatch(1);
-    private volatile List<IpAddress> addresses = List.of();
-    private volatile long askedMillis;
-    private volatile int version;
-    private int resolutions; // written by one thread at a time: see asking
-    private final AtomicInteger turn = new AtomicInteger();
-
-    Name(String host) {
-      this.host = host;
-      ask();
+  /** Asks for a name, unless nobody wants to know any more. */
+  void ask(Name name) {
+    NameLookup asked = lookup();
+    boolean isWanted = names.get(name.host()) == name || name.isWatched();
+    if (asked == null || !isWanted || !name.beginAsking()) {
+      return;
     }
-
-    /**
-     * The address whose turn it is, or null if there is none. Never blocks.
-     *
-     * @param preferred a family that goes before turns; null if either will do
-     */
-    @Nullable IpAddress address(@Nullable Family preferred) {
-      List<IpAddress> known = addresses;
-      if (Loop.nowMillis() - askedMillis > (known.isEmpty() ? RETRY_MILLIS : REFRESH_MILLIS)) {
-        ask();
-      }
-      if (known.isEmpty()) {
-        return null;
-      }
-      int first = Math.floorMod(turn.get(), known.size());
-      for (int i = 0; preferred != null && i < known.size(); i++) {
-        IpAddress address = known.get((first + i) % known.size());
-        if (address.family() == preferred) {
-          return address;
-        }
-      }
-      return known.get(first);
+    NameLookup.Answer known = asked.known(name.host());
+    if (known != null) {
+      name.answered(known);
+      return;
     }
+    Lane lane = name.isFailing() ? failing : healthy;
+    lane.run(
+        () ->
+            asked.ask(
+                name.host(),
+                answer -> {
+                  lane.done();
+                  name.answered(answer);
+                }));
+  }
 
-    /** How many addresses there are. Never blocks. */
-    int count() {
-      return addresses.size();
+  private synchronized @Nullable NameLookup lookup() {
+    if (isClosed || lookups == null) {
+      return null;
     }
-
-    /** Changes when the addresses do. */
-    int version() {
-      return version;
+    if (lookup == null) {
+      lookup = lookups.get();
     }
+    return lookup;
+  }
 
-    /** Whether this is one of the addresses. */
-    boolean has(Family family, long high, long low) {
-      for (IpAddress address : addresses) {
-        if (address.family() == family && address.high() == high && address.low() == low) {
-          return true;
-        }
-      }
-      return false;
+  @Override
+  public synchronized void close() {
+    isClosed = true;
+    if (lookup != null) {
+      lookup.close();
     }
-
-    /** The address failed: takes the next one, and asks again. */
-    void failed() {
-      turn.incrementAndGet();
-      if (Loop.nowMillis() - askedMillis > RETRY_MILLIS) {
-        ask();
-      }
-    }
-
-    private void ask() {
-      if (asking.compareAndSet(false, true)) {
-        askedMillis = Loop.nowMillis();
-        threads.execute(this::resolve);
-      }
-    }
-
-    private void resolve() {
-      try {
-        List<IpAddress> found = new ArrayList<>();
-        for (InetAddress address : lookup.resolve(host)) {
-          found.add(IpAddress.ofBytes(address.getAddress()));
-        }
-        if (!found.equals(addresses)) {
-          log.info("resolved name={} addresses={}", host, found);
-          addresses = List.copyOf(found);
-          version = ++resolutions;
-        }
-      } catch (UnknownHostException unknown) {
-        log.warn("not resolved name={} keeping={}", host, addresses);
-      } finally {
-        asked.countDown();
-        asking.set(false);
-      }
+    if (timer instanceof TimerThread thread) {
+      thread.close();
     }
   }
 }

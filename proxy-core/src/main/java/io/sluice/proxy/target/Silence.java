@@ -30,6 +30,8 @@ final class Silence {
   private volatile long patienceMillis = MILLIS;
 
   /**
+   * One of an endpoint that nobody has asked yet.
+   *
    * @param isKnownToAnswer whether it is known before the first answer
    */
   Silence(boolean isKnownToAnswer) {
@@ -63,6 +65,18 @@ final class Silence {
     isKnownToAnswer = true;
     heardMillis = nowMillis;
     again();
+  }
+
+  /** It is known to answer, before it has. */
+  void mustAnswer() {
+    if (!isKnownToAnswer) {
+      isKnownToAnswer = true;
+    }
+  }
+
+  /** Whether it was asked and has not answered yet, although it is known to. */
+  boolean isUnanswered() {
+    return isKnownToAnswer && asked.get() > 0;
   }
 
   /** Whether it is silent now. */

@@ -26,8 +26,10 @@ import io.sluice.steering.binding.RulesProgram;
 import io.sluice.steering.map.ProgramMaps;
 import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +51,6 @@ public record Snapshot(
     BindingTable bindings,
     SkLookup engine,
     List<Destination> destinations,
-    Map<Key, Destination> byKey,
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
     HeaderSources headerSources) {
@@ -123,7 +124,6 @@ public record Snapshot(
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
-        byKey(destinations),
         bindingCounts,
         asksForInterface(config),
         HeaderSources.of(config.captures()));
@@ -172,27 +172,6 @@ public record Snapshot(
             });
   }
 
-  private static Map<Key, Destination> byKey(List<Destination> destinations) {
-    Map<Key, Destination> byKey = new HashMap<>();
-    destinations.forEach(it -> byKey.put(new Key(it.label(), it.protocol()), it));
-    return byKey;
-  }
-
-  /** The endpoint that a target of an earlier snapshot stands for; null if it is gone. */
-  @Nullable Target current(Target target) {
-    Destination before = target.destination();
-    Destination now = byKey.get(new Key(before.label(), before.protocol()));
-    if (now == null || now.traffic() != before.traffic()) {
-      return null;
-    }
-    for (Target each : now.targets()) {
-      if (each.spec().address().equals(target.spec().address())) {
-        return each;
-      }
-    }
-    return null;
-  }
-
   /** Whether a capture that takes this address and port says that datagrams may come from there. */
   boolean allowsCapturedSource(Family family, long high, long low, int port) {
     for (CaptureSpec capture : config.captures()) {
@@ -215,6 +194,27 @@ public record Snapshot(
       }
     }
     return names;
+  }
+
+  /**
+   * It has come into force: targets that the one before had and this one hasn't, or with weight 0,
+   * are {@linkplain Target#isRetired retired}. Called once, after the volatile write.
+   */
+  public void inForce(Snapshot before) {
+    Set<Target.Life> living = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (Destination destination : destinations) {
+      for (Target target : destination.targets()) {
+        target.life().isRetired = target.spec().weight() == 0;
+        living.add(target.life());
+      }
+    }
+    for (Destination destination : before.destinations) {
+      for (Target target : destination.targets()) {
+        if (!living.contains(target.life())) {
+          target.life().isRetired = true;
+        }
+      }
+    }
   }
 
   /** How many bindings lead to a destination. */

@@ -7,6 +7,7 @@ import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
+import io.sluice.steering.reuseport.Tried;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,7 @@ public final class Steering {
   private final LookupContext context;
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
+  private final Tried tried = new Tried();
   private DropReason refusal = DropReason.PROGRAM;
 
   /**
@@ -56,19 +58,9 @@ public final class Steering {
       refuse(DropReason.PROGRAM_ERROR);
       return null;
     }
-    Target target = Target.of(socket);
+    Target target = Target.of(socket).admitted(context, tried);
     target.destination().traffic().lookups(context.family()).increment();
     return target;
-  }
-
-  /** Which configuration is in force: one volatile read. */
-  public long generation() {
-    return snapshots.get().generation();
-  }
-
-  /** The endpoint that a target stands for, as the snapshot in force has it; null if it is gone. */
-  public @Nullable Target current(Target target) {
-    return snapshots.get().current(target);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */

@@ -4,54 +4,76 @@ import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.linux.Sockaddr;
-import io.sluice.proxy.loop.Loop;
-import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
+import io.sluice.steering.reuseport.Tried;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One live endpoint of a destination, and the engine's socket that stands for it.
+ * One of a destination's targets, and the engine's socket that stands for it. It leads to one
+ * {@link Endpoint}, or to as many as its name has addresses, of which it uses one at a time.
  *
- * <p>A target that fails {@value #FALL} times in a row is passed over for {@value #DOWN_SECONDS}
- * seconds, and then tried again. Shared by all event loops.
+ * <p>It is passed over while none of its endpoints is up, but for one connection at a time that
+ * finds out whether one has come back. Shared by all event loops.
  */
 public final class Target {
   private static final int ANY_PORT =
       1; // targets are not found by port, but only a bound socket may be in a map
 
-  /** How many failures in a row take it out. */
-  static final int FALL = 3;
-
-  /** For how long it is passed over then. */
-  static final int DOWN_SECONDS = 5;
-
   private final Destination destination;
   private final TargetSpec spec;
   private final Socket socket;
-  private final Resolver.@Nullable Name name;
-  private final AtomicInteger active;
-  private final Silence silence;
-  private final AtomicInteger failures = new AtomicInteger();
-  private volatile boolean up = true;
+  private final Life life;
+  private final Addresses addresses;
+  private final long connectTimeoutMillis;
+
+  /** What a target keeps over a reload, however its destination changes. */
+  static final class Life {
+    private final AtomicInteger active = new AtomicInteger();
+    private final @Nullable Endpoint endpoint;
+    volatile boolean isRetired;
+
+    Life(@Nullable Endpoint endpoint, boolean isRetired) {
+      this.endpoint = endpoint;
+      this.isRetired = isRetired;
+    }
+  }
 
   /**
-   * @param previous the same endpoint before a reload: its sessions are this one's as well
+   * @param previous the same target before a reload: its sessions are this one's as well
    */
   Target(Destination destination, TargetSpec spec, @Nullable Target previous, Resolver resolver) {
     this.destination = destination;
     this.spec = spec;
-    this.active = previous == null ? new AtomicInteger() : previous.active;
-    this.silence =
-        previous == null ? new Silence(destination.spec().responses() > 0) : previous.silence;
-    this.name =
-        spec.address() instanceof TargetAddress.Host host ? resolver.name(host.name()) : null;
+    this.connectTimeoutMillis = destination.spec().connectTimeout().toMillis();
+    this.life =
+        previous == null
+            ? new Life(endpoint(destination, spec, resolver.endpoints()), spec.weight() == 0)
+            : previous.life;
+    this.addresses =
+        life.endpoint != null
+            ? new Addresses(this, life.endpoint)
+            : new Addresses(this, (TargetAddress.Host) spec.address(), resolver);
     this.socket =
         Socket.bound(destination.protocol(), IpAddress.ANY_IPV6, ANY_PORT).attachment(this).build();
+  }
+
+  private static @Nullable Endpoint endpoint(
+      Destination destination, TargetSpec spec, Endpoints endpoints) {
+    return switch (spec.address()) {
+      case TargetAddress.Host _ -> null;
+      case TargetAddress.Original it -> endpoints.own(destination.protocol(), it);
+      case TargetAddress.Ip it -> endpoints.of(destination.protocol(), it);
+      case TargetAddress.Unix it -> endpoints.of(destination.protocol(), it);
+    };
+  }
+
+  /** Its destination's group is complete: from now on it says whether it is available. */
+  void join() {
+    addresses.join();
   }
 
   /** The target that a socket of a snapshot stands for. */
@@ -78,32 +100,109 @@ public final class Target {
 
   /** Sessions that it has now. */
   public int active() {
-    return active.get();
+    return life.active.get();
   }
 
   /** Counts a session in. */
   public void opened() {
-    active.incrementAndGet();
+    life.active.incrementAndGet();
   }
 
   /** Counts a session out. */
   public void closed() {
-    active.decrementAndGet();
+    life.active.decrementAndGet();
   }
 
-  /** False while it is passed over. */
+  /**
+   * Whether what it has should leave it: a configuration came into force that doesn't have it any
+   * more, or has it with weight 0. Changes back if its weight does. Any thread; one volatile read.
+   */
+  public boolean isRetired() {
+    return life.isRetired;
+  }
+
+  /** The same for what goes to one of its addresses: it may have left the name. */
+  public boolean isRetired(Endpoint endpoint) {
+    return life.isRetired || !addresses.has(endpoint);
+  }
+
+  /** What it has in common with the same target of the snapshots before and after. */
+  Life life() {
+    return life;
+  }
+
+  /** False while it is passed over: none of its endpoints is up, or its name has no address. */
   public boolean isUp() {
-    return up;
+    return addresses.isAnyUp();
+  }
+
+  /** Whether the group may select it: it is up, or somebody has to find out. */
+  public boolean isAvailable() {
+    return addresses.isAnyUp() || addresses.isAnyDue();
+  }
+
+  /**
+   * Whether a connection that was led here may go on: it is up, or this one finds out whether it
+   * is, and must ask for the {@linkplain #endpoint address} next. Otherwise another came first.
+   */
+  boolean admits() {
+    return addresses.isAnyUp() || addresses.claim();
+  }
+
+  /**
+   * This target, or who takes its place because it is down and another connection finds out about
+   * it. If all are down, they are used as if none were. Allocates nothing.
+   *
+   * @param tried cleared, and used
+   */
+  Target admitted(LookupContext context, Tried tried) {
+    if (admits() || !destination.isAnyAvailable()) {
+      return this;
+    }
+    tried.clear();
+    Target other = another(context, tried);
+    return other == null ? this : other;
+  }
+
+  /**
+   * Another target for a connection that this one failed: see {@link
+   * io.sluice.steering.reuseport.ReuseportGroup#selectOther}. Allocates nothing.
+   *
+   * @return null if all were tried
+   */
+  public @Nullable Target another(LookupContext context, Tried tried) {
+    Target last = this;
+    while (true) {
+      Socket next = destination.group().selectOther(context, last.socket, tried);
+      if (next == null) {
+        return null;
+      }
+      last = of(next);
+      if (last.admits() || !last.isAvailable()) {
+        return last; // in the second case nobody is left who is available
+      }
+    }
+  }
+
+  /** Writes where to connect: {@link #endpoint}, for who doesn't say what became of it. */
+  public boolean address(LookupContext context, Sockaddr out) {
+    return endpoint(context, out) != null;
   }
 
   /**
    * Writes where to connect.
    *
    * @param context the lookup, for targets that keep the address that the client used
-   * @return false if the name has no address (yet)
+   * @return which endpoint it is, which is to be told what becomes of it; null if the name has no
+   *     address (yet)
    */
-  public boolean address(LookupContext context, Sockaddr out) {
-    switch (spec.address()) {
+  public @Nullable Endpoint endpoint(LookupContext context, Sockaddr out) {
+    Endpoint chosen = addresses.choose(destination.sourceFamily(context.family()));
+    if (chosen == null) {
+      return null;
+    }
+    chosen.taken(connectTimeoutMillis);
+    switch (chosen.address()) {
       case TargetAddress.Ip ip -> out.set(ip.address(), ip.port());
       case TargetAddress.Unix unix -> out.setUnix(unix.path());
       case TargetAddress.Original original ->
@@ -112,88 +211,14 @@ public final class Target {
               context.localHigh(),
               context.localLow(),
               original.port() == 0 ? context.localPort() : original.port());
-      case TargetAddress.Host host -> {
-        IpAddress resolved =
-            name == null ? null : name.address(destination.sourceFamily(context.family()));
-        if (resolved == null) {
-          return false;
-        }
-        out.set(resolved, host.port());
-      }
+      case TargetAddress.Host host -> throw new IllegalStateException(host + " is a name");
     }
-    return true;
+    return chosen;
   }
 
-  /** Whether its name has several addresses: {@link #failed} goes on to the next. */
+  /** Whether its name has several addresses: a failure of one leads to the next. */
   public boolean hasOtherAddresses() {
-    return name != null && name.count() > 1;
-  }
-
-  /** A connection was made, or a datagram answered. */
-  public void succeeded() {
-    if (failures.get() != 0) {
-      failures.set(0);
-    }
-  }
-
-  /** A connection failed, or a datagram came back as unreachable. */
-  public void failed(Loop loop) {
-    if (name != null) {
-      name.failed();
-    }
-    if (failures.incrementAndGet() >= FALL && up) {
-      up(false);
-      var _ =
-          loop.events()
-              .schedule(
-                  () -> {
-                    failures.set(0);
-                    up(true);
-                  },
-                  DOWN_SECONDS,
-                  TimeUnit.SECONDS);
-    }
-  }
-
-  // ---- UDP: what is heard, and where
-
-  /** A flow has sent it something; for {@code before} see {@link Silence#asked}. */
-  public int asked(int before, long nowMillis) {
-    return silence.asked(before, nowMillis);
-  }
-
-  /** A flow has been answered. */
-  public void heard(long nowMillis) {
-    silence.heard(nowMillis);
-    succeeded();
-  }
-
-  /**
-   * Takes it out if it has fallen silent: several flows in a row without an answer are as many
-   * failures in a row.
-   */
-  public void checkSilence(Loop loop, long nowMillis) {
-    if (silence.isSilent(nowMillis)) {
-      silence.again();
-      for (int flow = 0; flow < Silence.FLOWS; flow++) {
-        failed(loop);
-      }
-    }
-  }
-
-  /** Changes with the addresses that its name has; always 0 for a target without a name. */
-  public int addressesVersion() {
-    return name == null ? 0 : name.version();
-  }
-
-  /** Whether an address is (still) one of its name's; for a target without a name it is. */
-  public boolean isAt(Family family, long high, long low) {
-    return name == null || name.has(family, high, low);
-  }
-
-  private void up(boolean up) {
-    this.up = up;
-    destination.group().available(socket, up);
+    return addresses.count() > 1;
   }
 
   /** Whether it is to see the client's own address. */

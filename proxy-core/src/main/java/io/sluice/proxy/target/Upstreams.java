@@ -31,6 +31,23 @@ public final class Upstreams {
   private static final long LOOPBACK_NET = 127;
   private static final String EPHEMERAL_PORTS = "/proc/sys/net/ipv4/ip_local_port_range";
 
+  private static final int NO_CLIENT = -1;
+
+  /**
+   * The ports of flows whose address the kernel chooses. A UDP socket's port is its own on the whole
+   * machine until it is connected, so they share one range, half of which is others'.
+   */
+  private static final Share KERNEL_PORTS = new Share(Math.max(1, ephemeral().size() / 2L));
+
+  private final Syscalls syscalls;
+  private final Sockaddr local = new Sockaddr();
+  private final PortRange ephemeral = ephemeral();
+  private final Attempt attempt = new Attempt();
+
+  public Upstreams(Syscalls syscalls) {
+    this.syscalls = syscalls;
+  }
+
   /**
    * How many of an address's ports flows may have at once. They never get the upper half of the
    * range, which is the machine's other programs'; and a quarter of theirs stays free, so that the
@@ -38,46 +55,6 @@ public final class Upstreams {
    */
   static long portsPerAddress() {
     return Math.max(1, ephemeral().size() / 2L * 3 / 4);
-  }
-
-  /**
-   * The ports of flows whose address the kernel chooses. A UDP socket's port is its own on the
-   * whole machine until it is connected, so they share one range, half of which is others'.
-   */
-  private static final Share KERNEL_PORTS = new Share(Math.max(1, ephemeral().size() / 2L));
-
-  private final Syscalls syscalls;
-  private final Sockaddr local = new Sockaddr();
-  private final PortRange ephemeral = ephemeral();
-  private DropReason refusal = DropReason.CONNECT_ERROR;
-  private boolean isConnecting;
-  private boolean mayReturn;
-
-  public Upstreams(Syscalls syscalls) {
-    this.syscalls = syscalls;
-  }
-
-  /**
-   * Opens a socket and connects it.
-   *
-   * @param type SOCK_STREAM or SOCK_DGRAM
-   * @param context the lookup, which knows the client
-   * @param remote where the target is
-   * @param isRedirected whether connection tracking leads this client's connection from where it
-   *     wanted to go to us; the same from the same port would be led here as well
-   * @return a descriptor; or a negative errno, then {@link #refusal} says what it comes to
-   */
-  public int open(
-      int type, Target target, LookupContext context, Sockaddr remote, boolean isRedirected) {
-    mayReturn = true;
-    if (remote.family() == Linux.AF_UNIX) {
-      return connect(syscalls.socket(Linux.AF_UNIX, type), type, remote);
-    }
-    return switch (target.destination().spec().source()) {
-      case SourceSpec.Kernel _ -> connect(syscalls.socket(remote.family(), type), type, remote);
-      case SourceSpec.Transparent _ -> transparent(type, context, remote, isRedirected);
-      case SourceSpec.Addresses _ -> inTurn(type, target.destination().sources(), remote);
-    };
   }
 
   /** The share that a flow's port to this target is of; null if it is the client's own port. */
@@ -89,46 +66,84 @@ public final class Upstreams {
     };
   }
 
-  /** What the last failure comes to. */
-  public DropReason refusal() {
-    return refusal;
-  }
-
-  /** Whether the socket that was opened last is not yet connected. */
-  public boolean isConnecting() {
-    return isConnecting;
+  /**
+   * Opens a datagram socket for a client's flow, and connects it.
+   *
+   * @param context the lookup, which knows the client
+   * @return what came of it, until the next one
+   */
+  public Attempt openFlow(Target target, LookupContext context) {
+    return open(Linux.SOCK_DGRAM, target, context, NO_CLIENT);
   }
 
   /**
-   * Whether what the socket that was opened last sends could come back to us, if its target is
-   * captured. False if it sends the very packets that we took in, to another machine.
+   * Opens a stream socket for a client's connection, and connects it, or begins to.
+   *
+   * @param context the lookup, which knows the client
+   * @param client the client's own socket
+   * @return what came of it, until the next one
    */
-  public boolean mayReturn() {
-    return mayReturn;
+  public Attempt openStream(Target target, LookupContext context, int client) {
+    return open(Linux.SOCK_STREAM, target, context, client);
+  }
+
+  private Attempt open(int type, Target target, LookupContext context, int client) {
+    Sockaddr remote = attempt.start().remote();
+    Endpoint endpoint = target.endpoint(context, remote);
+    attempt.endpoint(endpoint);
+    if (endpoint == null) {
+      return attempt.failed(DropReason.NO_TARGET, 0);
+    }
+    if (remote.family() == Linux.AF_UNIX) {
+      return connect(syscalls.socket(Linux.AF_UNIX, type), type, remote);
+    }
+    return switch (target.destination().spec().source()) {
+      case SourceSpec.Kernel _ -> connect(syscalls.socket(remote.family(), type), type, remote);
+      case SourceSpec.Transparent _ ->
+          transparent(type, context, remote, isRedirected(client, context));
+      case SourceSpec.Addresses _ -> inTurn(type, target.destination().sources(), remote);
+    };
+  }
+
+  /**
+   * Whether connection tracking leads this client's connection from where it wanted to go to us:
+   * the same from the same port would be led here as well. Its socket has another local end then.
+   */
+  private boolean isRedirected(int client, LookupContext context) {
+    if (client == NO_CLIENT || context.isAnnounced() || syscalls.localAddress(client, local) < 0) {
+      return false;
+    }
+    local.unmap();
+    return local.port() != context.localPort()
+        || local.low() != context.localLow()
+        || local.high() != context.localHigh();
   }
 
   // ---- from the client's address
 
-  private int transparent(int type, LookupContext context, Sockaddr remote, boolean isRedirected) {
+  private Attempt transparent(
+      int type, LookupContext context, Sockaddr remote, boolean isRedirected) {
     if (remote.ipFamily() != context.family()) {
-      return refuse(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
+      return attempt.failed(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
     }
     boolean isWanted =
         remote.high() == context.localHigh()
             && remote.low() == context.localLow()
             && remote.port() == context.localPort();
     if (isWanted && isHere(remote)) {
-      return refuse(DropReason.LOOP, -Linux.ELOOP);
+      return attempt.failed(DropReason.LOOP, -Linux.ELOOP);
     }
     boolean keepsPort = !(isWanted && isRedirected);
-    mayReturn = !isWanted || !keepsPort || context.isAnnounced(); // such packets have not come in
-    int fd = fromClient(type, context, keepsPort ? context.remotePort() : 0, remote);
-    return keepsPort && fd < 0 && refusal == DropReason.NO_SOURCE_PORT
+    if (isWanted && keepsPort && !context.isAnnounced()) { // other packets have not come in
+      attempt.cannotReturn();
+    }
+    Attempt its = fromClient(type, context, keepsPort ? context.remotePort() : 0, remote);
+    return keepsPort && !its.isOpen() && its.reason() == DropReason.NO_SOURCE_PORT
         ? fromClient(type, context, 0, remote) // its port is taken, or a privileged one
-        : fd;
+        : its;
   }
 
-  private int fromClient(int type, LookupContext context, int port, Sockaddr remote) {
+  private Attempt fromClient(int type, LookupContext context, int port, Sockaddr remote) {
     int fd = syscalls.socket(remote.family(), type);
     if (fd < 0) {
       return noSocket(fd);
@@ -204,34 +219,32 @@ public final class Upstreams {
 
   // ---- from own addresses
 
-  private int inTurn(int type, SourceAddresses sources, Sockaddr remote) {
+  private Attempt inTurn(int type, SourceAddresses sources, Sockaddr remote) {
     Family family = remote.ipFamily();
     long count = sources.count(family);
     if (count == 0) {
-      return refuse(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
+      return attempt.failed(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
     }
     long turn = sources.next();
     int outOfPorts = 0;
-    int result = 0;
     for (int i = 0; i < Math.min(count, MOST_TRIES); i++) {
-      result = fromOwn(type, sources, family, turn + i, remote);
-      if (result >= 0) {
-        return result;
+      if (fromOwn(type, sources, family, turn + i, remote).isOpen()) {
+        return attempt;
       }
-      switch (refusal) {
-        case NO_SOURCE_PORT -> outOfPorts = result;
+      switch (attempt.reason()) {
+        case NO_SOURCE_PORT -> outOfPorts = -attempt.errno();
         case NO_SOURCE_ADDRESS -> {}
         default -> {
-          return result; // no other address would change it
+          return attempt; // no other address would change it
         }
       }
     }
     return outOfPorts < 0
-        ? refuse(DropReason.NO_SOURCE_PORT, outOfPorts) // they come back; addresses may not
-        : result;
+        ? attempt.failed(DropReason.NO_SOURCE_PORT, outOfPorts) // they come back; addresses may not
+        : attempt;
   }
 
-  private int fromOwn(
+  private Attempt fromOwn(
       int type, SourceAddresses sources, Family family, long turn, Sockaddr remote) {
     int fd = syscalls.socket(remote.family(), type);
     if (fd < 0) {
@@ -246,18 +259,18 @@ public final class Upstreams {
     if (type == Linux.SOCK_STREAM) {
       int _ = syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_BIND_ADDRESS_NO_PORT, 1);
     } else {
-      int last = ephemeral.first() + Math.max(1, ephemeral.size() / 2) - 1;
+      int first = ephemeral.first();
+      int last = first + Math.max(1, ephemeral.size() / 2) - 1;
       // Before Linux 6.3 there is no such option: then other programs may miss ports.
       int _ =
-          syscalls.setOption(
-              fd, Linux.IPPROTO_IP, Linux.IP_LOCAL_PORT_RANGE, last << 16 | ephemeral.first());
+          syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_LOCAL_PORT_RANGE, last << 16 | first);
     }
     return bindAndConnect(fd, type, remote);
   }
 
   // ---- either way
 
-  private int bindAndConnect(int fd, int type, Sockaddr remote) {
+  private Attempt bindAndConnect(int fd, int type, Sockaddr remote) {
     int result = syscalls.bind(fd, local);
     if (result < 0) {
       boolean isPort = result == -Linux.EADDRINUSE || result == -Linux.EACCES;
@@ -271,13 +284,21 @@ public final class Upstreams {
    *
    * @param fd what socket(2) answered
    */
-  private int connect(int fd, int type, Sockaddr remote) {
+  private Attempt connect(int fd, int type, Sockaddr remote) {
     if (fd < 0) {
       return noSocket(fd);
     }
     int result = syscalls.connect(fd, remote);
-    isConnecting = result == -Linux.EINPROGRESS;
-    return result >= 0 || isConnecting ? fd : giveUp(fd, connectFailure(type, -result), result);
+    return switch (-result) {
+      case 0 -> attempt.opened(fd, Attempt.State.CONNECTED);
+      // Interrupted, it goes on by itself, as connect(2) says.
+      case Linux.EINPROGRESS, Linux.EINTR -> attempt.opened(fd, Attempt.State.CONNECTING);
+      default -> {
+        Attempt failed = giveUp(fd, connectFailure(type, -result), result);
+        boolean isFull = result == -Linux.EAGAIN && remote.family() == Linux.AF_UNIX;
+        yield isFull && type == Linux.SOCK_STREAM ? attempt.busy() : failed;
+      }
+    };
   }
 
   private static DropReason connectFailure(int type, int errno) {
@@ -301,21 +322,16 @@ public final class Upstreams {
     };
   }
 
-  private int noSocket(int result) {
+  private Attempt noSocket(int result) {
     return switch (-result) {
       case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS ->
-          refuse(DropReason.NO_DESCRIPTORS, result);
-      default -> refuse(DropReason.CONNECT_ERROR, result); // such as a machine without IPv6
+          attempt.failed(DropReason.NO_DESCRIPTORS, result);
+      default -> attempt.failed(DropReason.CONNECT_ERROR, result); // such as a machine without IPv6
     };
   }
 
-  private int giveUp(int fd, DropReason reason, int result) {
+  private Attempt giveUp(int fd, DropReason reason, int result) {
     int _ = syscalls.close(fd);
-    return refuse(reason, result);
-  }
-
-  private int refuse(DropReason reason, int result) {
-    refusal = reason;
-    return result;
+    return attempt.failed(reason, result);
   }
 }

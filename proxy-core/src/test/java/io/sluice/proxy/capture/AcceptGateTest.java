@@ -9,6 +9,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.IpAddress;
@@ -24,7 +25,7 @@ final class AcceptGateTest {
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   private final IoEventLoop events = group.next();
-  private final Loop loop = new Loop(events, 0);
+  private final Loop loop = new Loop(events, 0, new BufferLimit(64 << 20));
   private final Counters counters = new Counters();
   private final SessionLimit limit = new SessionLimit(1);
   private final AcceptGate gate = new AcceptGate(loop, limit, counters);
@@ -70,11 +71,12 @@ final class AcceptGateTest {
   void aPauseIsCountedOnceAndEndsByItself() throws Exception {
     boolean[] entered = new boolean[2];
     events
-        .submit(() -> {
-          gate.pause("EMFILE");
-          gate.pause("EMFILE");
-          entered[0] = gate.tryEnter(acceptor);
-        })
+        .submit(
+            () -> {
+              gate.pause("EMFILE");
+              gate.pause("EMFILE");
+              entered[0] = gate.tryEnter(acceptor);
+            })
         .get(5, TimeUnit.SECONDS);
     assertThat(entered[0]).isFalse();
     assertThat(counters.acceptPauses().sum()).isEqualTo(1);

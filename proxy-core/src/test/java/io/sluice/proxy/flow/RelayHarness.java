@@ -23,6 +23,7 @@ import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
@@ -54,7 +55,7 @@ final class RelayHarness implements AutoCloseable {
 
   final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  final Loop loop = new Loop(group.next(), 0);
+  final Loop loop = new Loop(group.next(), 0, new BufferLimit(64 << 20));
   final Counters counters = new Counters();
   final SessionLimit limit = new SessionLimit(100_000);
   final OwnSources ownSources = new OwnSources();
@@ -189,7 +190,14 @@ final class RelayHarness implements AutoCloseable {
 
   /** Brings the next snapshot into force, as a reload does. */
   void reload(TargetAddress target) {
-    snapshot = TestDaemon.snapshot(config(target, NEVER, 0, affinity), snapshot, resolver);
+    enforce(config(target, NEVER, 0, affinity));
+  }
+
+  private void enforce(Config config) {
+    Snapshot before = snapshot;
+    Snapshot next = TestDaemon.snapshot(config, before, resolver);
+    snapshot = next;
+    next.inForce(before);
   }
 
   /** Brings the next snapshot into force: {@link #yaml} without its name. */
@@ -199,7 +207,7 @@ final class RelayHarness implements AutoCloseable {
 
   /** With sections besides bindings and destinations. */
   void reload(String destination, String sections) {
-    snapshot = TestDaemon.snapshot(config(destination, sections), snapshot, resolver);
+    enforce(config(destination, sections));
   }
 
   /** A relay to a destination of UDP, as the file writes one, without label and protocol. */
@@ -296,14 +304,15 @@ final class RelayHarness implements AutoCloseable {
   /** Holds the loop until the latch opens; returns once it is held. */
   void hold(CountDownLatch latch) throws InterruptedException {
     CountDownLatch held = new CountDownLatch(1);
-    loop.execute(() -> {
-      held.countDown();
-      try {
-        boolean _ = latch.await(30, TimeUnit.SECONDS);
-      } catch (InterruptedException interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    });
+    loop.execute(
+        () -> {
+          held.countDown();
+          try {
+            boolean _ = latch.await(30, TimeUnit.SECONDS);
+          } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+          }
+        });
     assertThat(held.await(10, TimeUnit.SECONDS)).isTrue();
   }
 

@@ -106,15 +106,6 @@ final class TimerWheelTest {
     assertThat(expired.get(1)).isSameAs(expired.get(0));
   }
 
-  @Test
-  void whoeverIsShownMayCancelItself() {
-    for (int i = 0; i < 100; i++) {
-      Timed _ = scheduled(START + i);
-    }
-    wheel.forEach(wheel::cancel);
-    assertThat(wheel.size()).isZero();
-  }
-
   /** Against a list that is searched through. */
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})

@@ -63,12 +63,14 @@ final class HeaderReadingsTest {
     onLoop(
         loop,
         () ->
-            loop.loop()
-                .forEachTimed(entry -> {
-                  if (entry instanceof HeaderWait wait) {
-                    waits.add(wait);
-                  }
-                }));
+            loop.relay()
+                .sessions()
+                .forEach(
+                    entry -> {
+                      if (entry instanceof HeaderWait wait) {
+                        waits.add(wait);
+                      }
+                    }));
     return waits;
   }
 

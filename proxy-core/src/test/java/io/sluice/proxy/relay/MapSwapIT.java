@@ -13,6 +13,7 @@ import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.capture.DatagramHandler;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
@@ -99,7 +100,7 @@ final class MapSwapIT {
     Config config = TestDaemon.config(yaml.toString());
     List<Loop> loops = new ArrayList<>();
     for (int i = 0; i < LOOPS; i++) {
-      loops.add(new Loop(group.next(), i));
+      loops.add(new Loop(group.next(), i, new BufferLimit(64 << 20)));
     }
     EventLoops eventLoops = EventLoops.of(loops.stream().map(Loop::events).toList());
     try (Resolver resolver = new Resolver()) {
@@ -245,7 +246,6 @@ final class MapSwapIT {
             ProgramChain.of(List.of(new ProgramChain.Link("swapped", program))),
             ListenerTable.of(List.of())),
         made.destinations(),
-        made.byKey(),
         made.bindingCounts(),
         false,
         made.headerSources());
@@ -280,11 +280,12 @@ final class MapSwapIT {
     for (int i = 0; i < LOOPS; i++) {
       Loop loop = loops.get(i);
       TcpRelay relay = relays.get(i);
-      loop.execute(() -> {
-        relay.shutdown();
-        loop.release();
-        ended.countDown();
-      });
+      loop.execute(
+          () -> {
+            relay.shutdown();
+            loop.release();
+            ended.countDown();
+          });
     }
     assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
     boolean _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(5, TimeUnit.SECONDS);

@@ -10,6 +10,8 @@ import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.capture.DatagramHandler;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.OwnSources;
@@ -29,7 +31,9 @@ import java.util.concurrent.TimeUnit;
 public final class OneLoop implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  private final Loop loop = new Loop(group.next(), 0);
+  private final BufferLimit buffers;
+  private final Loop loop;
+  private final TcpRelay relay;
   private final Counters counters = new Counters();
   private final SessionLimit limit;
   private final Captures captures;
@@ -37,12 +41,24 @@ public final class OneLoop implements AutoCloseable {
   private volatile Runnable atLookup = () -> {};
 
   public OneLoop(Config config, Resolver resolver) throws InterruptedException {
+    this(config, resolver, new Syscalls(), 64 << 20);
+  }
+
+  /**
+   * One with calls that may fail.
+   *
+   * @param bufferBytes limits.buffers
+   */
+  OneLoop(Config config, Resolver resolver, Syscalls syscalls, long bufferBytes)
+      throws InterruptedException {
+    this.buffers = new BufferLimit(bufferBytes);
+    this.loop = new Loop(group.next(), 0, buffers, syscalls, Loop::nowMillis);
     this.limit = new SessionLimit(config.limits().connections());
     this.snapshot = TestDaemon.snapshot(config, null, resolver);
     List<String> _ = resolver.awaitFirstAnswers(5_000);
     AcceptGate gate = new AcceptGate(loop, limit, counters);
     Steering steering = new Steering(this::lookUp, counters);
-    TcpRelay relay =
+    this.relay =
         new TcpRelay(
             loop,
             steering,
@@ -72,6 +88,19 @@ public final class OneLoop implements AutoCloseable {
     return loop;
   }
 
+  TcpRelay relay() {
+    return relay;
+  }
+
+  /** How much memory is in flight, spare buffers included. */
+  long bufferBytes() {
+    return buffers.used();
+  }
+
+  Snapshot snapshot() {
+    return snapshot;
+  }
+
   public long drops(DropReason reason) {
     return counters.drops(reason, Protocol.TCP).sum();
   }
@@ -89,13 +118,14 @@ public final class OneLoop implements AutoCloseable {
   /** Holds the loop up, once it comes to it, until the answer is counted down. */
   CountDownLatch stall() {
     CountDownLatch goOn = new CountDownLatch(1);
-    loop.execute(() -> {
-      try {
-        boolean _ = goOn.await(10, TimeUnit.SECONDS);
-      } catch (InterruptedException _) {
-        Thread.currentThread().interrupt();
-      }
-    });
+    loop.execute(
+        () -> {
+          try {
+            boolean _ = goOn.await(10, TimeUnit.SECONDS);
+          } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+          }
+        });
     return goOn;
   }
 

@@ -36,6 +36,27 @@ final class SnapshotTest {
   }
 
   @Test
+  void aTargetIsRetiredFromTheCommitThatDropsItOrDrainsIt() {
+    Snapshot first = TestDaemon.snapshot(config("'127.0.0.1:81', '127.0.0.1:82'"), null, resolver);
+    Snapshot second =
+        TestDaemon.snapshot(
+            config("'127.0.0.1:82', {address: '127.0.0.1:83', weight: 0}"), first, resolver);
+    assertThat(first.destinations().getFirst().targets()).noneMatch(Target::isRetired);
+    second.inForce(first);
+    assertThat(target(first, 0).isRetired()).isTrue();
+    assertThat(target(first, 1).isRetired()).isFalse();
+    assertThat(target(second, 0).isRetired()).isFalse();
+    assertThat(target(second, 1).isRetired()).isTrue();
+
+    Snapshot third =
+        TestDaemon.snapshot(
+            config("{address: '127.0.0.1:82', weight: 0}, '127.0.0.1:83'"), second, resolver);
+    third.inForce(second);
+    assertThat(target(first, 1).isRetired()).isTrue();
+    assertThat(target(second, 1).isRetired()).isFalse();
+  }
+
+  @Test
   void theResolverForgetsNamesThatNoTargetHasAnyMore() throws Exception {
     Snapshot first = TestDaemon.snapshot(config("'a.example:81', 'b.example:81'"), null, resolver);
     assertThat(resolver.awaitFirstAnswers(5_000))

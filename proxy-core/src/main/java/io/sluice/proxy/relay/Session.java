@@ -1,0 +1,522 @@
+package io.sluice.proxy.relay;
+
+import static java.util.Objects.requireNonNull;
+
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.Watched;
+import io.sluice.proxy.metrics.AccessLog;
+import io.sluice.proxy.target.Attempt;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Endpoint;
+import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A client's connection and those that we made for it to targets: how they are connected, copied
+ * from, and ended. What is done with the client's bytes is the subclass's. Called on its loop only.
+ *
+ * <p>Readiness is edge-triggered and asked for once: a peer is read until it is empty or who gets
+ * it can't take more, and then not before that one can. See docs/epoll.md.
+ */
+abstract class Session extends Sessions.Entry {
+  /** How many buffers or pipes one peer may fill before the loop sees to others. */
+  static final int TURNS = 16;
+
+  private static final Logger log = LoggerFactory.getLogger(Session.class);
+  private static final int NOBODY = -1;
+
+  final TcpRelay relay;
+  final Peer client;
+  final @Nullable Peer[] upstreams;
+  final @Nullable Via via;
+  final Ending ending;
+  private boolean isClosed;
+  private boolean isStalled;
+  private long bytesIn;
+  private long bytesOut;
+
+  /** The target to which a connection is being made, at most one at a time; or NOBODY. */
+  private int wanted = NOBODY;
+
+  /** Where it is tried to be reached. */
+  private @Nullable Endpoint endpoint;
+
+  private long wantedSinceMillis;
+
+  Session(TcpRelay relay, int fd, int targets, @Nullable Via via) {
+    this.relay = relay;
+    this.via = via;
+    this.client = new Peer(this, fd, Peer.CLIENT, false);
+    this.upstreams = new @Nullable Peer[targets];
+    this.ending = new Ending(this, relay.loop().timeMillis());
+  }
+
+  abstract Destination destination();
+
+  /** The target that an upstream of this index belongs to. */
+  abstract Target target(int index);
+
+  /** What the access record calls its target. */
+  abstract String targetName();
+
+  /** Describes the client's connection; valid until the loop does something else. */
+  abstract LookupContext connection();
+
+  /** Begins to connect, or to read. */
+  abstract void start();
+
+  /** A connection to a target is made. */
+  abstract void connected(Peer upstream);
+
+  /** None could be made to it. */
+  abstract void notConnected(int index, DropReason reason);
+
+  /** A peer that was blocked may take more. */
+  abstract void writable(Peer peer);
+
+  /** There is something to read from a peer, or its end. */
+  abstract void readable(Peer peer);
+
+  /** A peer takes no more, or sent RST. What it had sent before is passed on first. */
+  abstract void broke(Peer peer);
+
+  /**
+   * The peer that was {@linkplain Ending#dismiss dismissed} has everything, and is to be closed.
+   */
+  abstract void dismissed();
+
+  /** Whether one side has sent its FIN. */
+  abstract boolean isHalfClosed();
+
+  /** Whether the client would take a part for the whole, were it not reset. */
+  abstract boolean isIncomplete();
+
+  final Loop loop() {
+    return relay.loop();
+  }
+
+  final Syscalls syscalls() {
+    return relay.loop().syscalls();
+  }
+
+  final long halfClosedMillis() {
+    return relay.halfClosedMillis();
+  }
+
+  final boolean isClosed() {
+    return isClosed;
+  }
+
+  @Override
+  final void begin() {
+    relay.sessions().add(this);
+    try {
+      start();
+    } catch (RuntimeException | Error failure) {
+      failed(failure);
+    }
+  }
+
+  // ---- connecting
+
+  /** Connects to a target: {@link #connected} or {@link #notConnected} follows, maybe at once. */
+  final void connect(int index) {
+    wanted = index;
+    wantedSinceMillis = loop().timeMillis();
+    attempt(index);
+  }
+
+  private void attempt(int index) {
+    Target target = target(index);
+    Attempt attempt = relay.connect(target, client.number(), connection());
+    endpoint = attempt.endpoint();
+    switch (attempt.state()) {
+      case FAILED -> failedToConnect(attempt.reason());
+      case BUSY -> loop().schedule(this); // the next tick tries again
+      case CONNECTED, CONNECTING -> {
+        Peer upstream = new Peer(this, attempt.descriptor(), index, !target.isUnix());
+        upstreams[index] = upstream;
+        upstream.isConnecting = attempt.state() == Attempt.State.CONNECTING;
+        upstream.ownSource = relay.guard().note(Protocol.TCP, attempt, target);
+        target.opened();
+        if (!upstream.watch() || !mayKeep(upstream)) {
+          failedToConnect(DropReason.NO_DESCRIPTORS);
+        } else if (upstream.isConnecting) {
+          loop().schedule(this);
+        } else {
+          isConnected(upstream);
+        }
+      }
+    }
+  }
+
+  /** Nobody is to be connected to any more. */
+  final void stopConnecting() {
+    if (wanted != NOBODY) {
+      closeUpstream(wanted);
+      wanted = NOBODY;
+    }
+  }
+
+  /** Whether there are descriptors enough for this connection besides the client's. */
+  boolean mayKeep(Peer upstream) {
+    return true;
+  }
+
+  private void failedToConnect(DropReason reason) {
+    int index = wanted;
+    wanted = NOBODY;
+    closeUpstream(index);
+    if (reason == DropReason.NO_DESCRIPTORS) {
+      unreachable(reason); // it isn't the target's fault, and others would be no better
+    } else {
+      relay.connectFailed(target(index), endpoint, reason);
+      notConnected(index, reason);
+    }
+  }
+
+  /** epoll reports something about the socket that is being connected. */
+  private void connecting(Peer upstream, int events) {
+    int errno = 0;
+    if ((events & Watched.BROKEN) != 0) {
+      errno = syscalls().option(upstream.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
+      if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
+        failedToConnect(Upstreams.reason(errno));
+        return;
+      }
+      // It was connected, may have sent something, and was reset then.
+    }
+    if (errno != 0 || (events & Watched.WRITABLE) != 0) {
+      isConnected(upstream);
+      move(upstream, events); // it may have spoken already, and epoll will not say so again
+    }
+  }
+
+  private void isConnected(Peer upstream) {
+    long now = loop().timeMillis();
+    wanted = NOBODY;
+    upstream.isConnecting = false;
+    requireNonNull(endpoint).succeeded();
+    ending.stirred(now);
+    relay.counters().connected(now - wantedSinceMillis);
+    loop().schedule(this);
+    connected(upstream);
+  }
+
+  /** Begins what a target hears with a PROXY protocol header; false if the target broke. */
+  final boolean sendHeader(Peer upstream) {
+    ProxyHeaderWriter writer = destination().header();
+    if (writer == null) {
+      return true;
+    }
+    byte[] header =
+        writer.header(connection(), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
+    loop().buffer().copyFrom(header);
+    int result = upstream.send(loop().buffer(), 0, header.length, 0);
+    boolean isWhole = result == 0 || result == -Linux.EAGAIN;
+    if (!isWhole) {
+      broke(upstream);
+    }
+    return isWhole;
+  }
+
+  /** No target could be reached: resets the client. */
+  void unreachable(DropReason reason) {
+    relay.counters().drops(reason, Protocol.TCP).increment();
+    client.resetOnClose();
+    close(null, reason.word());
+  }
+
+  // ---- moving
+
+  /** epoll reports something about a peer. */
+  final void ready(Peer peer, int events) {
+    if (isClosed || !peer.isOpen()) {
+      return;
+    }
+    if (peer.isConnecting) {
+      connecting(peer, events);
+      return;
+    }
+    if (client.isOpen()) {
+      ending.stirred(loop().nextTickMillis()); // without a client, nobody waits for answers
+    }
+    if (ending.concerns(peer)) {
+      move(peer, events);
+    }
+  }
+
+  private void move(Peer peer, int events) {
+    if ((events & (Watched.WRITABLE | Watched.BROKEN)) != 0 && moves(peer) && peer.blocked) {
+      writable(peer);
+    }
+    if ((events & (Watched.READABLE | Watched.ENDING)) != 0 && moves(peer)) {
+      readable(peer);
+    }
+    if (moves(peer) && peer.errored && peer.ended && !peer.broken) {
+      broke(peer); // a reset after its FIN
+    }
+  }
+
+  private boolean moves(Peer peer) {
+    return !isClosed && peer.isOpen();
+  }
+
+  /** A call for a peer failed, and may succeed soon: the next tick tries again. */
+  final void stalled(Peer peer) {
+    peer.stalled = true;
+    if (!isStalled) {
+      isStalled = true;
+      loop().schedule(this);
+    }
+  }
+
+  private void retry(@Nullable Peer peer) {
+    if (peer != null && peer.stalled) {
+      peer.stalled = false;
+      if (moves(peer)) {
+        move(peer, Watched.READABLE | Watched.WRITABLE);
+      }
+    }
+  }
+
+  /**
+   * Copies what one peer sends to another, as far as it goes. While there is no room to keep what
+   * the other can't take, it is only looked at, and what was not sent stays where it was.
+   *
+   * @return whether it filled the buffer: much more is to come
+   */
+  final boolean copy(Peer from, Peer to) {
+    for (int turn = 0; turn < TURNS; turn++) {
+      boolean isRoomy = loop().buffers().hasRoom();
+      long address = loop().buffer().address();
+      long count =
+          isRoomy
+              ? syscalls().receive(from.number(), address, Loop.BUFFER_BYTES)
+              : syscalls().peek(from.number(), address, Loop.BUFFER_BYTES);
+      if (!hasRead(from, count)) {
+        return false;
+      }
+      int length = (int) count;
+      boolean isWanted = to.isOpen() && !to.finSent; // or it is thrown away
+      // A short read of what ends leaves only the end: it goes out in the same packet.
+      boolean isLast = from.hungUp && !from.errored && length < Loop.BUFFER_BYTES;
+      int flags = isLast ? Linux.MSG_MORE : 0;
+      int result = 0;
+      if (isRoomy) {
+        result = isWanted ? to.send(loop().buffer(), 0, length, flags) : 0;
+        moved(from, length);
+      } else {
+        int sent = isWanted ? to.offer(loop().buffer(), 0, length, flags) : length;
+        result = sent < length ? sent < 0 ? sent : -Linux.EAGAIN : 0;
+        take(from, Math.max(0, sent));
+      }
+      if (result != 0) {
+        if (result != -Linux.EAGAIN) {
+          broke(to);
+        }
+        return false;
+      }
+      if (length == Loop.BUFFER_BYTES && isRoomy && canSplice(to)) {
+        return true;
+      }
+      if (length < Loop.BUFFER_BYTES && !from.hungUp) {
+        return false; // a short read emptied it; more, or a FIN, will be a new edge
+      }
+    }
+    from.yieldTurn();
+    return false;
+  }
+
+  /** Reads what had only been looked at, and has been sent. */
+  private void take(Peer from, int length) {
+    int left = length;
+    while (left > 0) {
+      long taken = syscalls().receive(from.number(), loop().buffer().address(), left);
+      if (taken <= 0) {
+        break; // a reset threw it away
+      }
+      left -= (int) taken;
+    }
+    moved(from, length);
+  }
+
+  /** Whether copying is to stop where there is enough for splicing. */
+  boolean canSplice(Peer to) {
+    return false;
+  }
+
+  /** Notes what a read came to; false if there is nothing to send on. */
+  final boolean hasRead(Peer from, long count) {
+    if (count > 0) {
+      return true;
+    }
+    if (count == 0) {
+      from.ended = true;
+      from.broken |= from.errored; // its FIN has been overtaken by a reset
+    } else if (Peer.isPassing(count)) {
+      stalled(from);
+    } else if (count != -Linux.EAGAIN) {
+      from.ended = true;
+      from.broken = true;
+    } else if (from.broken) {
+      from.ended = true; // it takes no more, so nothing more is awaited of it
+    }
+    return false;
+  }
+
+  /** Counts what a peer has sent. */
+  final void moved(Peer from, long count) {
+    if (from == client) {
+      bytesIn += count;
+      destination().traffic().bytesIn.add(count);
+    } else {
+      bytesOut += count;
+      destination().traffic().bytesOut.add(count);
+    }
+  }
+
+  // ---- ending
+
+  @Override
+  protected long deadlineMillis() {
+    if (isClosed || isStalled) {
+      return 0; // at the next tick
+    }
+    if (wanted == NOBODY) {
+      return ending.deadlineMillis();
+    }
+    return upstreams[wanted] == null ? 0 : connectByMillis();
+  }
+
+  private long connectByMillis() {
+    return wantedSinceMillis + destination().spec().connectTimeout().toMillis();
+  }
+
+  @Override
+  protected final void expired() {
+    try {
+      if (!isClosed) {
+        timeUp(loop().timeMillis());
+      }
+      if (!isClosed) {
+        loop().schedule(this);
+      }
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // thrown on, it would stop the loop's clock
+    }
+  }
+
+  /** A deadline has come. */
+  void timeUp(long nowMillis) {
+    if (isStalled) {
+      isStalled = false;
+      retry(client);
+      for (Peer upstream : upstreams) {
+        retry(upstream);
+      }
+    }
+    if (isClosed) {
+      return;
+    }
+    if (wanted == NOBODY) {
+      ending.timeUp(nowMillis);
+    } else if (nowMillis >= connectByMillis()) {
+      failedToConnect(DropReason.CONNECT_TIMEOUT);
+    } else if (upstreams[wanted] == null) {
+      attempt(wanted);
+    }
+  }
+
+  @Override
+  final void shutdown() {
+    if (!isClosed) {
+      abort(SessionEnd.SHUTDOWN);
+    }
+  }
+
+  /** Something that can't happen did: ends this session, so that the others live. */
+  final void failed(Throwable failure) {
+    log.error("session failed target={}", targetName(), failure);
+    if (!isClosed) {
+      abort(SessionEnd.FAILED);
+    }
+  }
+
+  /** Ends the session before its time; who has not got all is reset, and so knows. */
+  final void abort(SessionEnd why) {
+    ending.because(why);
+    if (client.isOpen() && (isIncomplete() || client.isPending())) {
+      client.resetOnClose();
+    }
+    for (Peer upstream : upstreams) {
+      if (upstream != null && upstream.isPending()) {
+        upstream.resetOnClose();
+      }
+    }
+    finish();
+  }
+
+  final void finish() {
+    SessionEnd why = ending.why();
+    close(why, why.word());
+  }
+
+  /** Ends it, and lets go of everything. */
+  final void close(@Nullable SessionEnd why, String word) {
+    isClosed = true;
+    loop().cancel(this);
+    relay.sessions().remove(this);
+    closed();
+    client.close();
+    for (int index = 0; index < upstreams.length; index++) {
+      closeUpstream(index);
+    }
+    Destination destination = destination();
+    if (why != null) {
+      destination.traffic().ends(why).increment();
+    }
+    destination.close();
+    relay.ended();
+    if (AccessLog.isOn()) {
+      LookupContext connection = connection();
+      AccessLog.ended(
+          Protocol.TCP,
+          connection.remote(),
+          connection.remotePort(),
+          connection.local(),
+          connection.localPort(),
+          destination.label(),
+          targetName(),
+          word,
+          loop().timeMillis() - ending.startMillis(),
+          bytesIn,
+          bytesOut,
+          via == null ? null : via.toString());
+    }
+  }
+
+  /** It is over: what the subclass holds is given back. */
+  void closed() {}
+
+  final void closeUpstream(int index) {
+    Peer upstream = upstreams[index];
+    if (upstream != null) {
+      upstreams[index] = null;
+      relay.guard().forget(upstream.ownSource);
+      upstream.close();
+      target(index).closed();
+    }
+  }
+}

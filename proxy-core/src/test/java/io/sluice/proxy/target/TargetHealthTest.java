@@ -1,0 +1,270 @@
+package io.sluice.proxy.target;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sluice.config.Config;
+import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.metrics.Counters;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.reuseport.Tried;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whom lookups lead to while targets, or some addresses of a name, don't answer. */
+@Timeout(20)
+final class TargetHealthTest {
+  private static final long PAUSE_MILLIS = 6_000;
+
+  private final ManualTimer timer = new ManualTimer();
+  private final FakeNames names = new FakeNames();
+  private final Resolver resolver = new Resolver(() -> names, timer);
+  private Snapshot snapshot;
+  private final Sockaddr address = new Sockaddr();
+  private final Counters counters = new Counters();
+  private final Steering steering = new Steering(() -> snapshot, counters);
+
+  @AfterEach
+  void close() {
+    resolver.close();
+  }
+
+  private static Config config(String destination) {
+    return TestDaemon.config(TestDaemon.web(1, 8080, destination));
+  }
+
+  private void inForce(String destination) {
+    Snapshot before = snapshot;
+    snapshot = TestDaemon.snapshot(config(destination), before, resolver);
+    timer.pass(0);
+    if (before != null) {
+      snapshot.inForce(before);
+    }
+  }
+
+  private Target target(int index) {
+    return snapshot.destinations().getFirst().targets().get(index);
+  }
+
+  /** Where a client is led, by its port. */
+  private static Target steer(Steering steering, int clientPort) {
+    LookupContext _ =
+        steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
+    return steering.steer();
+  }
+
+  /** Which address a client is led to. */
+  private String addressOf(int clientPort) {
+    Target target = steer(steering, clientPort);
+    Endpoint endpoint = target.endpoint(steering.context(), address);
+    return endpoint == null ? "none" : endpoint.address().toString();
+  }
+
+  private static void kill(Target target) {
+    Endpoint endpoint = target.endpoint(new LookupContext(), new Sockaddr());
+    for (int i = 0; i < 3; i++) {
+      endpoint.failed(DropReason.CONNECT_TIMEOUT);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"hash", "source", "round-robin", "least-connections"})
+  void ofAHundredClientsAtOnceOneAloneProbesADeadTarget(String select) throws Exception {
+    inForce("select: " + select + ", targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    kill(target(0));
+    timer.pass(PAUSE_MILLIS);
+    AtomicInteger probes = new AtomicInteger();
+    CountDownLatch go = new CountDownLatch(1);
+    try (var threads = Executors.newFixedThreadPool(4)) {
+      List<Future<?>> all = new ArrayList<>();
+      for (int thread = 0; thread < 4; thread++) {
+        int first = 1_000 * thread;
+        all.add(
+            threads.submit(
+                () -> {
+                  Steering own = new Steering(() -> snapshot, counters);
+                  go.await();
+                  for (int i = 0; i < 1_000; i++) {
+                    LookupContext _ =
+                        own.context()
+                            .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
+                    if (own.steer() == target(0)) {
+                      probes.incrementAndGet();
+                    }
+                  }
+                  return null;
+                }));
+      }
+      go.countDown();
+      for (Future<?> one : all) {
+        one.get();
+      }
+    }
+    assertThat(probes.get()).isEqualTo(1);
+    assertThat(target(0).isUp()).isFalse();
+  }
+
+  @Test
+  void aTargetThatIsBackGetsItsShareAgain() {
+    inForce("select: round-robin, targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    kill(target(0));
+    for (int i = 0; i < 10; i++) {
+      assertThat(addressOf(i)).isEqualTo("127.0.0.1:82");
+    }
+    target(0).endpoint(steering.context(), address).succeeded();
+    Set<String> seen = new HashSet<>();
+    for (int i = 0; i < 2; i++) {
+      seen.add(addressOf(i));
+    }
+    assertThat(seen).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+  }
+
+  @Test
+  void ifAllAreDownTheyAreUsedAsIfNoneWere() {
+    inForce("select: round-robin, targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    kill(target(0));
+    kill(target(1));
+    Set<String> seen = new HashSet<>();
+    for (int i = 0; i < 4; i++) {
+      seen.add(addressOf(i));
+    }
+    assertThat(seen).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+  }
+
+  @Test
+  void aReloadDoesNotForgetThatATargetIsDown() {
+    inForce("targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    kill(target(0));
+    inForce("targets: ['127.0.0.1:81', '127.0.0.1:82'], retries: 0");
+    assertThat(target(0).isUp()).isFalse();
+    for (int i = 0; i < 20; i++) {
+      assertThat(addressOf(i)).isEqualTo("127.0.0.1:82");
+    }
+    timer.pass(PAUSE_MILLIS);
+    target(0).endpoint(steering.context(), address).succeeded();
+    assertThat(target(0).isUp()).isTrue();
+  }
+
+  @Test
+  void whatOneDestinationFindsOutHoldsForAll() {
+    inForce(
+        "targets: ['127.0.0.1:81', '127.0.0.1:82']}, "
+            + "{label: other, protocol: tcp, targets: ['127.0.0.1:81', '127.0.0.1:83']");
+    kill(target(0));
+    Target same = snapshot.destinations().getLast().targets().getFirst();
+    assertThat(same).hasToString("127.0.0.1:81");
+    assertThat(same.isUp()).isFalse();
+    assertThat(same.destination().group().isAvailable(same.socket())).isFalse();
+  }
+
+  @Test
+  void aRetryGoesToOneThatIsUpBeforeOneThatIsNot() {
+    inForce("targets: ['127.0.0.1:81', '127.0.0.1:82', '127.0.0.1:83']");
+    kill(target(0));
+    LookupContext _ = steering.context().ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 8080, 0);
+    Tried tried = new Tried();
+    Target second = target(1).another(steering.context(), tried);
+    assertThat(second).isSameAs(target(2));
+    assertThat(second.another(steering.context(), tried)).isSameAs(target(0));
+    assertThat(target(0).another(steering.context(), tried)).isNull();
+  }
+
+  // ---- names
+
+  private void answer(String... addresses) {
+    names.answer("a.example", addresses);
+    timer.pass(1_000); // so long the last one holds
+  }
+
+  @Test
+  void anAddressThatFailedIsNotUsedWhileAnotherWorks() {
+    answer("192.0.2.1", "192.0.2.2", "192.0.2.3");
+    inForce("targets: ['a.example:80']");
+    assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
+    Endpoint first = target(0).endpoint(steering.context(), address);
+    for (int late = 0; late < 10; late++) { // all these had been connecting
+      first.failed(DropReason.CONNECT_TIMEOUT);
+      assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
+    }
+    timer.pass(600_000);
+    for (int client = 0; client < 100; client++) {
+      assertThat(addressOf(client)).isEqualTo("192.0.2.2:80");
+    }
+    assertThat(target(0).isUp()).isTrue();
+  }
+
+  @Test
+  void anAnswerInAnotherOrderMovesNothing() {
+    answer("192.0.2.1", "192.0.2.2", "192.0.2.3");
+    inForce("targets: ['a.example:80']");
+    answer("192.0.2.3", "192.0.2.1", "192.0.2.2");
+    assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
+    answer("192.0.2.2", "192.0.2.3", "192.0.2.1");
+    assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
+  }
+
+  @Test
+  void whoIsNewComesLastAndWhoHasGoneIsRetired() {
+    answer("192.0.2.1", "192.0.2.2");
+    inForce("targets: ['a.example:80']");
+    Endpoint first = target(0).endpoint(steering.context(), address);
+    assertThat(target(0).isRetired(first)).isFalse();
+    answer("192.0.2.3", "192.0.2.2");
+    assertThat(target(0).isRetired(first)).isTrue();
+    assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
+  }
+
+  @Test
+  void aNameIsDownWhenAllItsAddressesAreAndUpWithANewOne() {
+    answer("192.0.2.1", "192.0.2.2");
+    inForce("targets: ['a.example:80', '127.0.0.1:82']");
+    kill(target(0)); // its three failures go to the first
+    assertThat(target(0).isUp()).isTrue();
+    kill(target(0));
+    assertThat(target(0).isUp()).isFalse();
+    for (int client = 0; client < 20; client++) {
+      assertThat(addressOf(client)).isEqualTo("127.0.0.1:82");
+    }
+    answer("192.0.2.3");
+    assertThat(target(0).isUp()).isTrue();
+    Set<String> seen = new HashSet<>();
+    for (int client = 0; client < 100; client++) {
+      seen.add(addressOf(client));
+    }
+    assertThat(seen).contains("192.0.2.3:80");
+  }
+
+  @Test
+  void aNameWithoutAddressIsPassedOver() {
+    names.answer("a.example", NameLookup.Answer.FAILED);
+    inForce("targets: ['a.example:80', '127.0.0.1:82']");
+    for (int client = 0; client < 20; client++) {
+      assertThat(addressOf(client)).isEqualTo("127.0.0.1:82");
+    }
+    assertThat(counters.drops(DropReason.NO_TARGET, Protocol.TCP).sum()).isZero();
+  }
+
+  @Test
+  void anAddressOfTheClientsFamilyGoesFirstAndFailsByItself() {
+    answer("2001:db8::1", "192.0.2.1", "192.0.2.2");
+    inForce("targets: ['a.example:80'], source: transparent");
+    assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
+    target(0).endpoint(steering.context(), address).failed(DropReason.CONNECT_REFUSED);
+    assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
+    LookupContext ipv6 = new LookupContext().ipv6(Protocol.TCP, 0, 1, 1, 0, 1, 8080, 0);
+    assertThat(target(0).endpoint(ipv6, address).address()).hasToString("[2001:db8::1]:80");
+  }
+}

@@ -25,6 +25,7 @@ import java.util.stream.Stream;
  */
 public final class Descriptors {
   private static final int RESERVE = 64;
+  private static final int LEAST = 16;
 
   /** A connection's own: the client's and the target's. */
   public static final int PER_CONNECTION = 2;
@@ -75,6 +76,11 @@ public final class Descriptors {
     long room = Math.max(0, FIRST_RESERVED - own);
     TCP.most(most(room));
     UDP.most(most(room));
+  }
+
+  /** Whether traffic may have so few that the process is of no use. */
+  public static boolean areTooFew() {
+    return TCP.most() < LEAST || UDP.most() < LEAST;
   }
 
   private static long most(long room) {

@@ -27,7 +27,8 @@ final class CaptureSection {
           "socketPort",
           "install",
           "fdName",
-          "proxyProtocol");
+          "proxyProtocol",
+          "allowCapturedSources");
   private static final List<String> EXCEPT_KEYS = List.of("ports", "addresses");
   private static final Set<Protocol> BOTH = EnumSet.allOf(Protocol.class);
   private static final List<IpPrefix> EVERYWHERE =
@@ -116,7 +117,8 @@ final class CaptureSection {
             : except.optional("addresses", List.of(), value -> all(value, Words::prefix)),
         socketPort,
         fields.optional("install", false, Value::flag),
-        fdName(fields.optional("fdName")));
+        fdName(fields.optional("fdName")),
+        fields.optional("allowCapturedSources", false, Value::flag));
   }
 
   /** The ports of {@code except}; none if it says {@code none}; null if it says nothing. */

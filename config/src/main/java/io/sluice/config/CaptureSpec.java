@@ -68,15 +68,18 @@ public record CaptureSpec(
    *     redirect} hand the traffic
    * @param install whether the daemon installs the rules itself
    * @param fdName what the inherited sockets are called; null: as the capture
+   * @param allowCapturedSources whether datagrams may come from what this capture takes: answers to
+   *     them come back to us, unless the client's socket is connected
    */
   public record Options(
       @Nullable List<PortRange> exceptPorts,
       List<IpPrefix> exceptAddresses,
       int socketPort,
       boolean install,
-      @Nullable String fdName) {
+      @Nullable String fdName,
+      boolean allowCapturedSources) {
     /** Nothing of it. */
-    public static final Options NONE = new Options(null, List.of(), 0, false, null);
+    public static final Options NONE = new Options(null, List.of(), 0, false, null, false);
 
     public Options {
       exceptPorts = exceptPorts == null ? null : List.copyOf(exceptPorts);

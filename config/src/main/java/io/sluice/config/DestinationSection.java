@@ -30,7 +30,8 @@ final class DestinationSection {
           "maxConnections",
           "source",
           "proxyProtocol",
-          "keepalive");
+          "keepalive",
+          "responses");
   private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -40,6 +41,7 @@ final class DestinationSection {
   private static final int MAX_RETRIES = 100;
   private static final int MAX_WEIGHT = 1000;
   private static final int MAX_CONNECTIONS = 10_000_000;
+  private static final int MAX_RESPONSES = 1000;
 
   private DestinationSection() {}
 
@@ -98,6 +100,7 @@ final class DestinationSection {
     ProxyProtocolOut proxyProtocol =
         header == null ? null : ProxyProtocolSection.out(header, protocol);
     Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
+    int responses = fields.optional("responses", 0, it -> responses(it, protocol, selection));
     if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
@@ -114,7 +117,19 @@ final class DestinationSection {
         messages,
         source,
         proxyProtocol,
-        keepalive);
+        keepalive,
+        responses);
+  }
+
+  private static @Nullable Integer responses(
+      Value value, @Nullable Protocol protocol, @Nullable Selection selection) {
+    if (protocol == Protocol.TCP) {
+      value.error("responses is for udp; a TCP connection says itself when it ends");
+    }
+    if (selection instanceof Selection.Quic) {
+      value.error("a QUIC connection has no fixed number of answers; leave responses out");
+    }
+    return value.integer(1, MAX_RESPONSES);
   }
 
   private static DestinationSpec.@Nullable Affinity affinity(

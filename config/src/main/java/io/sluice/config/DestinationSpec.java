@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param source where connections to the targets come from
  * @param proxyProtocol the header that targets get; null for none
  * @param keepalive of TCP connections, to clients and to targets; null for none
+ * @param responses how many datagrams answer one of a client's; 0: that isn't known
  */
 public record DestinationSpec(
     String label,
@@ -30,7 +31,8 @@ public record DestinationSpec(
     @Nullable MessageSpec messages,
     SourceSpec source,
     @Nullable ProxyProtocolOut proxyProtocol,
-    @Nullable Keepalive keepalive) {
+    @Nullable Keepalive keepalive,
+    int responses) {
   /** What goes to one target as a whole. */
   public enum Affinity {
     /** A TCP connection. */

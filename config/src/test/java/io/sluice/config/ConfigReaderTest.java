@@ -155,7 +155,8 @@ class ConfigReaderTest {
         null,
         SourceSpec.KERNEL,
         null,
-        protocol == Protocol.TCP ? Keepalive.DEFAULT : null);
+        protocol == Protocol.TCP ? Keepalive.DEFAULT : null,
+        0);
   }
 
   @Test
@@ -464,5 +465,25 @@ class ConfigReaderTest {
             new ProxyProtocolOut(1, false, false, List.of(), false, true),
             new ProxyProtocolOut(
                 2, true, true, List.of(new ProxyProtocolOut.Tlv(0xea, "text")), true, false));
+  }
+
+  @Test
+  void responsesAreAQuestionOfUdp() throws ConfigException {
+    String yaml =
+        """
+        version: 1
+        bindings: [{label: dns, protocol: %1$s, prefix: 192.0.2.1/32, port: 53}]
+        destinations: [{label: dns, protocol: %1$s, targets: ["127.0.0.1:5353"], responses: %2$s}]
+        """;
+    assertThat(
+            ConfigReader.read("test", yaml.formatted("udp", "2"), Map.of())
+                .destinations()
+                .getFirst()
+                .responses())
+        .isEqualTo(2);
+    assertThatThrownBy(() -> ConfigReader.read("test", yaml.formatted("tcp", "1"), Map.of()))
+        .hasMessageContaining("responses is for udp");
+    assertThatThrownBy(() -> ConfigReader.read("test", yaml.formatted("udp", "0"), Map.of()))
+        .hasMessageContaining("responses");
   }
 }

@@ -47,7 +47,8 @@ class DestinationSectionTest {
                 new SourceSpec.Addresses(
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
                 null,
-                Keepalive.DEFAULT));
+                Keepalive.DEFAULT,
+                0));
   }
 
   @Test

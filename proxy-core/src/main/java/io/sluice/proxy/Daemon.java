@@ -128,6 +128,7 @@ public final class Daemon {
     unmet.forEach(advice -> log.warn("{}", advice));
     List<Captures.Failure> failures = captures.apply(config.captures());
     refuseIfFatal(failures);
+    divideDescriptors(config);
     failures.forEach(failure -> log.warn("{}", failure));
     SourceChecks.strangers(config).forEach(log::warn);
     HostPort http = config.admin().http();
@@ -158,6 +159,23 @@ public final class Daemon {
     boolean strict = failures.stream().anyMatch(Captures.Failure::strict);
     if (strict || (!failures.isEmpty() && captures.size() == 0)) {
       throw new IOException(String.join("\n", failures.stream().map(Object::toString).toList()));
+    }
+  }
+
+  /** What traffic may have of the descriptors, now that the daemon has its own. */
+  private static void divideDescriptors(Config config) throws IOException {
+    Descriptors.divide();
+    long connections = Descriptors.tcp().most() / Descriptors.PER_CONNECTION;
+    long flows = Descriptors.udp().most();
+    String room =
+        ("the limit of open files is %d, which leaves room for %d connections and %d flows;"
+                + " raise it with LimitNOFILE= or ulimit -n")
+            .formatted(Descriptors.limit(), connections, flows);
+    if (Descriptors.areTooFew()) {
+      throw new IOException(room);
+    }
+    if (connections < config.limits().connections() || flows < config.limits().flows()) {
+      log.warn("{}, or lower limits.connections and limits.flows", room);
     }
   }
 
@@ -195,6 +213,7 @@ public final class Daemon {
     for (Captures.Failure failure : captures.apply(config.captures())) {
       log.warn("{}", failure);
     }
+    Descriptors.divide();
     SourceChecks.strangers(config).forEach(log::warn);
     if (config.loops() != before.loops() || !config.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");

@@ -29,7 +29,7 @@ public enum DropReason {
   PROXY_HEADER("proxy_header"),
   /** A peer that must begin with a PROXY protocol header did not complete it in time. */
   PROXY_HEADER_TIMEOUT("proxy_header_timeout"),
-  /** {@code limits.flows} is reached, and no unanswered flow could make room. */
+  /** {@code limits.flows} is reached, and this loop had no flow that could make room. */
   FLOW_LIMIT("flow_limit"),
   /** The destination's own {@code maxConnections} is reached. */
   DESTINATION_LIMIT("destination_limit"),
@@ -49,10 +49,16 @@ public enum DropReason {
   NO_SOURCE_ADDRESS("no_source_address"),
   /** The target would be ourselves: the connection came from one of our own upstream sockets. */
   LOOP("loop"),
+  /**
+   * A datagram whose source address and port are captured: the answer would come back to ourselves.
+   */
+  OWN_SOURCE("own_source"),
   /** A datagram that could not be handed to the target's socket: its send buffer is full. */
   UPSTREAM_BUFFER("upstream_buffer"),
   /** A datagram that the target's host answered with "port unreachable". */
   PORT_UNREACHABLE("port_unreachable"),
+  /** The target used to answer, and has fallen silent; only said of targets, in the log. */
+  NO_ANSWER("no_answer"),
   /** A reply that could not be sent to the client: our send buffer is full, or no route. */
   REPLY_ERROR("reply_error"),
   /** Something failed that can't, before there was a session; the log has it. */

@@ -40,10 +40,14 @@ public final class AcceptGate {
 
   /** Takes a place for a connection; if there is none, {@code acceptor} is called again later. */
   boolean tryEnter(Acceptor acceptor) {
-    if (!paused && connections.tryOpen()) {
-      return true;
+    if (!paused && !Descriptors.tcp().tryTake(Descriptors.PER_CONNECTION)) {
+      pause("TCP's share of the file descriptors is used up; raise LimitNOFILE= or ulimit -n");
     }
     if (!paused) {
+      if (connections.tryOpen()) {
+        return true;
+      }
+      Descriptors.tcp().give(Descriptors.PER_CONNECTION);
       shut("limits.connections is reached");
     }
     waiting.add(acceptor); // once, however often a new arrival wakes it meanwhile
@@ -57,6 +61,7 @@ public final class AcceptGate {
 
   /** A connection is gone: its place is free. */
   public void leave() {
+    Descriptors.tcp().give(Descriptors.PER_CONNECTION);
     connections.close();
   }
 

@@ -1,10 +1,13 @@
 package io.sluice.proxy.capture;
 
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** How many connections, or flows, the whole daemon may have at once. Shared by all loops. */
 public final class SessionLimit {
   private final AtomicInteger active = new AtomicInteger();
+  private final List<Runnable> makers = new CopyOnWriteArrayList<>();
   private volatile int limit;
 
   public SessionLimit(int limit) {
@@ -28,6 +31,16 @@ public final class SessionLimit {
   /** Takes back {@link #tryOpen}. */
   public void close() {
     active.decrementAndGet();
+  }
+
+  /** Who can end a session on a loop, for a new one on another; called on any thread. */
+  public void roomMaker(Runnable maker) {
+    makers.add(maker);
+  }
+
+  /** Asks all loops to make room: the one that asks has nothing that it could end. */
+  public void askForRoom() {
+    makers.forEach(Runnable::run);
   }
 
   /** How many there are. */

@@ -6,6 +6,7 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.OwnSources;
@@ -16,8 +17,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One client's datagrams to one address and port, and the connected socket that they leave through.
- * It keeps its target over a reload. With {@code affinity: datagram} it is one target's part of
- * them. Belongs to its loop's thread.
+ * It keeps its target over a reload that keeps the target. With {@code affinity: datagram} it is
+ * one target's part of them. Belongs to its loop's thread.
+ *
+ * <pre>
+ *             a datagram without a flow
+ *                        │
+ *                  ┌─────▼──────┐  an answer  ┌──────────┐ ◀─────── an answer ───────┐
+ *                  │ unanswered ├────────────▶│ answered │                       ┌───┴─────┐
+ *                  └─────┬──────┘             └─┬──────┬─┘ ── a client's ───────▶│ waiting │
+ *                        │                      │      │       datagram          └───┬─────┘
+ *   unreachable, moved,  │   unreachable, moved,│      │ all {@code responses} there │ as answered,
+ *   evicted, idle        ▼   evicted, idle      ▼      ▼ answered                    ▼ but later
+ * </pre>
+ *
+ * <p>Idle is counted from an unanswered flow's last datagram; from an answered one's last answer;
+ * and from a waiting one's first datagram after that, so that what a client says to a target that
+ * has stopped answering doesn't keep the flow alive.
  */
 final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed {
   private final Flows flows;
@@ -34,8 +50,8 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** The socket that replies leave through instead, where the front socket can't. */
   @Nullable ReplySocket reply;
 
-  /** When the last datagram of either direction came. */
-  long activeMillis;
+  /** When it was active last: see above. */
+  private long activeMillis;
 
   /** Payload from the client to the target, in bytes. */
   long bytesIn;
@@ -43,8 +59,26 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** Payload from the target to the client, in bytes. */
   long bytesOut;
 
-  /** The target has answered: this is no forged source, and no eviction touches it. */
+  /** The target has answered: this is no forged source, so others make room first. */
   boolean isAnswered;
+
+  /** The client has sent something since the last answer. */
+  private boolean isWaiting;
+
+  /** How many answers are still to come, if the destination says how many there are. */
+  private int owed;
+
+  /** It is among those that end after the events at hand. */
+  boolean isEnding;
+
+  /** The target was not passed over when the flow was opened. */
+  private final boolean wasUp;
+
+  /** The target was to be left already when the flow was opened: nobody else could take it. */
+  private final boolean wasRetired;
+
+  /** What {@link Endpoint#asked} said last. */
+  private int silenceRound;
 
   /** The QUIC connection that it carries, as far as that is known. */
   ConnectionIds.@Nullable Entry connection;
@@ -52,19 +86,29 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   /** It is over, and its descriptor closed. */
   boolean isEnded;
 
+  /** The share that its local port is of. */
+  @Nullable Share ports;
+
   /** What its socket is noted as, because what it sends could come back to us. */
   OwnSources.@Nullable Source ownSource;
+
+  /** What its replies are noted as, because the client is captured itself. */
+  OwnSources.@Nullable Source ownReplies;
 
   /** The PROXY protocol header that its target's datagrams begin with; null for none (any more). */
   byte @Nullable [] header;
 
-  /** Neighbours in {@link UnansweredFlows}. */
+  /** Neighbours in their {@link FlowQueue}. */
   @Nullable Flow older;
 
   @Nullable Flow newer;
 
   private @Nullable IoRegistration registration;
 
+  /**
+   * @param key nobody changes it any more
+   * @param fd connected to {@code endpoint}
+   */
   Flow(
       Flows flows,
       FlowKey key,
@@ -82,6 +126,11 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     this.openedMillis = nowMillis;
     this.activeMillis = nowMillis;
     this.idleMillis = target.destination().spec().idleTimeout().toMillis();
+    this.wasUp = endpoint.isUp();
+    this.wasRetired = target.isRetired(endpoint);
+    if (target.destination().spec().responses() > 0) {
+      endpoint.mustAnswer();
+    }
   }
 
   /** Starts to hear of replies; false if epoll refused. */
@@ -108,6 +157,43 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     if (header != null && !isHeaderForEvery()) {
       header = null;
     }
+  }
+
+  /**
+   * Datagrams went to the target.
+   *
+   * @return whether they begin a new wait, so that the flow counts as used
+   */
+  boolean asked(int datagrams, long nowMillis) {
+    silenceRound = endpoint.asked(silenceRound, nowMillis);
+    owed += datagrams * target.destination().spec().responses();
+    if (isWaiting) {
+      return false;
+    }
+    isWaiting = isAnswered;
+    activeMillis = nowMillis;
+    return isAnswered;
+  }
+
+  /** Answers came from the target. */
+  void answered(int datagrams, long nowMillis) {
+    isWaiting = false;
+    owed = Math.max(0, owed - datagrams);
+    activeMillis = nowMillis;
+    endpoint.heard(nowMillis);
+  }
+
+  /** Whether it has had all answers that it can expect. */
+  boolean isDone() {
+    return isAnswered && owed == 0 && target.destination().spec().responses() > 0;
+  }
+
+  /**
+   * Whether the client's next datagram needs another target: this one has failed, or is gone from
+   * the configuration or from its name. Two volatile reads.
+   */
+  boolean mustMove() {
+    return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
   }
 
   /** Hears of no more replies. */

@@ -1,8 +1,11 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.header.ProxyHeader;
+import io.sluice.proxy.target.OwnSources;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -138,6 +141,48 @@ final class FlowKey {
     hash = fold(ports ^ otherSecret, hash ^ secret);
     hash = target == 0 ? hash : fold(target ^ otherSecret, hash ^ secret);
     return via == null ? hash : hash ^ via.hash(otherSecret, secret);
+  }
+
+  /** Tells a lookup who sent the datagram, and where to. */
+  void describe(LookupContext context, int ifindex) {
+    if (family() == Family.IPV4) {
+      context.ipv4(
+          Protocol.UDP, (int) clientLow, clientPort(), (int) localLow, localPort(), ifindex);
+    } else {
+      context.ipv6(
+          Protocol.UDP,
+          clientHigh,
+          clientLow,
+          clientPort(),
+          localHigh,
+          localLow,
+          localPort(),
+          ifindex);
+    }
+    if (isAnnounced()) {
+      FlowKey came = physical();
+      context.physical(
+          came.family(),
+          came.clientHigh,
+          came.clientLow,
+          came.clientPort(),
+          came.localHigh,
+          came.localLow,
+          came.localPort());
+    }
+  }
+
+  /** How what we answer to the client looks, should it come in. */
+  OwnSources.Source reply() {
+    return new OwnSources.Source(
+        Protocol.UDP,
+        family(),
+        localHigh,
+        localLow,
+        localPort(),
+        clientHigh,
+        clientLow,
+        clientPort());
   }
 
   private static long fold(long a, long b) {

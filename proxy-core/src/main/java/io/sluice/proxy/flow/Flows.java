@@ -5,11 +5,12 @@ import static java.util.Objects.requireNonNull;
 import io.sluice.config.DestinationSpec;
 import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.capture.SessionLimit;
+import io.sluice.proxy.flow.Eviction.Shortage;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
-import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.metrics.AccessLog;
 import io.sluice.proxy.target.Attempt;
 import io.sluice.proxy.target.Destination;
@@ -19,13 +20,13 @@ import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Steering;
 import io.sluice.proxy.target.Target;
-import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
-import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
-import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -35,20 +36,22 @@ import org.jspecify.annotations.Nullable;
  * loop's thread.
  */
 final class Flows {
+  /** A draining daemon doesn't wait for a flow that has been quiet for so long. */
+  private static final long QUIET_MILLIS = 1_000;
+
   private final Loop loop;
   private final Syscalls syscalls;
   private final Steering steering;
   private final SessionLimit limit;
-  private final Upstreams upstreams;
+  private final FlowSockets sockets;
   private final LoopGuard guard;
   private final Replies replies;
   private final FlowTable<Flow> table;
-  private final UnansweredFlows unanswered = new UnansweredFlows();
+  private final Eviction eviction = new Eviction();
   private final AtomicInteger count = new AtomicInteger();
-
-  /** A draining daemon doesn't wait for a flow that has been quiet for so long. */
-  private static final long QUIET_MILLIS = 1_000;
-
+  private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
+  private final List<Flow> done = new ArrayList<>();
+  private final Runnable endDone = this::endDone;
   private boolean isDraining;
 
   Flows(
@@ -63,9 +66,10 @@ final class Flows {
     this.table = new FlowTable<>(syscalls);
     this.steering = steering;
     this.limit = limit;
-    this.upstreams = new Upstreams(loop.syscalls());
-    this.guard = new LoopGuard(loop.syscalls(), ownSources, captured);
+    this.sockets = new FlowSockets(syscalls);
+    this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
+    limit.roomMaker(this::askedForRoom);
   }
 
   /** How many there are. Any thread. */
@@ -113,7 +117,12 @@ final class Flows {
       Payload datagram,
       Supplier<byte[]> tlvs,
       long nowMillis) {
-    describe(key, ifindex, datagram);
+    key.describe(steering.context(), ifindex);
+    steering.context().payload(datagram);
+    boolean isCaptured = isCaptured(key.physical());
+    if (isCaptured && !isAllowed(key.physical())) {
+      return refused(DropReason.OWN_SOURCE);
+    }
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
@@ -135,7 +144,7 @@ final class Flows {
     if (!destination.tryOpen()) {
       return refused(DropReason.DESTINATION_LIMIT);
     }
-    if (!limit.tryOpen() && !(evict() && limit.tryOpen())) {
+    if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
       destination.close();
       return refused(DropReason.FLOW_LIMIT);
     }
@@ -152,80 +161,49 @@ final class Flows {
     if (writer != null) {
       flow.header = writer.header(steering.context(), tlvs.get());
     }
+    if (isCaptured) {
+      flow.ownReplies = guard.sources().add(flow.key().physical().reply());
+    }
     target.opened();
     front.hold();
     table.put(flow);
-    unanswered.add(flow);
+    eviction.opened(flow);
     loop.schedule(flow);
     count.incrementAndGet();
     return flow;
   }
 
-  private void describe(FlowKey key, int ifindex, Payload datagram) {
-    LookupContext context = steering.context();
-    if (key.family() == Family.IPV4) {
-      context.ipv4(
-          Protocol.UDP,
-          (int) key.clientLow(),
-          key.clientPort(),
-          (int) key.localLow(),
-          key.localPort(),
-          ifindex);
-    } else {
-      context.ipv6(
-          Protocol.UDP,
-          key.clientHigh(),
-          key.clientLow(),
-          key.clientPort(),
-          key.localHigh(),
-          key.localLow(),
-          key.localPort(),
-          ifindex);
-    }
-    context.payload(datagram);
-    if (key.isAnnounced()) {
-      FlowKey came = key.physical();
-      context.physical(
-          came.family(),
-          came.clientHigh(),
-          came.clientLow(),
-          came.clientPort(),
-          came.localHigh(),
-          came.localLow(),
-          came.localPort());
-    }
+  /** Whether answers to a client come back to us. */
+  private boolean isCaptured(FlowKey came) {
+    return guard.isCaptured(
+        Protocol.UDP, came.family(), came.clientHigh(), came.clientLow(), came.clientPort());
+  }
+
+  private boolean isAllowed(FlowKey came) {
+    return steering.allowsCapturedSource(
+        came.family(), came.clientHigh(), came.clientLow(), came.clientPort());
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    Attempt attempt = openUpstream(target);
-    if (isExhausted(attempt) && evict()) {
-      attempt = openUpstream(target);
+    Attempt made = sockets.open(target, steering.context(), nowMillis);
+    Shortage shortage = sockets.shortage();
+    if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
+      made = sockets.open(target, steering.context(), nowMillis);
     }
-    if (!attempt.isOpen()) {
-      return isExhausted(attempt) ? refused(DropReason.NO_DESCRIPTORS) : notOpened(attempt);
+    if (made == null) {
+      return refused(sockets.refusal());
     }
-    int fd = attempt.descriptor();
-    Endpoint endpoint = requireNonNull(attempt.endpoint());
-    Flow flow = new Flow(this, key.copy(), front, target, endpoint, fd, nowMillis);
+    Endpoint endpoint = requireNonNull(made.endpoint());
+    Flow flow =
+        new Flow(this, key.copy(), front, target, endpoint, made.descriptor(), nowMillis);
+    flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
-      int _ = syscalls.close(fd);
+      sockets.close(flow);
       return refused(DropReason.NO_DESCRIPTORS);
     }
-    flow.ownSource = guard.note(Protocol.UDP, attempt, target);
+    endpoint.checkSilence(nowMillis); // then the next datagram goes elsewhere
+    flow.ownSource = guard.note(Protocol.UDP, made, target);
     return flow;
-  }
-
-  private Attempt openUpstream(Target target) {
-    Attempt attempt = upstreams.openFlow(target, steering.context());
-    if (attempt.isOpen() && Descriptors.isReserved(attempt.descriptor())) {
-      int _ = syscalls.close(attempt.descriptor());
-      return attempt.failed(DropReason.NO_DESCRIPTORS, -Linux.EMFILE);
-    }
-    return attempt;
-  }
-
-  private static boolean isExhausted(Attempt attempt) {
-    return attempt.errno() == Linux.EMFILE || attempt.errno() == Linux.ENFILE;
   }
 
   private @Nullable Flow refused(DropReason reason) {
@@ -233,22 +211,51 @@ final class Flows {
     return null;
   }
 
-  private @Nullable Flow notOpened(Attempt attempt) {
-    DropReason reason = attempt.reason();
-    if (reason == DropReason.CONNECT_ERROR) {
-      requireNonNull(attempt.endpoint()).failed(reason); // the others say nothing about it
+  /** Ends flows for a new one; if this loop has none, it asks the others to, for the next one. */
+  private boolean makeRoom(Shortage shortage, @Nullable Share ports) {
+    eviction.tell(shortage, limit.active());
+    for (int ended = 0; ended < shortage.flowsAtOnce(); ended++) {
+      Flow next = shortage.isOfPorts() ? eviction.next(ports) : eviction.next();
+      if (next == null) {
+        limit.askForRoom();
+        return ended > 0;
+      }
+      end(next, SessionEnd.EVICTED);
     }
-    return refused(reason);
+    return true;
   }
 
-  /** Ends the flow that has waited longest for a first answer; false if there is none. */
-  private boolean evict() {
-    Flow oldest = unanswered.oldest();
-    if (oldest == null) {
+  /** Another loop needs room. Any thread. */
+  private void askedForRoom() {
+    if (count.get() > 0 && isAskedForRoom.compareAndSet(false, true)) {
+      loop.execute(() -> {
+        isAskedForRoom.set(false);
+        Flow oldest = eviction.next();
+        if (oldest != null) {
+          end(oldest, SessionEnd.EVICTED);
+        }
+      });
+    }
+  }
+
+  /** Ends a flow whose client needs another target now; false if it can stay. */
+  boolean movesOn(Flow flow, long nowMillis) {
+    if (isDraining) {
+      return false; // there is no new one for it
+    }
+    flow.endpoint().checkSilence(nowMillis);
+    if (!flow.mustMove()) {
       return false;
     }
-    end(oldest, SessionEnd.EVICTED);
+    end(flow, SessionEnd.MOVED);
     return true;
+  }
+
+  /** A flow's client has sent something to the target. */
+  void asked(Flow flow, int datagrams, long nowMillis) {
+    if (flow.asked(datagrams, nowMillis)) {
+      eviction.used(flow, false);
+    }
   }
 
   /** Epoll says that the target has answered, or that an error came back. */
@@ -257,35 +264,79 @@ final class Flows {
       return;
     }
     takeReplies(flow);
-    if (replies.isRefused()) {
-      unreachable(flow);
+    if (replies.failure() != 0) {
+      unreachable(flow, replies.failure());
     } else if (!replies.isDrained()) {
       flow.rearm();
     }
   }
 
   private void takeReplies(Flow flow) {
-    if (replies.receive(flow) == 0) {
+    int taken = replies.receive(flow);
+    if (taken == 0) {
       return;
     }
-    flow.activeMillis = Loop.nowMillis();
-    if (!flow.isAnswered) {
-      flow.isAnswered = true;
-      unanswered.remove(flow);
+    flow.answered(taken, Loop.nowMillis());
+    boolean isFirst = !flow.isAnswered;
+    flow.isAnswered = true;
+    eviction.used(flow, isFirst);
+    if (flow.isDone() && !flow.isEnding) {
+      flow.isEnding = true;
+      if (done.isEmpty()) {
+        loop.execute(endDone); // when the replies have left: they were gathered before
+      }
+      done.add(flow);
     }
-    flow.endpoint().succeeded();
   }
 
-  /** Sending to the target said that its port is unreachable. */
-  void upstreamRefused(Flow flow) {
+  /** Ends what has had all its answers, unless its client has asked again meanwhile. */
+  private void endDone() {
+    try {
+      for (int i = 0; i < done.size(); i++) {
+        Flow flow = done.get(i);
+        flow.isEnding = false;
+        if (flow.isDone()) {
+          end(flow, SessionEnd.ANSWERED);
+        }
+      }
+    } finally {
+      done.clear();
+    }
+  }
+
+  /** Sending to the target told the fate of an earlier datagram. */
+  void upstreamFailed(Flow flow, int errno) {
     takeReplies(flow);
-    unreachable(flow);
+    unreachable(flow, errno);
   }
 
-  private void unreachable(Flow flow) {
-    steering.counters().drops(DropReason.PORT_UNREACHABLE, Protocol.UDP).increment();
-    flow.endpoint().failed(DropReason.PORT_UNREACHABLE);
+  private void unreachable(Flow flow, int errno) {
+    DropReason reason =
+        errno == Linux.ECONNREFUSED ? DropReason.PORT_UNREACHABLE : DropReason.CONNECT_ERROR;
+    steering.counters().drops(reason, Protocol.UDP).increment();
+    flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
+  }
+
+  /**
+   * Whether an error says that the target can't be reached: an ICMP error, or our own kernel has no
+   * way, or a rule of its forbids it. (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c.)
+   *
+   * @param errno positive
+   */
+  static boolean isUnreachable(int errno) {
+    return switch (errno) {
+      case Linux.ECONNREFUSED, // port
+          Linux.EHOSTUNREACH, // host; host or communication prohibited
+          Linux.ENETUNREACH, // network; network prohibited
+          Linux.EHOSTDOWN, // host unknown
+          Linux.ENONET, // host isolated
+          Linux.ENOPROTOOPT, // protocol
+          Linux.EACCES, // IPv6: prohibited, failed a policy, or rejected
+          Linux.EPERM -> // a netfilter rule of this machine
+          true;
+      default -> false;
+    };
   }
 
   /**
@@ -308,13 +359,12 @@ final class Flows {
     flow.isEnded = true;
     replies.flush();
     boolean _ = table.remove(flow.key());
-    if (!flow.isAnswered) {
-      unanswered.remove(flow);
-    }
+    eviction.ended(flow);
     loop.cancel(flow);
     flow.deregister();
     guard.forget(flow.ownSource);
-    int _ = syscalls.close(flow.upstream());
+    guard.forget(flow.ownReplies);
+    sockets.close(flow);
     replies.release(flow);
     flow.front.release(syscalls);
     count.decrementAndGet();

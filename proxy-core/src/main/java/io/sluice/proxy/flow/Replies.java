@@ -36,7 +36,7 @@ final class Replies {
   private int gathered;
   private boolean isFlushing;
   private boolean isDrained;
-  private boolean isRefused;
+  private int failure;
 
   Replies(Loop loop, Counters counters, int mostSockets) {
     this.loop = loop;
@@ -63,9 +63,11 @@ final class Replies {
     return isDrained;
   }
 
-  /** Whether the last {@link #receive} heard that the target's port is unreachable. */
-  boolean isRefused() {
-    return isRefused;
+  /**
+   * By which errno the last {@link #receive} heard that the target is unreachable; 0: it is not.
+   */
+  int failure() {
+    return failure;
   }
 
   /**
@@ -77,7 +79,7 @@ final class Replies {
     DatagramBatch into = batch();
     int way = way(flow);
     isDrained = false;
-    isRefused = false;
+    failure = 0;
     int taken = 0;
     int errors = 0;
     while (taken < BUDGET && !isDrained) {
@@ -94,8 +96,9 @@ final class Replies {
         // An error that an ICMP message brought is told once, and there may be more to read. Should
         // errors not end, the next edge is waited for rather than spun on.
         isDrained = received == -Linux.EAGAIN || ++errors == MOST_ERRORS;
-        isRefused |= received == -Linux.ECONNREFUSED;
-        if (received != -Linux.EAGAIN && received != -Linux.ECONNREFUSED) {
+        if (Flows.isUnreachable(-received)) {
+          failure = -received;
+        } else if (received != -Linux.EAGAIN) {
           drop(Flows.upstreamDrop(-received));
         }
       }

@@ -103,12 +103,16 @@ final class ReplySockets {
    */
   private int open(Arrival arrival) {
     boolean ipv4 = wanted.family() == Family.IPV4;
+    if (!Descriptors.udp().tryTake(1)) {
+      return -Linux.EMFILE;
+    }
     int fd = syscalls.socket(wanted.family().number(), Linux.SOCK_DGRAM);
     if (fd < 0) {
+      Descriptors.udp().give(1);
       return fd;
     }
     if (Descriptors.isReserved(fd)) {
-      int _ = syscalls.close(fd);
+      closeDescriptor(fd);
       return -Linux.EMFILE;
     }
     int level = ipv4 ? Linux.IPPROTO_IP : Linux.IPPROTO_IPV6;
@@ -126,10 +130,15 @@ final class ReplySockets {
             fd,
             local.set(wanted.family(), wanted.localHigh(), wanted.localLow(), wanted.localPort()));
     if (result < 0) {
-      int _ = syscalls.close(fd);
+      closeDescriptor(fd);
       return result;
     }
     return fd;
+  }
+
+  private void closeDescriptor(int fd) {
+    int _ = syscalls.close(fd);
+    Descriptors.udp().give(1);
   }
 
   /** A flow replies no more. */
@@ -155,7 +164,7 @@ final class ReplySockets {
     boolean _ = table.remove(socket.key());
     unlink(socket);
     socket.isClosed = true;
-    int _ = syscalls.close(socket.fd());
+    closeDescriptor(socket.fd());
   }
 
   private void link(ReplySocket socket) {

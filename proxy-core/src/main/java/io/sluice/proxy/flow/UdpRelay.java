@@ -9,7 +9,6 @@ import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.linux.DatagramBatch;
-import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -313,9 +312,10 @@ public final class UdpRelay implements DatagramHandler {
   private void passCurrent(
       FrontSocket front, DatagramBatch run, int from, int to, int ifindex, long nowMillis) {
     int at = from;
+    int failedAt = -1;
     while (at < to) {
       Flow flow = flows.find(current);
-      if (flow == null) {
+      if (flow == null || flows.movesOn(flow, nowMillis)) {
         asked = at;
         flow = flows.open(front, current, ifindex, run.payload(at), tlvs, nowMillis);
       }
@@ -323,7 +323,13 @@ public final class UdpRelay implements DatagramHandler {
         flows.move(flow, front);
       }
       int end = current.isPart() ? at + 1 : to; // the next may have another target
-      at = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
+      int sent = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
+      if (sent == at && at == failedAt) {
+        counters.drops(DropReason.CONNECT_ERROR, Protocol.UDP).increment();
+        sent = at + 1; // it failed twice, so this is no earlier datagram's fate
+      }
+      failedAt = sent == at ? at : -1;
+      at = sent;
       current.target(0);
     }
   }
@@ -334,7 +340,6 @@ public final class UdpRelay implements DatagramHandler {
    * @return where it stopped: short of {@code to} if the flow has ended; then these need another
    */
   private int send(Flow flow, DatagramBatch run, int from, int to, long nowMillis) {
-    flow.activeMillis = nowMillis;
     if (flow.connection != null) {
       flow.connection.seen(nowMillis);
     }
@@ -347,10 +352,11 @@ public final class UdpRelay implements DatagramHandler {
       int sent = run.send(syscalls, flow.upstream(), at, to - at);
       if (sent > 0) {
         count(flow, run, at, at + sent);
+        flows.asked(flow, sent, nowMillis);
         at += sent;
         flow.headerSent();
-      } else if (sent == -Linux.ECONNREFUSED) {
-        flows.upstreamRefused(flow); // an earlier datagram's fate; this one has not been sent
+      } else if (Flows.isUnreachable(-sent)) {
+        flows.upstreamFailed(flow, -sent); // an earlier datagram's fate; this one has not been sent
         run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {

@@ -45,12 +45,14 @@ public final class Linux {
   public static final int IPPROTO_IPV6 = 41;
   public static final int IP_PKTINFO = 8;
   public static final int IP_PKTOPTIONS = 9;
+  public static final int IP_RECVERR = 11;
   public static final int IP_FREEBIND = 15;
   public static final int IP_TRANSPARENT = 19;
   public static final int IP_ORIGDSTADDR = 20; // also to ask for it
   public static final int IP_BIND_ADDRESS_NO_PORT = 24;
   public static final int IP_LOCAL_PORT_RANGE = 51;
   public static final int IPV6_2292PKTOPTIONS = 6;
+  public static final int IPV6_RECVERR = 25;
   public static final int IPV6_V6ONLY = 26;
   public static final int IPV6_RECVPKTINFO = 49;
   public static final int IPV6_PKTINFO = 50;
@@ -134,7 +136,9 @@ public final class Linux {
   public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
   public static final int ELOOP = 40;
+  public static final int ENONET = 64;
   public static final int EMSGSIZE = 90;
+  public static final int ENOPROTOOPT = 92;
   public static final int EOPNOTSUPP = 95;
   public static final int EAFNOSUPPORT = 97;
   public static final int EADDRINUSE = 98;
@@ -145,6 +149,7 @@ public final class Linux {
   public static final int ENOBUFS = 105;
   public static final int ETIMEDOUT = 110;
   public static final int ECONNREFUSED = 111;
+  public static final int EHOSTDOWN = 112;
   public static final int EHOSTUNREACH = 113;
   public static final int EINPROGRESS = 115;
 
@@ -177,6 +182,8 @@ public final class Linux {
       case EOPNOTSUPP -> "EOPNOTSUPP";
       case EAFNOSUPPORT -> "EAFNOSUPPORT";
       case EADDRINUSE -> "EADDRINUSE";
+      case ENONET -> "ENONET";
+      case ENOPROTOOPT -> "ENOPROTOOPT";
       case EADDRNOTAVAIL -> "EADDRNOTAVAIL";
       case ENETUNREACH -> "ENETUNREACH";
       case ECONNABORTED -> "ECONNABORTED";
@@ -184,6 +191,7 @@ public final class Linux {
       case ENOBUFS -> "ENOBUFS";
       case ETIMEDOUT -> "ETIMEDOUT";
       case ECONNREFUSED -> "ECONNREFUSED";
+      case EHOSTDOWN -> "EHOSTDOWN";
       case EHOSTUNREACH -> "EHOSTUNREACH";
       case EINPROGRESS -> "EINPROGRESS";
       default -> "errno " + errno;

@@ -12,6 +12,7 @@ public final class Pipes {
   /** How much a pipe is asked to hold. */
   public static final int CAPACITY_BYTES = 256 << 10;
 
+  private static final int ENDS = 2;
   private static final int MAX_IDLE = 64;
 
   private final Syscalls syscalls;
@@ -27,8 +28,15 @@ public final class Pipes {
     if (idleCount > 0) {
       return idle[--idleCount];
     }
+    if (!Descriptors.tcp().tryTake(ENDS)) {
+      return -Linux.EMFILE;
+    }
     long pipe = syscalls.pipe(CAPACITY_BYTES);
-    if (pipe >= 0 && Descriptors.isReserved(writeEnd(pipe))) {
+    if (pipe < 0) {
+      Descriptors.tcp().give(ENDS);
+      return pipe;
+    }
+    if (Descriptors.isReserved(writeEnd(pipe))) {
       close(pipe);
       return -Linux.EMFILE;
     }
@@ -48,6 +56,7 @@ public final class Pipes {
   public void close(long pipe) {
     int _ = syscalls.close(readEnd(pipe));
     int _ = syscalls.close(writeEnd(pipe));
+    Descriptors.tcp().give(ENDS);
   }
 
   /** Closes the idle ones. */

@@ -29,7 +29,8 @@ import org.slf4j.LoggerFactory;
  * servers that never answer.
  *
  * <p>Any thread. Nothing is locked while it is up and its traffic succeeds; changes of state are
- * made under its lock.
+ * made under its lock. UDP: one that used to answer fails when it falls {@linkplain Silence
+ * silent}, too, and its probe must be answered.
  */
 public final class Endpoint {
   private static final Logger log = LoggerFactory.getLogger(Endpoint.class);
@@ -58,6 +59,7 @@ public final class Endpoint {
   private final TargetAddress address;
   private final Timer timer;
   private final List<WeakReference<Watcher>> watchers = new CopyOnWriteArrayList<>();
+  private final Silence silence = new Silence(false);
   private volatile State state = State.UP;
   private volatile int failures;
   private long pauseMillis = FIRST_PAUSE_MILLIS; // under the lock, as is:
@@ -220,6 +222,36 @@ public final class Endpoint {
     }
   }
 
+  // ---- UDP: what is heard
+
+  /** Its answers are known to come, before the first one. */
+  public void mustAnswer() {
+    silence.mustAnswer();
+  }
+
+  /** A flow has sent it something; for {@code before} see {@link Silence#asked}. */
+  public int asked(int before, long nowMillis) {
+    return silence.asked(before, nowMillis);
+  }
+
+  /** A flow has been answered. */
+  public void heard(long nowMillis) {
+    silence.heard(nowMillis);
+    succeeded();
+  }
+
+  /**
+   * Takes it out if it has fallen silent: several flows in a row without an answer are as many
+   * failures in a row.
+   */
+  public void checkSilence(long nowMillis) {
+    if (state == State.UP && silence.isSilent(nowMillis)) {
+      for (int flow = 0; flow < Silence.FLOWS; flow++) {
+        failed(DropReason.NO_ANSWER);
+      }
+    }
+  }
+
   /** Goes on to another state later, unless something happens before. */
   private void next(long millis, State then) {
     int set = changes;
@@ -230,7 +262,9 @@ public final class Endpoint {
     if (changes != set) {
       return;
     }
-    if (then == State.UP) {
+    if (then == State.UP && silence.isUnanswered()) {
+      count(DropReason.NO_ANSWER);
+    } else if (then == State.UP) {
       recover();
     } else {
       change(then);
@@ -239,6 +273,7 @@ public final class Endpoint {
 
   private void change(State next) {
     state = next;
+    silence.again();
     changes++;
     tell(Watcher::changed);
   }

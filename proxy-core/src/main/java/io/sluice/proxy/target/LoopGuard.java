@@ -4,6 +4,7 @@ import io.sluice.proxy.capture.Captured;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,11 @@ public final class LoopGuard {
     return target.isTransparent()
         ? sources.addTransparent(protocol, local, remote)
         : sources.add(protocol, local);
+  }
+
+  /** Whether an address and port is captured: what is sent there comes back to us. */
+  public boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
+    return captured.contains(protocol, family, high, low, port);
   }
 
   /** Takes back {@link #note}. */

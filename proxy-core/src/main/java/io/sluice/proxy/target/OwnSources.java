@@ -55,7 +55,8 @@ public final class OwnSources {
             remote.port()));
   }
 
-  private Source add(Source source) {
+  /** So does a socket that replies to a client which is captured itself. */
+  public Source add(Source source) {
     sources.merge(source, 1, Integer::sum);
     return source;
   }

@@ -21,9 +21,13 @@ public enum SessionEnd {
   STREAM_ERROR("stream_error"),
   /** After messages had been relayed, no target could be reached for one. */
   NO_TARGET("no_target"),
-  /** A flow that no target had answered made room for a new one. */
+  /** A flow had as many answers as its destination's {@code responses} says. */
+  ANSWERED("answered"),
+  /** A flow made room for a new one: it was unanswered, or idle for longest. */
   EVICTED("evicted"),
-  /** The target's host answered "port unreachable". */
+  /** A flow's target is gone or failed: the client's next datagram went elsewhere. */
+  MOVED("moved"),
+  /** The way to the target said, by an ICMP error, that it can't be reached. */
   UNREACHABLE("unreachable"),
   /** A fault of ours, which is in the log; the other sessions live on. */
   FAILED("failed"),

@@ -1,5 +1,6 @@
 package io.sluice.proxy.target;
 
+import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
@@ -12,6 +13,7 @@ import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.jar.Jars;
 import io.sluice.steering.Errno;
+import io.sluice.steering.Family;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
@@ -171,6 +173,18 @@ public record Snapshot(
                   program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
               case ProgramSpec.Custom _ -> true;
             });
+  }
+
+  /** Whether a capture that takes this address and port says that datagrams may come from there. */
+  boolean allowsCapturedSource(Family family, long high, long low, int port) {
+    for (CaptureSpec capture : config.captures()) {
+      if (capture.options().allowCapturedSources()
+          && capture.addresses().stream().anyMatch(it -> it.contains(family, high, low))
+          && capture.ports().stream().anyMatch(it -> it.contains(port))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static Set<String> names(Config config) {

@@ -1,6 +1,7 @@
 package io.sluice.proxy.target;
 
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.loop.Share;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -20,12 +21,14 @@ final class SourceAddresses {
   private final long ipv4Count;
   private final long ipv6Count;
   private final AtomicLong turn = new AtomicLong();
+  private final Share ports;
 
   SourceAddresses(List<IpPrefix> prefixes) {
     this.ipv4 = of(prefixes, Family.IPV4);
     this.ipv6 = of(prefixes, Family.IPV6);
     this.ipv4Count = total(ipv4);
     this.ipv6Count = total(ipv6);
+    this.ports = new Share((ipv4Count + ipv6Count) * Upstreams.portsPerAddress());
   }
 
   private static IpPrefix[] of(List<IpPrefix> prefixes, Family family) {
@@ -43,6 +46,11 @@ final class SourceAddresses {
   private static long size(IpPrefix prefix) {
     int bits = prefix.family().bits() - prefix.length();
     return bits >= 32 ? MOST_PER_PREFIX : 1L << bits;
+  }
+
+  /** The ports that flows from these addresses may have. */
+  Share ports() {
+    return ports;
   }
 
   /** How many addresses of a family there are. */

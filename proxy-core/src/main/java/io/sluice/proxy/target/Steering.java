@@ -3,6 +3,7 @@ package io.sluice.proxy.target;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
@@ -55,6 +56,11 @@ public final class Steering {
     Target target = Target.of(socket).admitted(context, tried);
     target.destination().traffic().lookups(context.family()).increment();
     return target;
+  }
+
+  /** Whether datagrams may come from this address and port, although it is captured. */
+  public boolean allowsCapturedSource(Family family, long high, long low, int port) {
+    return snapshots.get().allowsCapturedSource(family, high, low, port);
   }
 
   /** Whether the context's ingress interface is looked at. */

@@ -4,6 +4,7 @@ import io.sluice.config.SourceSpec;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Share;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
@@ -13,6 +14,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Opens the sockets towards targets for one event loop: makes one, binds it as the destination's
@@ -31,6 +33,12 @@ public final class Upstreams {
 
   private static final int NO_CLIENT = -1;
 
+  /**
+   * The ports of flows whose address the kernel chooses. A UDP socket's port is its own on the whole
+   * machine until it is connected, so they share one range, half of which is others'.
+   */
+  private static final Share KERNEL_PORTS = new Share(Math.max(1, ephemeral().size() / 2L));
+
   private final Syscalls syscalls;
   private final Sockaddr local = new Sockaddr();
   private final PortRange ephemeral = ephemeral();
@@ -38,6 +46,24 @@ public final class Upstreams {
 
   public Upstreams(Syscalls syscalls) {
     this.syscalls = syscalls;
+  }
+
+  /**
+   * How many of an address's ports flows may have at once. They never get the upper half of the
+   * range, which is the machine's other programs'; and a quarter of theirs stays free, so that the
+   * kernel needn't search long.
+   */
+  static long portsPerAddress() {
+    return Math.max(1, ephemeral().size() / 2L * 3 / 4);
+  }
+
+  /** The share that a flow's port to this target is of; null if it is the client's own port. */
+  public @Nullable Share ports(Target target) {
+    return switch (target.destination().spec().source()) {
+      case SourceSpec.Kernel _ -> KERNEL_PORTS;
+      case SourceSpec.Addresses _ -> target.destination().sources().ports();
+      case SourceSpec.Transparent _ -> null;
+    };
   }
 
   /**
@@ -232,6 +258,12 @@ public final class Upstreams {
     }
     if (type == Linux.SOCK_STREAM) {
       int _ = syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_BIND_ADDRESS_NO_PORT, 1);
+    } else {
+      int first = ephemeral.first();
+      int last = first + Math.max(1, ephemeral.size() / 2) - 1;
+      // Before Linux 6.3 there is no such option: then other programs may miss ports.
+      int _ =
+          syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_LOCAL_PORT_RANGE, last << 16 | first);
     }
     return bindAndConnect(fd, type, remote);
   }

@@ -32,7 +32,7 @@ final class RandomCaptures {
               : EnumSet.of(random.nextBoolean() ? Protocol.TCP : Protocol.UDP);
       CaptureSpec.Options options =
           new CaptureSpec.Options(
-              random.nextBoolean() ? ports() : List.of(), prefixes(2), 0, false, null);
+              random.nextBoolean() ? ports() : List.of(), prefixes(2), 0, false, null, false);
       captures.add(
           new CaptureSpec(
               "c" + i,

@@ -100,7 +100,7 @@ class FlowBoundsTest {
   }
 
   @Test
-  void aFlowThatHasBeenAnsweredIsNotEvicted() throws IOException {
+  void amongAnsweredFlowsTheOneThatIsIdleLongestMakesRoom() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
         RelayHarness relay = relayTo(server);
         UdpPeer client = UdpPeer.client()) {
@@ -108,16 +108,141 @@ class FlowBoundsTest {
       int port = relay.open(ANY, CAPTURED).port();
       client.ask("1", "127.0.3.1", port);
       client.ask("2", "127.0.3.2", port);
-      client.send("3", "127.0.3.3", port);
-      client.send("4", "127.0.3.3", port);
-      relay.awaitDrops(DropReason.FLOW_LIMIT, 2);
-      client.ask("1", "127.0.3.1", port);
-      client.ask("2", "127.0.3.2", port);
-      assertThat(server.sources()).hasSize(2);
-      relay.limit.limit(3); // a reload
-      client.ask("3", "127.0.3.3", port);
-      assertThat(relay.ends(SessionEnd.EVICTED)).isZero();
+      client.ask("1 again", "127.0.3.1", port);
+      client.ask("3", "127.0.3.3", port); // the second goes
+      client.ask("1 once more", "127.0.3.1", port);
+      assertThat(server.sources()).hasSize(3);
+      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
+      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
     }
+  }
+
+  @Test
+  void forgedQuestionsToATargetThatAnswersLockNobodyOut() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = relayTo(server);
+        UdpPeer flooder = UdpPeer.client();
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(50);
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int i = 0; i < 500; i++) {
+        flooder.ask("forged", "127.1." + i / 250 + "." + (i % 250 + 1), port);
+      }
+      assertThat(client.ask("new", "127.0.3.1", port).text()).isEqualTo("new");
+      assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
+      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+    }
+  }
+
+  @Test
+  void aFlowEndsWithTheLastAnswerThatItsDestinationExpects() throws IOException {
+    UdpPeer.Service twice =
+        (server, datagram) -> {
+          server.answer(datagram);
+          server.answer(datagram);
+        };
+    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(twice);
+        RelayHarness relay = RelayHarness.yaml(to(server) + ", responses: 2");
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      assertThat(client.ask("question", "127.0.3.1", port).text()).isEqualTo("question");
+      assertThat(client.receive().text()).isEqualTo("question");
+      relay.awaitFlows(0);
+      assertThat(relay.ends(SessionEnd.ANSWERED)).isEqualTo(1);
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void aFlowWaitsForAsManyAnswersAsItHasQuestions() throws IOException {
+    UdpPeer.Service onceInPairs =
+        (server, datagram) -> {
+          if (server.heard().size() % 2 == 0) {
+            server.answer(server.heard().get(server.heard().size() - 2));
+            server.answer(datagram);
+          }
+        };
+    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(onceInPairs);
+        RelayHarness relay = RelayHarness.yaml(to(server) + ", responses: 1");
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int round = 0; round < 3; round++) {
+        client.send("first", "127.0.3.1", port);
+        client.send("second", "127.0.3.1", port);
+        assertThat(client.receive().text()).isEqualTo("first");
+        assertThat(client.receive().text()).isEqualTo("second");
+        relay.awaitFlows(0);
+      }
+      assertThat(server.sources()).hasSize(3);
+    }
+  }
+
+  @Test
+  void withOneAnswerPerQuestionAThousandClientsNeedFewFlows() throws IOException {
+    try (UdpPeer server = UdpPeer.echo();
+        RelayHarness relay = RelayHarness.yaml(to(server) + ", responses: 1");
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(4);
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int i = 0; i < 1_000; i++) {
+        String question = "" + i;
+        assertThat(client.ask(question, "127.1." + i / 250 + "." + (i % 250 + 1), port).text())
+            .isEqualTo(question);
+      }
+      relay.awaitFlows(0);
+      assertThat(relay.ends(SessionEnd.ANSWERED)).isEqualTo(1_000);
+    }
+  }
+
+  @Test
+  void whatAClientSaysDoesntKeepAFlowToATargetThatHasStoppedAnswering() throws Exception {
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofMillis(500));
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("answer", "127.0.3.1", port);
+      await()
+          .pollInterval(Duration.ofMillis(50))
+          .untilAsserted(() -> {
+            client.send("on and on", "127.0.3.1", port);
+            assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
+          });
+      await().untilAsserted(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
+    }
+  }
+
+  @Test
+  void aQuestionLateInAFlowsIdleTimeHasTheWholeTimeForItsAnswer() throws Exception {
+    UdpPeer.Service slow =
+        (server, datagram) -> {
+          if (datagram.text().equals("late")) {
+            pause(700);
+          }
+          server.answer(datagram);
+        };
+    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(slow);
+        RelayHarness relay =
+            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofSeconds(1));
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("early", "127.0.3.1", port);
+      pause(700); // of the flow's second
+      assertThat(client.ask("late", "127.0.3.1", port).text()).isEqualTo("late");
+      assertThat(server.sources()).hasSize(1);
+    }
+  }
+
+  private static void pause(long millis) throws IOException {
+    try {
+      Thread.sleep(millis); // the pace of a client or server
+    } catch (InterruptedException interrupted) {
+      throw new IOException(interrupted);
+    }
+  }
+
+  private static String to(UdpPeer server) {
+    return "targets: [\"127.0.0.1:" + server.port() + "\"]";
   }
 
   @Test
@@ -250,15 +375,17 @@ class FlowBoundsTest {
       List<Integer> hoard = hoardDescriptors();
       try {
         assertThat(client.ask("answer", "127.0.3.3", port).text()).isEqualTo("answer");
-        client.send("refused", "127.0.3.4", port);
-        relay.awaitDrops(DropReason.NO_DESCRIPTORS, 1);
         assertThat(client.ask("answer me", "127.0.3.1", port).text()).isEqualTo("answer me");
+        // Nobody is unanswered now: the one that is idle longest goes.
+        assertThat(client.ask("answer", "127.0.3.4", port).text()).isEqualTo("answer");
+        assertThat(client.ask("answer us", "127.0.3.1", port).text()).isEqualTo("answer us");
+        assertThat(relay.drops(DropReason.NO_DESCRIPTORS)).isZero();
       } finally {
         Syscalls syscalls = new Syscalls();
         hoard.forEach(syscalls::close);
       }
-      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
-      assertThat(client.ask("answer", "127.0.3.4", port).text()).isEqualTo("answer");
+      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
+      assertThat(server.sources()).hasSize(4);
       relay.shutdown();
     }
   }

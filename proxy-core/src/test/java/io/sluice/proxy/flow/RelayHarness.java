@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Logger;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.sluice.config.Admin;
+import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.Limits;
@@ -170,16 +171,21 @@ final class RelayHarness implements AutoCloseable {
             null,
             SourceSpec.KERNEL,
             null,
-            null);
+            null,
+            0);
+    return config(List.of(), List.of(destination));
+  }
+
+  private static Config config(List<CaptureSpec> captures, List<DestinationSpec> destinations) {
     List<Binding> bindings =
         Stream.of("127.0.0.0/9", "::/0")
             .map(it -> new Binding("echo", Protocol.UDP, IpPrefix.parse(it), Binding.ANY_PORT))
             .toList();
     return new Config(
-        List.of(),
+        captures,
         false,
         BindingTable.of(bindings),
-        List.of(destination),
+        destinations,
         List.of(new ProgramSpec.Bindings("bindings")),
         List.of(),
         List.of(),
@@ -190,7 +196,41 @@ final class RelayHarness implements AutoCloseable {
 
   /** Brings the next snapshot into force, as a reload does. */
   void reload(TargetAddress target) {
-    snapshot = TestDaemon.snapshot(config(target, NEVER, 0, affinity), snapshot, resolver);
+    enforce(config(target, NEVER, 0, affinity));
+  }
+
+  private void enforce(Config config) {
+    Snapshot before = snapshot;
+    Snapshot next = TestDaemon.snapshot(config, before, resolver);
+    snapshot = next;
+    next.inForce(before);
+  }
+
+  /** Brings the next snapshot into force: {@link #yaml} without its name. */
+  void reload(String destination) {
+    reload(destination, "");
+  }
+
+  /** With sections besides bindings and destinations. */
+  void reload(String destination, String sections) {
+    enforce(config(destination, sections));
+  }
+
+  /** A relay to a destination of UDP, as the file writes one, without label and protocol. */
+  static RelayHarness yaml(String destination) {
+    return new RelayHarness(config(destination, ""));
+  }
+
+  private static Config config(String destination, String sections) {
+    Config read =
+        TestDaemon.config(
+            """
+            bindings: [{label: echo, protocol: udp, prefix: 127.0.0.1/32, port: 1}]
+            destinations: [{label: echo, protocol: udp, %s}]
+            """
+                    .formatted(destination)
+                + sections);
+    return config(read.captures(), read.destinations());
   }
 
   /**

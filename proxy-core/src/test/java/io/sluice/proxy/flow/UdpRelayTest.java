@@ -294,23 +294,6 @@ class UdpRelayTest {
   }
 
   @Test
-  void anExistingFlowKeepsItsTargetOverAReload() throws IOException {
-    try (UdpPeer before = UdpPeer.echo();
-        UdpPeer after = UdpPeer.echo();
-        RelayHarness relay = relayTo(before);
-        UdpPeer client = UdpPeer.client();
-        UdpPeer newcomer = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.reload(RelayHarness.at("127.0.0.1", after.port()));
-      client.ask("2", "127.0.3.1", port);
-      newcomer.ask("3", "127.0.3.1", port);
-      assertThat(before.heard()).extracting(UdpPeer.Datagram::text).containsExactly("1", "2");
-      assertThat(after.heard()).extracting(UdpPeer.Datagram::text).containsExactly("3");
-    }
-  }
-
-  @Test
   void aFaultAtOneDatagramLeavesTheSocketAndOtherFlowsAlone() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
         RelayHarness relay = relayTo(server);

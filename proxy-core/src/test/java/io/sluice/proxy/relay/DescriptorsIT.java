@@ -50,7 +50,7 @@ final class DescriptorsIT {
           clients.add(Streams.connect(port)); // by the kernel, whether the daemon accepts or not
         }
         TestDaemon.until(
-            "a pause", () -> daemon.lines().stream().anyMatch(it -> it.contains("nearly used up")));
+            "a pause", () -> daemon.lines().stream().anyMatch(it -> it.contains("used up")));
         Duration before = daemon.processorTime();
         Thread.sleep(2_000);
         Duration spent = daemon.processorTime().minus(before);
@@ -114,6 +114,59 @@ final class DescriptorsIT {
     }
   }
 
+  @Test
+  void aFloodOfUdpLeavesTcpItsShareOfDescriptors(@TempDir Path directory) throws Exception {
+    int port = TestDaemon.freePort();
+    int udpPort = TestDaemon.freePort();
+    Path file = directory.resolve("sluice.yaml");
+    List<DatagramSocket> forgers = new ArrayList<>();
+    List<Socket> clients = new ArrayList<>();
+    try (DatagramSocket silent = new DatagramSocket(0, LOOPBACK);
+        TestServer server = TestServer.start(TestServer.PROTOCOL)) {
+      Files.writeString(
+          file,
+          """
+          version: 1
+          admin: {http: none}
+          loops: 1
+          bindings:
+            - {label: web, protocol: tcp, prefix: 127.0.0.1/32, port: %d}
+            - {label: dns, protocol: udp, prefix: 127.0.0.1/32, port: %d}
+          destinations:
+            - {label: web, protocol: tcp, %s}
+            - {label: dns, protocol: udp, targets: ["127.0.0.1:%d"]}
+          """
+              .formatted(port, udpPort, server.targets(), silent.getLocalPort()));
+      try (ChildProcess daemon =
+          ChildProcess.java("ulimit -n 200", Main.class, "run", "-f", file.toString())) {
+        String _ = daemon.awaitLine("ready");
+        silent.setSoTimeout(10_000);
+        for (int i = 0; i < 250; i++) {
+          DatagramSocket forger = new DatagramSocket(0, LOOPBACK);
+          forgers.add(forger);
+          forger.send(new DatagramPacket(new byte[1], 1, LOOPBACK, udpPort));
+          silent.receive(new DatagramPacket(new byte[1], 1));
+        }
+        for (int i = 0; i < 8; i++) {
+          clients.add(Streams.connect(port));
+        }
+        for (Socket client : clients) {
+          Streams.send(client, "DL 1000\n");
+          assertThat(Streams.readAll(client.getInputStream()).bytes()).isEqualTo(1_000);
+        }
+        assertThat(daemon.lines()).noneMatch(it -> it.contains("accepting paused"));
+        assertThat(daemon.lines())
+            .anyMatch(it -> it.contains("flows make room"))
+            .anyMatch(it -> it.contains("the limit of open files is 200, which leaves room for"));
+      }
+    } finally {
+      forgers.forEach(DatagramSocket::close);
+      for (Socket client : clients) {
+        client.close();
+      }
+    }
+  }
+
   private static boolean isServed(int port) throws IOException {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "DL 1000\n");
@@ -146,7 +199,7 @@ final class DescriptorsIT {
       assertThat(scenario.lines())
           .contains(
               "tcp recovered",
-              "udp spread",
+              "udp leaves ports",
               "a port for each target",
               "one client's ports are its own");
     }

@@ -117,7 +117,8 @@ final class FailedConnectionTest {
                 new MessageSpec.Framing.Line(), 1_024, Duration.ofSeconds(Long.MAX_VALUE)),
             web.source(),
             null,
-            web.keepalive());
+            web.keepalive(),
+            0);
     return new Config(
         config.captures(),
         config.capturesDerived(),

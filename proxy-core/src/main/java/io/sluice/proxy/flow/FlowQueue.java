@@ -1,18 +1,27 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.proxy.loop.Share;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The flows of one loop that no target has answered yet, by age. A flood with forged sources
- * consists of such flows, so they are the ones that make room; a flow that has been answered is
- * safe, as in Katran.
- */
-final class UnansweredFlows {
+/** Flows of one loop in the order in which they were added. A flow is in one queue at a time. */
+final class FlowQueue {
   private @Nullable Flow oldest;
   private @Nullable Flow newest;
 
   @Nullable Flow oldest() {
     return oldest;
+  }
+
+  /** The oldest whose port is of a share; null if none of so many oldest ones is. */
+  @Nullable Flow oldestWith(@Nullable Share ports, int lookedAt) {
+    Flow flow = oldest;
+    for (int i = 0; i < lookedAt && flow != null; i++) {
+      if (flow.ports == ports) {
+        return flow;
+      }
+      flow = flow.newer;
+    }
+    return null;
   }
 
   void add(Flow flow) {
@@ -39,5 +48,13 @@ final class UnansweredFlows {
     }
     flow.older = null;
     flow.newer = null;
+  }
+
+  /** Has one that is in wait behind all others. */
+  void renew(Flow flow) {
+    if (flow != newest) {
+      remove(flow);
+      add(flow);
+    }
   }
 }

@@ -1,0 +1,138 @@
+package io.sluice.proxy.flow;
+
+import io.sluice.proxy.flow.Eviction.Shortage;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Descriptors;
+import io.sluice.proxy.loop.Share;
+import io.sluice.proxy.target.Attempt;
+import io.sluice.proxy.target.Endpoint;
+import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Family;
+import io.sluice.steering.LookupContext;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens the connected sockets of one loop's flows, within UDP's shares of descriptors and local
+ * ports, and closes them. Called on its loop only; allocates nothing.
+ *
+ * <p>When the machine has no port left all the same, because others hold them, connect(2) has
+ * searched the whole range in vain. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
+ */
+final class FlowSockets {
+  private static final long PAUSE_MILLIS = 100;
+
+  private final Syscalls syscalls;
+  private final Upstreams upstreams;
+  private @Nullable Shortage shortage;
+  private DropReason refusal = DropReason.CONNECT_ERROR;
+  private int searchesInVain;
+  private long searchesAgainMillis;
+
+  FlowSockets(Syscalls syscalls) {
+    this.syscalls = syscalls;
+    this.upstreams = new Upstreams(syscalls);
+  }
+
+  /** The share that a flow's port to this target is of; null if it is the client's own port. */
+  @Nullable Share ports(Target target) {
+    return upstreams.ports(target);
+  }
+
+  /**
+   * Opens a socket that is connected to a target.
+   *
+   * @return what came of it; null if there is none: then {@link #shortage} and {@link #refusal} say
+   *     more
+   */
+  @Nullable Attempt open(Target target, LookupContext context, long nowMillis) {
+    shortage = null;
+    Share ports = upstreams.ports(target);
+    if (ports != null && !ports.tryTake(1)) {
+      return tooFew(Shortage.PORTS, DropReason.NO_SOURCE_PORT);
+    }
+    Attempt made = openWithPort(target, context, ports, nowMillis);
+    if (made == null && ports != null) {
+      ports.give(1);
+    }
+    return made;
+  }
+
+  private @Nullable Attempt openWithPort(
+      Target target, LookupContext context, @Nullable Share ports, long nowMillis) {
+    if (nowMillis < searchesAgainMillis) {
+      refusal = DropReason.NO_SOURCE_PORT;
+      return null;
+    }
+    if (!Descriptors.udp().tryTake(1)) {
+      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+    }
+    Attempt made = upstreams.openFlow(target, context);
+    if (!made.isOpen()) {
+      Descriptors.udp().give(1);
+      return failed(made, ports, nowMillis);
+    }
+    int fd = made.descriptor();
+    if (Descriptors.isReserved(fd)) {
+      closeDescriptor(fd);
+      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+    }
+    searchesInVain = 0;
+    // Tells of every ICMP error, also of those that may pass, like "host unreachable" (ip(7)).
+    int _ =
+        made.remote().ipFamily() == Family.IPV4
+            ? syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_RECVERR, 1)
+            : syscalls.setOption(fd, Linux.IPPROTO_IPV6, Linux.IPV6_RECVERR, 1);
+    return made;
+  }
+
+  private @Nullable Attempt failed(Attempt made, @Nullable Share ports, long nowMillis) {
+    refusal = made.reason();
+    if (made.errno() == Linux.EMFILE || made.errno() == Linux.ENFILE) {
+      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+    }
+    Endpoint endpoint = made.endpoint();
+    if (refusal == DropReason.CONNECT_ERROR && endpoint != null) {
+      endpoint.failed(refusal); // the other reasons say nothing about it
+    }
+    if (refusal != DropReason.NO_SOURCE_PORT || ports == null) {
+      return null;
+    }
+    if (++searchesInVain == 2) { // the second one followed flows that made room
+      searchesInVain = 0;
+      searchesAgainMillis = nowMillis + PAUSE_MILLIS;
+    }
+    return tooFew(Shortage.PORTS_OF_THE_MACHINE, DropReason.NO_SOURCE_PORT);
+  }
+
+  private @Nullable Attempt tooFew(Shortage what, DropReason reason) {
+    shortage = what;
+    refusal = reason;
+    return null;
+  }
+
+  /** What was short when {@link #open} failed last; null if it was something else. */
+  @Nullable Shortage shortage() {
+    return shortage;
+  }
+
+  /** What it comes to that {@link #open} failed last. */
+  DropReason refusal() {
+    return refusal;
+  }
+
+  /** Closes a flow's socket, and gives back its shares. */
+  void close(Flow flow) {
+    closeDescriptor(flow.upstream());
+    if (flow.ports != null) {
+      flow.ports.give(1);
+    }
+  }
+
+  private void closeDescriptor(int fd) {
+    int _ = syscalls.close(fd);
+    Descriptors.udp().give(1);
+  }
+}

@@ -49,7 +49,7 @@ final class MetricText {
    */
   void sample(long value, String... values) throws IOException {
     series("", labels, values);
-    line(Long.toString(value));
+    line(Double.toString(value));
   }
 
   /** A sample with a fraction, of a metric without labels. */

@@ -10,6 +10,7 @@ import io.sluice.proxy.target.SessionEnd;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.Socket;
@@ -521,7 +522,9 @@ final class MessageRelayTest {
     }
     daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
     try (Scrape scrape = new Scrape(daemon()::snapshot, daemon().counters(), "test")) {
-      assertThat(scrape.text())
+      ByteArrayOutputStream text = new ByteArrayOutputStream();
+      scrape.writeTo(text);
+      assertThat(text.toString(StandardCharsets.UTF_8))
           .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
           .contains(
               "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"} 1.0")

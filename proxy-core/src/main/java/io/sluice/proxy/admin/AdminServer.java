@@ -87,10 +87,7 @@ public final class AdminServer implements AutoCloseable {
    * @param status the page at {@code /}
    */
   public record Pages(
-      Page metrics,
-      Supplier<String> notLive,
-      Supplier<String> notReady,
-      Page status) {}
+      Page metrics, Supplier<String> notLive, Supplier<String> notReady, Page status) {}
 
   /**
    * Listens.

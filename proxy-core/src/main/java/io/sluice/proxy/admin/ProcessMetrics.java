@@ -21,10 +21,7 @@ final class ProcessMetrics {
     var cpu = ProcessHandle.current().info().totalCpuDuration();
     if (cpu.isPresent()) {
       text.begin(
-          "process_cpu_seconds_total",
-          Metric.Type.COUNTER,
-          "User and system CPU time.",
-          List.of());
+          "process_cpu_seconds_total", Metric.Type.COUNTER, "User and system CPU time.", List.of());
       text.sample(cpu.get().toMillis() / 1e3);
     }
     for (String line : lines("status")) {

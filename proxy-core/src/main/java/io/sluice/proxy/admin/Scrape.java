@@ -137,8 +137,7 @@ public final class Scrape implements AutoCloseable {
       case TARGET_UP -> {
         for (Destination it : snapshot.destinations()) {
           for (Target target : it.targets()) {
-            text.sample(
-                target.isUp() ? 1 : 0, it.label(), it.protocol().word() + ":" + target);
+            text.sample(target.isUp() ? 1 : 0, it.label(), it.protocol().word() + ":" + target);
           }
         }
       }
@@ -178,7 +177,8 @@ public final class Scrape implements AutoCloseable {
         }
       }
       case MESSAGES_DROPPED -> {
-        for (MessageDrop reason : traffic.hasMessages() ? MessageDrop.values() : new MessageDrop[0]) {
+        for (MessageDrop reason :
+            traffic.hasMessages() ? MessageDrop.values() : new MessageDrop[0]) {
           text.sample(traffic.messageDrops(reason).sum(), label, protocol, reason.word());
         }
       }

@@ -10,8 +10,7 @@ import java.util.Locale;
  */
 public enum Metric {
   BUILD_INFO("sluice_build_info", Type.GAUGE, "The version that runs; always 1.", "version"),
-  GENERATION(
-      "sluice_generation", Type.GAUGE, "Which configuration is in force, counted from 1."),
+  GENERATION("sluice_generation", Type.GAUGE, "Which configuration is in force, counted from 1."),
   CONFIG_RELOADS(
       "sluice_config_reloads_total",
       Type.COUNTER,

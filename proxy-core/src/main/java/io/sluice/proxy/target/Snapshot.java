@@ -197,8 +197,8 @@ public record Snapshot(
 
   /**
    * What is counted belongs to the label: it stays while sessions live, though the label has gone,
-   * and goes on when the label comes back. A label that has just gone stays for one more generation,
-   * as somebody may be opening a session under it.
+   * and goes on when the label comes back. A label that has just gone stays for one more
+   * generation, as somebody may be opening a session under it.
    */
   private static Map<Key, Destination.Traffic> traffic(
       Config config, @Nullable Snapshot previous, Set<Key> before) {

@@ -113,6 +113,7 @@ public enum Metric {
   private final String exposedName;
   private final Type type;
   private final String help;
+  @SuppressWarnings("ImmutableEnumChecker") // List.of can't be changed
   private final List<String> labels;
 
   /** What kind of number it is. */

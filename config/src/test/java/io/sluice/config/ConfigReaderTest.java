@@ -279,6 +279,12 @@ class ConfigReaderTest {
   }
 
   @Test
+  void adminHostsAreInLowerCase() throws Exception {
+    assertThat(read("admin: {hosts: [Proxy.Internal]}").admin().hosts())
+        .containsExactly("proxy.internal");
+  }
+
+  @Test
   void drainMayBeZero() throws Exception {
     assertThat(read("limits: {drain: 0s}").limits().drain()).isEqualTo(Duration.ZERO);
   }

@@ -46,7 +46,7 @@ final class CaptureCommand {
 
   /** The rules of a file's captures; null, after its problems, if it is bad. */
   private static @Nullable CaptureRules rules(Commands.FileOption file, CommandSpec spec) {
-    Loaded loaded = Commands.load(file.file, spec.commandLine().getErr());
+    Loaded loaded = Foreground.load(file.file, spec.commandLine().getErr());
     return loaded == null ? null : CaptureRules.of(loaded.config().captures());
   }
 
@@ -72,7 +72,7 @@ final class CaptureCommand {
 
     @Override
     public Integer call() {
-      Loaded loaded = Commands.load(file.file, spec.commandLine().getErr());
+      Loaded loaded = Foreground.load(file.file, spec.commandLine().getErr());
       if (loaded == null) {
         return Commands.BAD_CONFIGURATION;
       }

@@ -157,18 +157,13 @@ public final class Commands {
     }
   }
 
-  /** Reads the file; prints what is wrong or doubtful. Null if it can't be used. */
-  static @Nullable Loaded load(Path file, PrintWriter err) {
-    return Foreground.load(file, err::println, err::println);
-  }
-
   /**
    * Reads the file and makes what the daemon would steer by; prints what is wrong or doubtful.
    *
    * @return null if it can't be used
    */
   private static @Nullable Snapshot snapshot(Path file, PrintWriter err) {
-    Loaded loaded = load(file, err);
+    Loaded loaded = Foreground.load(file, err);
     try {
       return loaded == null ? null : Snapshot.of(loaded.config(), null, Resolver.offline());
     } catch (ConfigException bad) {

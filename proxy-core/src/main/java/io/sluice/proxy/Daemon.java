@@ -139,8 +139,8 @@ public final class Daemon {
               config.admin(),
               new AdminServer.Pages(
                   scrape::writeTo,
-                  List::of,
-                  () -> !draining,
+                  () -> "",
+                  () -> draining ? "draining" : "",
                   out -> StatusPage.write(snapshot, counters, Version.current(), out)));
     }
   }

@@ -5,16 +5,15 @@ import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Loaded;
 import io.sluice.proxy.capture.UnmetRequirementException;
-import io.sluice.proxy.log.StandardError;
 import io.sluice.proxy.target.SourceChecks;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.security.Security;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** The daemon in the foreground, until a signal ends it: what {@code sluice run} does. */
@@ -27,32 +26,33 @@ final class Foreground {
       List.of("OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE");
 
   private final Path file;
+  private final PrintWriter err;
   private final BlockingQueue<String> signals = new LinkedBlockingQueue<>();
   private volatile boolean stopping;
 
-  /** Of a configuration. What it says, it says on standard error, and waits for nobody there. */
-  Foreground(Path file) {
+  /** Of a configuration; what is to be said goes to {@code err}. */
+  Foreground(Path file, PrintWriter err) {
     this.file = file;
+    this.err = err;
   }
 
   /** Serves; the answer is the exit code. */
   int run() throws InterruptedException {
-    StandardError.takePrints();
     // The resolver keeps answers itself, and asks again when they fail or age.
     Security.setProperty("networkaddress.cache.ttl", "0");
     Security.setProperty("networkaddress.cache.negative.ttl", "0");
     String wrong = wrongEnvironment(System.getenv());
     if (wrong != null) {
-      StandardError.problem("sluice: " + wrong);
+      err.println("sluice: " + wrong);
       return Commands.WRONG_USAGE;
     }
-    Loaded loaded = load(file, StandardError::warn, StandardError::problem);
+    Loaded loaded = load(file, err);
     if (loaded == null) {
       return Commands.BAD_CONFIGURATION;
     }
     String unmet = SourceChecks.missingRight(loaded.config());
     if (unmet != null) {
-      StandardError.problem("sluice: " + unmet);
+      err.println("sluice: " + unmet);
       return Commands.BAD_CONFIGURATION;
     }
     Daemon daemon;
@@ -60,12 +60,10 @@ final class Foreground {
       daemon = new Daemon(loaded.config());
       daemon.start();
     } catch (ConfigException bad) {
-      bad.problems().forEach(it -> StandardError.problem(it.toString()));
+      bad.problems().forEach(err::println);
       return Commands.BAD_CONFIGURATION;
     } catch (IOException failure) {
-      String.valueOf(failure.getMessage())
-          .lines()
-          .forEach(line -> StandardError.problem("sluice: " + line));
+      String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
       return failure instanceof UnmetRequirementException
           ? Commands.BAD_CONFIGURATION
           : Commands.FAILED;
@@ -74,7 +72,8 @@ final class Foreground {
       Signals.handle(name, this::received);
     }
     HostPort admin = daemon.adminAddress();
-    StandardError.say("ready" + (admin == null ? "" : " http://" + admin));
+    err.println("ready" + (admin == null ? "" : " http://" + admin));
+    err.flush();
     Systemd.tell("READY=1");
     serve(daemon);
     Systemd.tell("STOPPING=1");
@@ -83,17 +82,17 @@ final class Foreground {
   }
 
   /**
-   * Reads the file; says what is wrong or doubtful.
+   * Reads the file; prints what is wrong or doubtful.
    *
    * @return null if it can't be used
    */
-  static @Nullable Loaded load(Path file, Consumer<String> doubtful, Consumer<String> wrong) {
+  static @Nullable Loaded load(Path file, PrintWriter err) {
     try {
       Loaded loaded = ConfigReader.load(file);
-      loaded.warnings().forEach(it -> doubtful.accept(it.toString()));
+      loaded.warnings().forEach(err::println);
       return loaded;
     } catch (ConfigException bad) {
-      bad.problems().forEach(it -> wrong.accept(it.toString()));
+      bad.problems().forEach(err::println);
       return null;
     }
   }

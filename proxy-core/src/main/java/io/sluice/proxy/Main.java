@@ -1,6 +1,7 @@
 package io.sluice.proxy;
 
 import io.sluice.proxy.log.StandardError;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /** Where {@code bin/sluice} starts. */
@@ -28,12 +29,13 @@ public final class Main {
 
   /** {@code run}, with or without {@code -f FILE}. */
   static int run(String... arguments) throws InterruptedException {
+    PrintWriter err = StandardError.takePrints();
     try {
       String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];
-      return new Foreground(Path.of(file)).run();
+      return new Foreground(Path.of(file), err).run();
     } catch (RuntimeException failure) {
       String message = failure.getMessage();
-      StandardError.problem("sluice: " + (message == null ? failure : message));
+      err.println("sluice: " + (message == null ? failure : message));
       return Commands.FAILED;
     }
   }

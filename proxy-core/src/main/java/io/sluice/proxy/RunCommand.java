@@ -1,5 +1,6 @@
 package io.sluice.proxy;
 
+import io.sluice.proxy.log.StandardError;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,6 +26,6 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    return new Foreground(file.file).run();
+    return new Foreground(file.file, StandardError.takePrints()).run();
   }
 }

@@ -27,8 +27,9 @@ final class AdminTest {
     int port = TestDaemon.freePort();
     String bindings =
         IntStream.range(0, 300)
-            .mapToObj(i -> "{label: l%d, protocol: tcp, prefix: 127.0.0.1/32, port: %d}"
-                .formatted(i, port + i))
+            .mapToObj(i ->
+                "{label: l%d, protocol: tcp, prefix: 127.0.0.1/32, port: %d}"
+                    .formatted(i, port + i))
             .collect(Collectors.joining(","));
     String destinations =
         IntStream.range(0, 300)

@@ -33,7 +33,9 @@ final class AdminConnection extends ChannelInboundHandlerAdapter {
   /** Within this time the answer must be taken. */
   private static final int WHOLE_SECONDS = 60;
 
-  /** How long, after the answer, we wait for the client's end: a reset could overtake the answer. */
+  /**
+   * How long, after the answer, we wait for the client's end: a reset could overtake the answer.
+   */
   private static final int LINGER_SECONDS = 1;
 
   private static final int LINGER_BYTES = 256 << 10;

@@ -31,13 +31,11 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -84,15 +82,12 @@ public final class AdminServer implements AutoCloseable {
    * What the server shows.
    *
    * @param metrics in Prometheus's text format
-   * @param stuck names the event loops that don't answer; must not wait
-   * @param ready whether new traffic is taken; must not wait
+   * @param notLive why {@code /livez} says no; empty if it says yes; must not wait
+   * @param notReady why {@code /readyz} says no; empty if it says yes; must not wait
    * @param status the page at {@code /}
    */
   public record Pages(
-      Page metrics,
-      Supplier<List<String>> stuck,
-      BooleanSupplier ready,
-      Page status) {}
+      Page metrics, Supplier<String> notLive, Supplier<String> notReady, Page status) {}
 
   /**
    * Listens.
@@ -205,22 +200,8 @@ public final class AdminServer implements AutoCloseable {
     int query = uri.indexOf('?');
     String path = query < 0 ? uri : uri.substring(0, query);
     switch (path) {
-      case "/livez" -> {
-        List<String> stuck = pages.stuck.get();
-        if (stuck.isEmpty()) {
-          to.send(HttpResponseStatus.OK, "ok\n");
-        } else {
-          to.send(
-              HttpResponseStatus.SERVICE_UNAVAILABLE, "stuck: " + String.join(", ", stuck) + "\n");
-        }
-      }
-      case "/readyz" -> {
-        if (pages.ready.getAsBoolean()) {
-          to.send(HttpResponseStatus.OK, "ok\n");
-        } else {
-          to.send(HttpResponseStatus.SERVICE_UNAVAILABLE, "draining\n");
-        }
-      }
+      case "/livez" -> sayHealth(pages.notLive.get(), to);
+      case "/readyz" -> sayHealth(pages.notReady.get(), to);
       case "/metrics" -> {
         to.contentType("text/plain; version=0.0.4; charset=utf-8");
         metrics.sendTo(to);
@@ -236,6 +217,14 @@ public final class AdminServer implements AutoCloseable {
           to.send(HttpResponseStatus.BAD_REQUEST, "not a path\n");
         }
       }
+    }
+  }
+
+  private static void sayHealth(String why, AdminConnection to) {
+    if (why.isEmpty()) {
+      to.send(HttpResponseStatus.OK, "ok\n");
+    } else {
+      to.send(HttpResponseStatus.SERVICE_UNAVAILABLE, why + "\n");
     }
   }
 

@@ -49,11 +49,11 @@ final class MetricText {
    */
   void sample(long value, String... values) throws IOException {
     series("", labels, values);
-    line(Long.toString(value));
+    line(Double.toString((double) value));
   }
 
   /** A sample with a fraction, of a metric without labels. */
-  void sample(double value) throws IOException {
+  void fraction(double value) throws IOException {
     series("", List.of());
     line(Double.toString(value));
   }

@@ -21,11 +21,8 @@ final class ProcessMetrics {
     var cpu = ProcessHandle.current().info().totalCpuDuration();
     if (cpu.isPresent()) {
       text.begin(
-          "process_cpu_seconds_total",
-          Metric.Type.COUNTER,
-          "User and system CPU time.",
-          List.of());
-      text.sample(cpu.get().toMillis() / 1e3);
+          "process_cpu_seconds_total", Metric.Type.COUNTER, "User and system CPU time.", List.of());
+      text.fraction(cpu.get().toMillis() / 1e3);
     }
     for (String line : lines("status")) {
       if (line.startsWith("VmRSS:")) {
@@ -60,7 +57,7 @@ final class ProcessMetrics {
   private static void gauge(MetricText text, String name, String help, double value)
       throws IOException {
     text.begin(name, Metric.Type.GAUGE, help, List.of());
-    text.sample(value);
+    text.fraction(value);
   }
 
   private static double kilobytes(String line) {

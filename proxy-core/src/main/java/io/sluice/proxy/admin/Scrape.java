@@ -126,17 +126,21 @@ public final class Scrape implements AutoCloseable {
           text.sample(it.getValue().sum(), it.getKey());
         }
       }
-      case LOOKUPS,
-          SESSIONS,
-          BYTES,
-          DATAGRAMS,
-          MESSAGES,
-          MESSAGES_DROPPED,
-          SESSIONS_ACTIVE,
-          BINDINGS,
-          TARGET_UP -> {
+      case LOOKUPS, SESSIONS, BYTES, DATAGRAMS, MESSAGES, MESSAGES_DROPPED, SESSIONS_ACTIVE -> {
+        for (var it : snapshot.traffic().entrySet()) {
+          write(metric, it.getKey(), it.getValue(), text);
+        }
+      }
+      case BINDINGS -> {
         for (Destination it : snapshot.destinations()) {
-          write(metric, it, snapshot, text);
+          text.sample(snapshot.bindingsOf(it), it.label(), it.protocol().word());
+        }
+      }
+      case TARGET_UP -> {
+        for (Destination it : snapshot.destinations()) {
+          for (Target target : it.targets()) {
+            text.sample(target.isUp() ? 1 : 0, it.label(), it.protocol().word() + ":" + target);
+          }
         }
       }
       case CONNECT_SECONDS -> writeConnects(text);
@@ -144,11 +148,10 @@ public final class Scrape implements AutoCloseable {
   }
 
   private static void write(
-      Metric metric, Destination it, Snapshot snapshot, MetricText text) throws IOException {
-    String label = it.label();
-    String protocol = it.protocol().word();
-    Destination.Traffic traffic = it.traffic();
-    boolean hasMessages = it.messages() != null;
+      Metric metric, Snapshot.Key key, Destination.Traffic traffic, MetricText text)
+      throws IOException {
+    String label = key.label();
+    String protocol = key.protocol().word();
     switch (metric) {
       case LOOKUPS -> {
         for (Family family : Family.values()) {
@@ -165,28 +168,23 @@ public final class Scrape implements AutoCloseable {
         text.sample(traffic.bytesOut.sum(), label, protocol, "out");
       }
       case DATAGRAMS -> {
-        if (it.protocol() == Protocol.UDP) {
+        if (key.protocol() == Protocol.UDP) {
           text.sample(traffic.datagramsIn.sum(), label, protocol, "in");
           text.sample(traffic.datagramsOut.sum(), label, protocol, "out");
         }
       }
       case MESSAGES -> {
-        if (hasMessages) {
+        if (traffic.hasMessages()) {
           text.sample(traffic.messages.sum(), label, protocol);
         }
       }
       case MESSAGES_DROPPED -> {
-        for (MessageDrop reason : hasMessages ? MessageDrop.values() : new MessageDrop[0]) {
+        for (MessageDrop reason :
+            traffic.hasMessages() ? MessageDrop.values() : new MessageDrop[0]) {
           text.sample(traffic.messageDrops(reason).sum(), label, protocol, reason.word());
         }
       }
       case SESSIONS_ACTIVE -> text.sample(traffic.active(), label, protocol);
-      case BINDINGS -> text.sample(snapshot.bindingsOf(it), label, protocol);
-      case TARGET_UP -> {
-        for (Target target : it.targets()) {
-          text.sample(target.isUp() ? 1 : 0, label, protocol + ":" + target);
-        }
-      }
       default -> throw new IllegalArgumentException(metric + " is not of a destination");
     }
   }

@@ -38,6 +38,14 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     return used == null ? 0 : used.lost(kind).sum();
   }
 
+  /** Waits until all lines are written, but for a second at most. */
+  static void awaitWritten() {
+    LogQueue used = queue;
+    if (used != null) {
+      boolean _ = used.awaitWritten(LAST_LINES_NANOS);
+    }
+  }
+
   @Override
   public ExecutionStatus configure(LoggerContext logback) {
     LineChannel standardError = standardError(logback);
@@ -58,7 +66,7 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     said.setAdditive(false);
     said.addAppender(appender(logback, made, standardError));
     made.start();
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> made.awaitWritten(LAST_LINES_NANOS)));
+    Runtime.getRuntime().addShutdownHook(new Thread(LogSetup::awaitWritten));
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
   }
 

@@ -3,6 +3,7 @@ package io.sluice.proxy.log;
 import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,24 +25,23 @@ public final class StandardError {
     log().info(line);
   }
 
-  /** Says that something is doubtful. Any thread. */
-  public static void warn(String line) {
-    log().warn(line);
-  }
-
-  /** Says that something is wrong. Any thread. */
-  public static void problem(String line) {
-    log().error(line);
-  }
-
   /**
    * From now on, what anything in this process prints goes the same way: programs of users print on
    * event loops, and a {@code System.out} that is a pipe without reader would stop them.
+   *
+   * @return what {@code System.err} is now
    */
-  public static void takePrints() {
+  public static PrintWriter takePrints() {
     var _ = log(); // sets the log up, which may print
-    System.setOut(new PrintStream(new Lines(), true, StandardCharsets.UTF_8));
-    System.setErr(new PrintStream(new Lines(), true, StandardCharsets.UTF_8));
+    PrintStream lines = new PrintStream(new Lines(), true, StandardCharsets.UTF_8);
+    System.setOut(lines);
+    System.setErr(lines);
+    return new PrintWriter(lines, true, StandardCharsets.UTF_8);
+  }
+
+  /** Waits until what was said is written, but not for long: for those who end the process. */
+  public static void awaitWritten() {
+    LogSetup.awaitWritten();
   }
 
   private static Logger log() {

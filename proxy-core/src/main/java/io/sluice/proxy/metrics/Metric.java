@@ -10,8 +10,7 @@ import java.util.Locale;
  */
 public enum Metric {
   BUILD_INFO("sluice_build_info", Type.GAUGE, "The version that runs; always 1.", "version"),
-  GENERATION(
-      "sluice_generation", Type.GAUGE, "Which configuration is in force, counted from 1."),
+  GENERATION("sluice_generation", Type.GAUGE, "Which configuration is in force, counted from 1."),
   CONFIG_RELOADS(
       "sluice_config_reloads_total",
       Type.COUNTER,
@@ -21,9 +20,9 @@ public enum Metric {
       "sluice_accept_pauses_total",
       Type.COUNTER,
       "How often a loop stopped accepting for 100 ms, out of descriptors or source ports."),
-  BUFFER_BYTES("sluice_buffer_bytes", Type.GAUGE, "Memory that bytes in flight take."),
+  BUFFER_BYTES("sluice_buffer_bytes", Type.GAUGE, "Memory that bytes in flight take now, spare buffers included."),
   BUFFER_LIMIT(
-      "sluice_buffer_limit_bytes", Type.GAUGE, "How much they may take: `limits.buffers`."),
+      "sluice_buffer_limit_bytes", Type.GAUGE, "How much they may take: `limits.buffers`, or its default."),
   LOG_LINES_LOST(
       "sluice_log_lines_lost_total",
       Type.COUNTER,
@@ -86,7 +85,8 @@ public enum Metric {
   MESSAGES(
       "sluice_messages_total",
       Type.COUNTER,
-      "Messages that were steered to a target; only of destinations with `affinity: message`.",
+      "Messages that a target's socket took as a whole; only of destinations with `affinity:"
+          + " message`.",
       "label",
       "protocol"),
   MESSAGES_DROPPED(
@@ -106,7 +106,8 @@ public enum Metric {
   TARGET_UP(
       "sluice_target_up",
       Type.GAUGE,
-      "0 while a target is passed over; `target` is like `tcp:127.0.0.1:8081`.",
+      "0 while a target is passed over, also while one connection finds out whether it is back, and"
+          + " while its name has no address; `target` is like `tcp:127.0.0.1:8081`.",
       "label",
       "target"),
   CONNECT_SECONDS(
@@ -117,6 +118,7 @@ public enum Metric {
   private final String exposedName;
   private final Type type;
   private final String help;
+  @SuppressWarnings("ImmutableEnumChecker") // List.of can't be changed
   private final List<String> labels;
 
   /** What kind of number it is. */

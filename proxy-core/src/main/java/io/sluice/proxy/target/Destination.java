@@ -63,6 +63,7 @@ public final class Destination {
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
     private final AtomicInteger active = new AtomicInteger();
+    private volatile boolean hasMessages;
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
     private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
     private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
@@ -98,17 +99,28 @@ public final class Destination {
     public int active() {
       return active.get();
     }
+
+    /** Whether streams under this label are, or were, steered by message. */
+    public boolean hasMessages() {
+      return hasMessages;
+    }
   }
 
   /**
-   * @param previous what the label stood for until now: its sessions still count
+   * @param previous what the label stood for until now
+   * @param traffic the label's, which may have sessions already
    * @throws ConfigException if its program can't be loaded
    */
-  Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver, Jars jars)
+  Destination(
+      DestinationSpec spec,
+      @Nullable Destination previous,
+      Traffic traffic,
+      Resolver resolver,
+      Jars jars)
       throws ConfigException {
     this.spec = spec;
     this.header = ProxyHeaderWriter.of(spec.proxyProtocol());
-    this.traffic = previous == null ? new Traffic() : previous.traffic;
+    this.traffic = traffic;
     this.sources =
         new SourceAddresses(
             spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
@@ -129,6 +141,9 @@ public final class Destination {
     this.targets.forEach(Target::join);
     this.messages =
         spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets, jars);
+    if (messages != null) {
+      traffic.hasMessages = true;
+    }
     this.connectionIds =
         spec.selection() instanceof Selection.Quic ? connectionIds(previous) : null;
     this.quic =

@@ -43,6 +43,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param asksForInterface whether some program looks at the ingress interface, which costs a system
  *     call per connection
+ * @param traffic what is counted by label, also of labels that have gone while sessions live
  * @param generation counts up from 1 with each configuration that came into force
  */
 public record Snapshot(
@@ -51,6 +52,7 @@ public record Snapshot(
     BindingTable bindings,
     SkLookup engine,
     List<Destination> destinations,
+    Map<Key, Destination.Traffic> traffic,
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
     HeaderSources headerSources) {
@@ -72,6 +74,7 @@ public record Snapshot(
     if (previous != null) {
       previous.destinations.forEach(it -> known.put(new Key(it.label(), it.protocol()), it));
     }
+    Map<Key, Destination.Traffic> traffic = traffic(config, previous, known.keySet());
     Map<Key, Integer> slots = new LinkedHashMap<>();
     List<Destination> destinations = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
@@ -80,7 +83,7 @@ public record Snapshot(
       Key key = new Key(spec.label(), spec.protocol());
       slots.put(key, destinations.size());
       try {
-        destinations.add(carriedOver(known.get(key), spec, resolver, jars));
+        destinations.add(carriedOver(known.get(key), spec, counted(traffic, key), resolver, jars));
       } catch (ConfigException unusable) {
         problems.addAll(unusable.problems());
       }
@@ -114,6 +117,7 @@ public record Snapshot(
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
+        traffic,
         bindingCounts(bindings),
         asksForInterface(config),
         HeaderSources.of(config.captures()));
@@ -230,13 +234,43 @@ public record Snapshot(
     return Objects.requireNonNullElse(slots.get(new Key(label, protocol)), -1);
   }
 
+  /**
+   * What is counted belongs to the label: it stays while sessions live, though the label has gone,
+   * and goes on when the label comes back. A label that has just gone stays for one more
+   * generation, as somebody may be opening a session under it.
+   */
+  private static Map<Key, Destination.Traffic> traffic(
+      Config config, @Nullable Snapshot previous, Set<Key> before) {
+    Map<Key, Destination.Traffic> traffic = new LinkedHashMap<>();
+    if (previous != null) {
+      previous.traffic.forEach((key, counted) -> {
+        if (counted.active() > 0 || before.contains(key)) {
+          traffic.put(key, counted);
+        }
+      });
+    }
+    for (DestinationSpec spec : config.destinations()) {
+      traffic.computeIfAbsent(
+          new Key(spec.label(), spec.protocol()), _ -> new Destination.Traffic());
+    }
+    return Collections.unmodifiableMap(traffic);
+  }
+
+  private static Destination.Traffic counted(Map<Key, Destination.Traffic> traffic, Key key) {
+    return Objects.requireNonNull(traffic.get(key));
+  }
+
   private static Destination carriedOver(
-      @Nullable Destination old, DestinationSpec spec, Resolver resolver, Jars jars)
+      @Nullable Destination old,
+      DestinationSpec spec,
+      Destination.Traffic traffic,
+      Resolver resolver,
+      Jars jars)
       throws ConfigException {
     return old != null
             && old.spec().equals(spec)
             && !(spec.selection() instanceof Selection.Program)
         ? old
-        : new Destination(spec, old, resolver, jars);
+        : new Destination(spec, old, traffic, resolver, jars);
   }
 }

@@ -10,7 +10,6 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -23,7 +22,7 @@ final class AdminServerTest {
   private static final int PAGE_BYTES = 8 << 20; // more than two socket buffers take
 
   private final AtomicInteger makings = new AtomicInteger();
-  private final List<String> stuck = new CopyOnWriteArrayList<>();
+  private volatile String notLive = "";
   private volatile CountDownLatch gate = new CountDownLatch(0);
   private AdminServer server;
   private HttpAsker asker;
@@ -43,8 +42,8 @@ final class AdminServerTest {
                   page[PAGE_BYTES - 1] = (byte) ('0' + making);
                   out.write(page);
                 },
-                () -> stuck,
-                () -> true,
+                () -> notLive,
+                () -> "",
                 out -> out.write("status".getBytes(StandardCharsets.US_ASCII))));
     asker = new HttpAsker(server.address());
   }
@@ -117,7 +116,7 @@ final class AdminServerTest {
 
   @Test
   void livenessNamesTheLoopsThatDoNotAnswer() throws Exception {
-    stuck.add("loop 1");
+    notLive = "stuck: loop 1";
     assertThat(asker.get("/livez")).startsWith("HTTP/1.1 503 ").endsWith("\r\n\r\nstuck: loop 1\n");
   }
 

@@ -246,6 +246,7 @@ final class MapSwapIT {
             ProgramChain.of(List.of(new ProgramChain.Link("swapped", program))),
             ListenerTable.of(List.of())),
         made.destinations(),
+        made.traffic(),
         made.bindingCounts(),
         false,
         made.headerSources());

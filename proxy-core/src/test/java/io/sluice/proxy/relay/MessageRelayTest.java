@@ -11,6 +11,7 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.ByteArrayOutputStream;
 import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.Socket;

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which collector {@code bin/sluice} starts Java with. The Java of these trees prints what it is told. */
+/**
+ * Which collector {@code bin/sluice} starts Java with. The Java of these trees prints what it is
+ * told.
+ */
 class LauncherCollectorTest {
   private static final int LARGE = (8 << 20) + 1;
 

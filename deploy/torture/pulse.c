@@ -82,7 +82,7 @@ static void end(struct request *r, enum outcome outcome, int error) {
   } else if (!first_fault[0]) {
     snprintf(first_fault, sizeof first_fault, "%s%s%s after %.1f s on a %s socket, due at second %.1f", names[outcome],
              error ? ": " : "", error ? strerror(error) : "", (double)took / 1e9, r->fd >= 0 ? "new" : "lasting",
-             (double)(r->due - report_began) / 1e9);
+             ((double)r->due - (double)report_began) / 1e9);
   }
 }
 

@@ -83,6 +83,8 @@ def method(rig, outcome, seconds, random):
         rig.write(rig.text(method=methods[count % 2]))
         refused += not rig.settled_reload()
         count += 1
+    rig.write(rig.text())
+    rig.settled_reload()
     outcome.note(f"{count} changes, {refused} refused")
     outcome.require(refused < count, "no change of the method was accepted: has it the rights?")
 

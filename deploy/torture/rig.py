@@ -238,7 +238,16 @@ class Sluice(Rig):
         else:
             stderr.close()
         if self.options.get("wait", True):
-            peers.await_port(self.process, self.port("tcp"), self.address)
+            self.await_ready()
+
+    def await_ready(self):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.alive():
+            with open(self.options.get("log", self.log), errors="replace") as f:
+                if "ready http" in f.read():
+                    return
+            time.sleep(0.02)
+        raise Failed(f"{self.name} isn't ready: {self.last_lines()}")
 
     def stop(self):
         if self.process and self.pipe:

@@ -392,7 +392,8 @@ class Nginx(Rig):
                 continue
             members = " ".join(f"server {t} max_fails=3 fail_timeout=5s;" for t in targets)
             kind = {"udp": " udp", "tcp": " backlog=4096"}[protocol] + (" proxy_protocol" if label == "header" else "")
-            more = "proxy_timeout 8s;" if protocol == "udp" else "proxy_timeout 60s;"
+            idle = "60s" if protocol == "tcp" else "2s" if label == "udp" else "8s"
+            more = f"proxy_timeout {idle};"
             more += " proxy_responses 1;" if label == "dns" else ""
             servers.append(
                 f"upstream {label} {{ {members} }}\n"

@@ -5,6 +5,7 @@ import threading
 
 from attack import attack, close_all, every
 from clients import Liveness
+from holders import bounded
 
 
 def admin_connection(rig, timeout=2.0):
@@ -32,19 +33,20 @@ def admin_pipeline(rig, outcome, seconds, random):
     require_alive(outcome, liveness)
 
 
-@attack("admin-connections", "B9", "1,024 admin connections that ask nothing", short=True)
+@attack("admin-connections", "B9", "as many admin connections as there are descriptors, that ask nothing", short=True, mixed=False)
 def admin_connections(rig, outcome, seconds, random):
     held = []
     try:
-        # Ours are there first: it must not be a matter of luck who else gets in.
-        for _ in range(1024):
+        # Until none is left; as more, and ours too, are refused or wait in the backlog then.
+        for i in range(bounded(20000, 1)):
             s = socket.socket()
             s.setblocking(False)
             s.connect_ex((rig.address, rig.admin))
             held.append(s)
+            if i % 500 == 499:
+                rig.pause(0.02)
         rig.pause(0.5)
-        if seconds >= 3:
-            rig.reload()
+        rig.reload()
         with Liveness(rig) as liveness:
             rig.pause(seconds)
     finally:

@@ -103,7 +103,7 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-@attack("loop", "D22", "a forged datagram from one captured address to another", label="dns", short=True)
+@attack("loop", "D22", "a forged datagram from one captured address to another", label="dns", short=True, mixed=False)
 def loop(rig, outcome, seconds, random):
     source = to = socket.inet_aton(rig.address)
     payload = b"round and round!"
@@ -113,4 +113,7 @@ def loop(rig, outcome, seconds, random):
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.sendto(ip + udp, (rig.address, 0))
     rig.pause(seconds)
-    outcome.note(f"{rig.metric('sluice_datagrams_total') - before:.0f} datagrams relayed meanwhile")
+    relayed = rig.metric("sluice_datagrams_total") - before
+    outcome.note(f"{relayed:.0f} datagrams relayed meanwhile")
+    # The healthy client's are some hundreds a second.
+    outcome.require(relayed < 2000 * seconds + 2000, f"it went round and round: {relayed:.0f} datagrams were relayed in {seconds:.0f} s")

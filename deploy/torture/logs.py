@@ -29,7 +29,8 @@ def fill(rig):
         close_all(held)
 
 
-@attack("log-stall", "A1", "nobody reads standard error, while headers are wrong", label="header", mixed=False, short=True)
+@attack("log-stall", "A1", "nobody reads standard error, while headers are wrong", label="header", mixed=False, short=True,
+        least=7)  # more than the healthy clients' patience
 def log_stall(rig, outcome, seconds, random):
     rig.pipe.may_read.clear()
     try:

@@ -132,10 +132,18 @@ class Rig:
     def descriptors(self):
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
 
-    def vitals(self):
+    def steady_descriptors(self):
+        """The median of several looks: healthy clients come and go."""
+        seen = []
+        for _ in range(7):
+            seen.append(self.descriptors())
+            time.sleep(0.05)
+        return sorted(seen)[3]
+
+    def vitals(self, with_heap=True):
         return {
+            "descriptors": self.steady_descriptors(),
             "rss": measure.memory(self.pids())["rss"],
-            "descriptors": self.descriptors(),
             "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in self.pids()),
         }
 
@@ -293,11 +301,15 @@ class Sluice(Rig):
             time.sleep(0.05)
         raise Failed(f"no reload within {seconds} s")
 
-    def vitals(self):
+    def vitals(self, with_heap=True):
+        """heap: after a full collection, which makes clients wait, so never while they are measured."""
+        if not with_heap:
+            return super().vitals()
+        descriptors = self.steady_descriptors()
         found = {"heap": daemon.live_heap(self.process.pid, self.home.jdk)}
         # Memory that malloc holds though it is free would hide what is held.
         measure.output_of(os.path.join(self.home.jdk, "bin", "jcmd"), str(self.process.pid), "System.trim_native_heap")
-        return {**found, **super().vitals()}
+        return {**found, **super().vitals(), "descriptors": descriptors}
 
     def loop_seconds(self):
         """CPU seconds of each loop's thread."""
@@ -421,9 +433,9 @@ access_log off; proxy_connect_timeout 1s;
 class Home:
     """What all rigs share: the directory, the servers, the program."""
 
-    def __init__(self, directory, sluice, jdk):
-        self.directory, self.sluice, self.jdk = directory, sluice, jdk
-        self.servers = None
+    def __init__(self, root, directory, sluice, jdk):
+        self.root, self.directory, self.sluice, self.jdk = root, directory, sluice, jdk
+        self.servers = self.names = None
         self.known = {}
 
     KEYS = {"responses": "destinations: [{label: a, protocol: udp, targets: ['127.0.0.1:1'], responses: 1}]\n", "end": "end: true\n"}

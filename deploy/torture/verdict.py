@@ -6,7 +6,7 @@ DISTURBED_CORES = 0.3
 UNITS = {"heap": 1e6, "rss": 1e6, "descriptors": 1, "threads": 1}
 WORDS = {"heap": "live heap", "rss": "resident memory", "descriptors": "descriptors", "threads": "threads"}
 # What may differ in any case: classes loaded and code compiled meanwhile, a healthy connection more or less.
-LEAST = {"heap": 400_000, "rss": 8_000_000, "descriptors": 12, "threads": 1}
+LEAST = {"heap": 400_000, "rss": 8_000_000, "descriptors": 20, "threads": 1}
 
 
 def slack(what, before):

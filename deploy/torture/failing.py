@@ -18,18 +18,19 @@ class Firewalled:
 
     def __init__(self, address, verdict="drop"):
         self.address, self.verdict = address, verdict
+        self.table = "torture_" + address.replace(".", "_")
 
     def __enter__(self):
-        nft(f"""table inet torture_{self.address.replace('.', '_')} {{ chain in {{ type filter hook input priority 0;
-          ip daddr {self.address} {self.verdict}; }} }}""")
+        rule = f"ip daddr {self.address} {self.verdict}"
+        nft(f"table inet {self.table} {{\n chain incoming {{\n type filter hook input priority 0;\n {rule};\n }}\n}}\n")
 
     def __exit__(self, *_):
-        subprocess.run(["nft", "delete", "table", "inet", f"torture_{self.address.replace('.', '_')}"], capture_output=True)
+        subprocess.run(["nft", "delete", "table", "inet", self.table], capture_output=True)
 
 
 def slow_clients(rig, outcome, label, seconds, grace):
     """Clients of a destination with a dead target: of those that came after a moment of grace, few may wait."""
-    with rig.pulse(label, 40, timeout_millis=10000) as clients:
+    with rig.pulse(label, 100, timeout_millis=10000) as clients:
         rig.pause(grace)
         clients.report()
         rig.pause(max(2.0, seconds - grace))
@@ -40,10 +41,11 @@ def slow_clients(rig, outcome, label, seconds, grace):
     outcome.require(total > 0 and late <= total * SLOW_SHARE, f"{late} of {total} clients of {label} waited more than 1 s or failed")
 
 
-@attack("pair-half-dead", "C12", "a name with two addresses, one of them dead", label="pair", least=8)
+@attack("pair-half-dead", "C12", "a name with two addresses, first one of them dead, then the other", label="pair", least=14)
 def pair_half_dead(rig, outcome, seconds, random):
-    with Firewalled("127.0.0.3"):
-        slow_clients(rig, outcome, "pair", seconds, 3)
+    for address in ("127.0.0.9", "127.0.0.10"):
+        with Firewalled(address):
+            slow_clients(rig, outcome, "pair", seconds / 2, 3)
 
 
 @attack("target-dead", "C13", "two targets, one answers nothing", label="half", peers=True, least=8)
@@ -149,6 +151,8 @@ def dead_names(rig, outcome, seconds, random):
         rig.pause(seconds - (time.monotonic() - began))
     finally:
         close_all(held)
+        rig.write(rig.text())
+        rig.settled_reload()
 
 
 @attack("moving-name", "C12", "a name whose address changes every second", label="moving", least=5)

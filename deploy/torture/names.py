@@ -10,8 +10,8 @@ import peers
 
 HOSTS = """127.0.0.1 localhost
 127.0.0.1 alive.test
-127.0.0.2 pair.test
-127.0.0.3 pair.test
+127.0.0.9 pair.test
+127.0.0.10 pair.test
 """
 
 
@@ -19,7 +19,7 @@ class Names:
     """Answers for names whose addresses can change; never for those that begin with dead-."""
 
     def __init__(self, directory):
-        self.addresses = {"moving.test": ["127.0.0.6"], "pair.test": ["127.0.0.2", "127.0.0.3"], "alive.test": ["127.0.0.1"]}
+        self.addresses = {"moving.test": ["127.0.0.6"], "pair.test": ["127.0.0.9", "127.0.0.10"], "alive.test": ["127.0.0.1"]}
         if os.readlink("/proc/self/ns/mnt") == os.readlink(f"/proc/{os.getppid()}/ns/mnt"):
             raise RuntimeError("not in a mount namespace of its own")
         # This process's mounts are its own, as "ip netns exec" has made them so.

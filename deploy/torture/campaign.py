@@ -201,6 +201,13 @@ class Campaign:
             shared = [a for a in ALL.values() if a.own is None and a.mixed]
         left = self.options.minutes * 60 - (70 if "inject" in self.options.names else 0)
         seconds = 2.0 if self.options.short else min(10.0, max(2.0, left / max(1, len(chosen)) - 8))
+        if not self.options.peers_only:
+            self.attack_sluice(shared, own, seconds, mixtures)
+        for name in self.options.peers:
+            able = [a for a in chosen if a.peers]
+            self.common(able, seconds, lambda number, make=PEERS[name]: make(self.home, number), False)
+
+    def attack_sluice(self, shared, own, seconds, mixtures):
         if "inject" in self.options.names:
             inject.run(self, 60 if len(self.options.names) > 1 else self.options.minutes * 60)
         for one in own:
@@ -211,6 +218,3 @@ class Campaign:
                            "notes": [], "broken": [f"{type(fault).__name__}: {fault}"]})
         if shared:
             self.common(shared, seconds, lambda number: Sluice(self.home, number), mixtures)
-        for name in self.options.peers:
-            able = [a for a in chosen if a.peers]
-            self.common(able, seconds, lambda number, make=PEERS[name]: make(self.home, number), False)

@@ -404,9 +404,11 @@ class Nginx(Rig):
                 continue
             members = " ".join(f"server {t} max_fails=3 fail_timeout=5s;" for t in targets)
             kind = {"udp": " udp", "tcp": " backlog=4096"}[protocol] + (" proxy_protocol" if label == "header" else "")
-            idle = "60s" if protocol == "tcp" else "2s" if label == "udp" else "8s"
+            # With proxy_responses nginx notices a server that is silent.
+            asking = label in ("dns", "udphalf")
+            idle = "60s" if protocol == "tcp" else "2s" if label == "udp" else "1s" if asking else "8s"
             more = f"proxy_timeout {idle};"
-            more += " proxy_responses 1;" if label == "dns" else ""
+            more += " proxy_responses 1;" if asking else ""
             servers.append(
                 f"upstream {label} {{ {members} }}\n"
                 f"server {{ listen {self.address}:{port}{kind} reuseport; proxy_pass {label}; {more} }}"

@@ -1,10 +1,12 @@
 """Targets and names that fail (B10, C12 to C14)."""
 
+import os
 import socket
 import subprocess
+import threading
 import time
 
-from attack import attack, await_condition, close_all, connect, every, reset
+from attack import attack, await_condition, close_all, connect, connect_many, every, reset
 
 SLOW_SHARE = 0.10  # of the clients of a destination one of whose targets is dead
 
@@ -166,3 +168,49 @@ def moving_name(rig, outcome, seconds, random):
         found = clients.report()
     outcome.note(f"{found['fail']} of its {found['ok'] + found['fail']} clients failed")
     outcome.require(found["fail"] == 0, f"{found['fail']} clients of a name that moves failed: {found['first']}")
+
+
+@attack("unix-backlog", "C17", "a Unix socket with a backlog of one, whose server is slow to accept", label="unix", least=4)
+def unix_backlog(rig, outcome, seconds, random):
+    path = os.path.join(rig.home.directory, "unix.sock")
+    ended = threading.Event()
+
+    def serve(listener):
+        while not ended.is_set():
+            try:
+                client = listener.accept()[0]
+            except TimeoutError:
+                continue
+            with client:
+                client.settimeout(1)
+                try:
+                    client.sendall(client.recv(100))
+                except OSError:
+                    pass
+            ended.wait(0.04)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        listener.settimeout(0.2)
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        try:
+            with rig.pulse("unix", 15) as clients:
+                # Some at once, more than the backlog takes.
+                for _ in every(rig, seconds - 1, 0.5):
+                    held = connect_many(rig, "unix", 5)
+                    for s in held:
+                        s.setblocking(True)
+                        s.sendall(b"hello")
+                    rig.pause(0.3)
+                    close_all(held)
+                rig.pause(0.5)
+                found = clients.report()
+        finally:
+            ended.set()
+            thread.join()
+            os.unlink(path)
+    total = found["ok"] + found["fail"]
+    outcome.note(f"{found['fail']} of its {total} clients failed")
+    outcome.require(found["ok"] > 0 and found["fail"] == 0, f"{found['fail']} of {total} clients failed, though the server takes them all: {found['first']}")

@@ -37,7 +37,9 @@ LABELS = {
     "half": ("tcp", 3013, ["127.0.0.2:1001", "127.0.0.3:1001"], "connectTimeout: 1s"),
     "udphalf": ("udp", 3014, ["127.0.0.2:1002", "127.0.0.3:1002"], "idleTimeout: 8s"),
     "moving": ("tcp", 3015, ["moving.test:1001"], "connectTimeout: 1s"),
+    "unix": ("tcp", 3016, ["unix:@DIRECTORY@/unix.sock"], ""),
 }
+OURS_ONLY = ("pair", "moving", "unix")  # names that change their addresses, and what else the others aren't attacked by
 SERVERS = [
     ("echo", "0.0.0.0", 1001), ("udp", "127.0.0.1", 1002), ("udp", "127.0.0.2", 1002), ("udp", "127.0.0.3", 1002),
     ("flood", "127.0.0.1", 1003), ("sink", "127.0.0.1", 1004), ("quiet", "127.0.0.1", 1005),
@@ -109,6 +111,7 @@ class Rig:
         self.address = f"127.0.{number}.1"
         self.name = f"{kind}-{number}"
         self.stopping = threading.Event()
+        self.files = FILES
         self.process = None
 
     def port(self, label):
@@ -148,7 +151,7 @@ class Rig:
         }
 
     def spawn(self, command, env=None, stderr=None):
-        files = min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        files = min(self.files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         more = {} if stderr is None else {"stderr": stderr}
         command = ["nice", "-n", "-10", "prlimit", f"--nofile={files}:{files}", *command]
         self.process = peers.Process(self.name, command, self.home.directory, env, **more)
@@ -170,6 +173,7 @@ class Sluice(Rig):
     def __init__(self, home, number, options=None):
         super().__init__(home, "sluice", number)
         self.options = {"heap": "256m", "limits": "", "method": "bind", "bindings": "", "destinations": "", "capture": "", **(options or {})}
+        self.files = self.options.get("files", FILES)
         self.file = os.path.join(home.directory, f"{self.name}.yaml")
         self.log = os.path.join(home.directory, f"{self.name}.log")
         self.admin = 9901
@@ -195,7 +199,7 @@ class Sluice(Rig):
             "destinations:",
         ]
         for label, (protocol, _, targets, more) in LABELS.items():
-            quoted = ", ".join(f'"{t}"' for t in targets)
+            quoted = ", ".join(f'"{t}"' for t in targets).replace("@DIRECTORY@", self.home.directory)
             more = ", " + more.replace("@RESPONSES@", responses) if more else ""
             lines.append(f"  - {{label: {label}, protocol: {protocol}, targets: [{quoted}]{more}}}")
         lines += [options["destinations"]] if options["destinations"] else []
@@ -359,7 +363,7 @@ class Haproxy(Rig):
         super().__init__(home, "haproxy", number)
 
     def has(self, label):
-        return LABELS[label][0] == "tcp" and label not in ("pair", "moving")
+        return LABELS[label][0] == "tcp" and label not in OURS_ONLY
 
     def start(self):
         blocks = []
@@ -395,7 +399,7 @@ class Nginx(Rig):
         super().__init__(home, "nginx", number)
 
     def has(self, label):
-        return label not in ("pair", "moving")
+        return label not in OURS_ONLY
 
     def start(self):
         servers = []

@@ -19,8 +19,11 @@ def direct(row):
 
 
 def disturbed(row):
-    """Whether this machine alone makes clients wait too long to judge a proxy by it."""
-    return "healthy" in row and direct(row) > LATENCY_MILLIS / 2
+    """Whether clients waited too long, but this machine alone made them wait for much of that."""
+    if "healthy" not in row or direct(row) <= LATENCY_MILLIS / 2:
+        return False
+    late = max(row["healthy"][who]["p99.9"] / 1000 for who in ("tcp", "udp") if who in row["healthy"])
+    return LATENCY_MILLIS < late < direct(row) * 4
 
 
 def broken(row, short):
@@ -110,6 +113,6 @@ def summary(rows):
     """All broken bounds of ours, one line each; what peers do has no bound."""
     unsure = [row["name"] for row in rows if disturbed(row)]
     if unsure:
-        print(f"Not judged by latency, as clients without a proxy waited more than {LATENCY_MILLIS // 2} ms, too: {', '.join(unsure)}")
+        print(f"Not judged by latency, as clients without a proxy waited nearly as long: {', '.join(unsure)}")
     lines = [f"BROKEN {row['name']}: {text}" for row in rows if row["peer"] == "sluice" for text in row["broken"]]
     return "\n".join(lines)

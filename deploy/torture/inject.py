@@ -208,8 +208,8 @@ def run(campaign, seconds):
         combinations = [(c, e) for c in sorted(calls & ERRNOS.keys()) for e in ERRNOS[c].split()]
         campaign.random.shuffle(combinations)
         await_none(rig, 8)
-        time.sleep(3)
-        before = rig.descriptors()
+        time.sleep(9)
+        before = after = rig.descriptors()
         for call, errno in combinations:
             if time.monotonic() > began + seconds:
                 break
@@ -232,8 +232,10 @@ def run(campaign, seconds):
                 rig = campaign.rig
                 time.sleep(1)
                 before = rig.descriptors()
-        time.sleep(3)
-        after = rig.descriptors() if rig.alive() else 0
+        # UDP flows of the load take 8 s to time out.
+        end = time.monotonic() + 12
+        while rig.alive() and (after := rig.descriptors()) > before + 12 and time.monotonic() < end:
+            time.sleep(0.2)
         if after > before + 12:
             broken.append(f"descriptors before {before}, after {after}")
         notes.append(f"{tried} of {len(combinations)} pairs of call and errno, {sum(reached.values())} calls failed")

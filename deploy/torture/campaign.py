@@ -35,7 +35,15 @@ class Campaign:
         self.number = 0
         self.rig = self.healthy = None
         self.rows = []
+        self.kept = self.earlier() if options.add else []
         self.ends = time.monotonic() + options.minutes * 60
+
+    def earlier(self):
+        """The rows that are in the results already."""
+        if not os.path.exists(self.options.out):
+            return []
+        with open(self.options.out) as f:
+            return json.load(f)["rows"]
 
     def start(self, make):
         """A new rig, with its healthy clients."""
@@ -117,9 +125,11 @@ class Campaign:
         self.save()
 
     def save(self):
+        new = {(row["peer"], row["name"]) for row in self.rows}
+        kept = [row for row in self.kept if (row["peer"], row["name"]) not in new]
         results = {
             "date": measure.today(), "seed": self.options.seed, "minutes": self.options.minutes,
-            "machine": measure.machine(), "versions": measure.versions(self.home.root, self.options.sluice), "rows": self.rows,
+            "machine": measure.machine(), "versions": measure.versions(self.home.root, self.options.sluice), "rows": kept + self.rows,
         }
         with open(self.options.out + ".new", "w") as f:
             json.dump(results, f, indent=1)

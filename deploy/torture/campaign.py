@@ -129,7 +129,7 @@ class Campaign:
         kept = [row for row in self.kept if (row["peer"], row["name"]) not in new]
         results = {
             "date": measure.today(), "seed": self.options.seed, "minutes": self.options.minutes,
-            "machine": measure.machine(), "versions": measure.versions(self.home.root, self.options.sluice), "rows": kept + self.rows,
+            "machine": measure.machine(), "versions": measure.versions(os.path.dirname(os.path.dirname(self.options.sluice)), self.options.sluice), "rows": kept + self.rows,
         }
         with open(self.options.out + ".new", "w") as f:
             json.dump(results, f, indent=1)

@@ -37,15 +37,22 @@ def clients(row, with_latency=True):
     return text
 
 
+def own(row):
+    """The bounds of the attack's own that were broken."""
+    general = ("healthy", "the process ended", *verdict.WORDS.values())
+    return [text for text in row["broken"] if not any(word in text for word in general)]
+
+
 def found(row):
     """What a run came to: clients, and bounds of the attack's own."""
     if row is None:
         return "–"
     if "exit" in row and row["name"] != "tight-heap":
         return f"**ended, exit code {row['exit']}**"
-    if row["name"] == "inject" or "healthy" not in row:
-        return "; ".join(row["broken"][:2]) or "kept"
-    return clients(row)
+    if row["name"] == "inject":
+        return f"**{len(row['broken'])} faults**" if row["broken"] else "0"
+    parts = [clients(row)] if "healthy" in row else []
+    return "; ".join([*parts, *(f"**{text}**" for text in own(row)[:1])]) or "kept"
 
 
 def rows_of(results, peer):

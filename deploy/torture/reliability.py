@@ -147,16 +147,16 @@ def plot(soak, path):
     ]
     commands = []
     for number, (unit, more, drawn) in enumerate(panels):
-        top = 0.97 - number * 0.32
+        top = 0.95 - number * 0.32
         commands += [
-            f"set tmargin at screen {top:.3f}\nset bmargin at screen {top - 0.26:.3f}", f"set ylabel '{unit}' textcolor '#808080'",
+            f"set tmargin at screen {top:.3f}\nset bmargin at screen {top - 0.24:.3f}", f"set ylabel '{unit}' textcolor '#808080'",
             "set xlabel 'minutes' textcolor '#808080'" if number == 2 else "unset xlabel", more or "set yrange [0:*]",
             "unset yrange" if more else "", "plot " + drawn,
         ]
     script = "\n".join([
         *data, "set terminal svg size 900,760 font 'sans-serif,13'", f"set output '{path}'",
         "set border 3 lc rgb '#808080'\nset grid lc rgb '#808080' dt 3 lw 0.5\nset xtics nomirror textcolor '#808080'\nset ytics nomirror textcolor '#808080'",
-        "set key top left horizontal textcolor '#808080'\nset lmargin at screen 0.09\nset rmargin at screen 0.98\nset multiplot", *commands, "unset multiplot", "",
+        "set key at graph 0.5, graph 1.13 center horizontal textcolor '#808080'\nset lmargin at screen 0.09\nset rmargin at screen 0.98\nset multiplot", *commands, "unset multiplot", "",
     ])
     done = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True)
     if done.returncode != 0:

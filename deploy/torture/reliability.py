@@ -33,7 +33,7 @@ def clients(row, with_latency=True):
     failed, total = sum(s["fail"] for s in seen), sum(s["fail"] + s["ok"] for s in seen)
     text = "0" if not failed else f"**{failed:,}** of {total:,}"
     if with_latency and failed < total:
-        text += f"; {max(s['p99.9'] for s in seen) / 1000:.0f} ms"
+        text += f"; {max(s['p99.9'] for s in seen) / 1000:.0f} ms" + ("†" if row.get("others", 0) > verdict.DISTURBED_CORES else "")
     return text
 
 
@@ -69,19 +69,22 @@ def attack_table(results, before):
     now, old = rows_of(results, "sluice"), rows_of(before, "sluice")
     peers = {peer: rows_of(results, peer) for peer in PEERS}
     rows = []
-    for name, row in now.items():
+    for name, known in {**old, **now}.items():
         if name in ("mixture", "all of it"):
             continue
+        row = now.get(name)
         rows.append([
-            f"`{name}`", row["title"], found(row), found(old.get(name)),
+            f"`{name}`", known["title"], found(row), found(old.get(name)),
             *(found(of[name]) if name in of else "–" for of in peers.values()),
-            memory(row), f"{row['after']['descriptors'] - row['before']['descriptors']:+d}" if row.get("after") else "–",
+            memory(row), f"{row['after']['descriptors'] - row['before']['descriptors']:+d}" if row and row.get("after") else "–",
         ])
     head = ["attack", "", "Sluice", "Sluice before", *PEERS.values(), "heap, resident MB", "descriptors"]
     return table(head, rows)
 
 
 def broken(results):
+    if not rows_of(results, "sluice"):
+        return "Not recorded yet."
     lines = [f"- `{row['name']}`: {text}" for row in results["rows"] if row["peer"] == "sluice" for text in row["broken"]]
     return "\n".join(lines) or "No bound was broken."
 
@@ -96,7 +99,8 @@ def attacks(results, before):
 All along a TCP and a UDP client each send 200 requests a second to healthy servers, half of them on new sockets; each is due at a fixed
 time, and its latency counts from then. The cells say how many of them failed, and the greater p99.9 of both. Bounds: none
 fails, p99.9 ≤ {verdict.LATENCY_MILLIS} ms; live heap, resident memory, descriptors and threads are afterwards what they were before, ± {verdict.PERCENT} %. A third client
-asks the same server without a proxy: where it waited nearly as long, the machine was too busy to judge by latency.
+asks the same server without a proxy: where it waited nearly as long, the machine was too busy to judge by latency. † something else
+on the machine used more than {verdict.DISTURBED_CORES} cores meanwhile, so the latency says little.
 
 {attack_table(results, before)}
 """

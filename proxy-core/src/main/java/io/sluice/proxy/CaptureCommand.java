@@ -5,7 +5,7 @@ import io.sluice.config.Loaded;
 import io.sluice.proxy.capture.CaptureRules;
 import io.sluice.proxy.capture.Diagnosis;
 import io.sluice.proxy.capture.InstalledRules;
-import io.sluice.proxy.capture.Programs;
+import io.sluice.proxy.capture.ExternalCommand;
 import io.sluice.proxy.capture.Requirement;
 import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.TransparentRouting;
@@ -122,7 +122,7 @@ final class CaptureCommand {
             new Requirement(
                 "source",
                 "what servers answer to clients is delivered to this process",
-                routing.isSetUp(command -> Programs.run(command, "").said()),
+                routing.isSetUp(command -> ExternalCommand.run(command, "").said()),
                 String.join("\n", routing.commands())));
         if (routing.families().contains(Family.IPV4)) {
           needs.add(Diagnosis.mark("source", "transparent"));

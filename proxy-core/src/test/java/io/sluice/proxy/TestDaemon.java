@@ -42,13 +42,9 @@ public final class TestDaemon implements AutoCloseable {
    * @param yaml a configuration; version, admin and limits may be left out
    */
   public static TestDaemon start(String yaml) throws IOException, InterruptedException {
-    try {
-      Daemon daemon = new Daemon(config(yaml));
-      daemon.start();
-      return new TestDaemon(daemon);
-    } catch (ConfigException bad) {
-      throw new IllegalArgumentException(bad);
-    }
+    Daemon daemon = new Daemon(config(yaml));
+    daemon.start();
+    return new TestDaemon(daemon);
   }
 
   /** Starts one with the configuration {@link #web}. */
@@ -113,12 +109,13 @@ public final class TestDaemon implements AutoCloseable {
     }
   }
 
-  public void reload(String yaml) throws InterruptedException {
-    try {
-      daemon.reload(config(yaml));
-    } catch (ConfigException bad) {
-      throw new IllegalArgumentException(bad);
-    }
+  public void reload(String yaml) throws RefusedException, InterruptedException {
+    daemon.reload(config(yaml));
+  }
+
+  /** Looks once at what is wanted and what is there, as the daemon does every second. */
+  public void reconcile() {
+    daemon.reconcile();
   }
 
   public Snapshot snapshot() {

@@ -46,6 +46,11 @@ public final class CaptureRules {
     return new CaptureRules(captures.stream().filter(it -> it.method().hasRules()).toList());
   }
 
+  /** The captures that need these rules. */
+  List<CaptureSpec> captures() {
+    return captures;
+  }
+
   /** Whether there is nothing to install. */
   public boolean isEmpty() {
     return captures.isEmpty();
@@ -139,6 +144,17 @@ public final class CaptureRules {
       String all = family == Family.IPV4 ? "0.0.0.0/0" : "::/0";
       commands.add(words(ip + " rule add " + RULE));
       commands.add(words(ip + " route replace local " + all + " dev lo table " + ROUTES));
+    }
+    return commands;
+  }
+
+  /** Commands that print something as long as {@link #routes} are there. */
+  List<List<String>> routeQuestions() {
+    List<List<String>> commands = new ArrayList<>();
+    for (Family family : routedFamilies()) {
+      String ip = family == Family.IPV4 ? "ip -4" : "ip -6";
+      commands.add(words(ip + " rule show pref " + ROUTES));
+      commands.add(words(ip + " route show table " + ROUTES));
     }
     return commands;
   }

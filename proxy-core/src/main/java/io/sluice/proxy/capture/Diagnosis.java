@@ -99,7 +99,7 @@ public final class Diagnosis {
       }
       String ip = prefix.family() == Family.IPV4 ? "ip" : "ip -6";
       String answer =
-          Programs.run(
+          ExternalCommand.run(
                   List.of(
                       "ip",
                       prefix.family() == Family.IPV4 ? "-4" : "-6",
@@ -122,14 +122,14 @@ public final class Diagnosis {
       add(capture, what + " while it runs: it installs them", true, "");
       return;
     }
-    Programs.Outcome table = Programs.run(List.of("nft", "list", "table", "inet", "sluice"), "");
+    ExternalCommand.Outcome table = ExternalCommand.run(List.of("nft", "list", "table", "inet", "sluice"), "");
     add(capture, what, table.isSuccess(), "sluice capture install -f " + file);
   }
 
   /** Ports that somebody has, or that this user may not have. */
   private void addPorts(CaptureSpec capture) {
     SocketOpener opener = new SocketOpener(new Syscalls());
-    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(List.of(capture), true);
+    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.sockets(List.of(capture), true);
     int failures = 0;
     for (CapturePlan.Key key : wanted.keySet()) {
       int result = opener.probe(key);

@@ -29,7 +29,7 @@ final class CapturePlanTest {
         "version: 1\ncapture: [{name: edge, method: %s, ports: any, addresses: [%s]}]\n"
             .formatted(method, families.equals("both") ? BOTH : "192.0.2.0/24, 198.51.100.0/24");
     List<CaptureSpec> captures = ConfigReader.read("f", text, Map.of()).captures();
-    assertThat(CapturePlan.of(captures, ipv6).keySet())
+    assertThat(CapturePlan.sockets(captures, ipv6).keySet())
         .extracting(CapturePlan.Key::toString)
         .containsExactlyInAnyOrder(sockets.split(", "));
   }

@@ -47,8 +47,8 @@ final class InheritedSocketsTest {
     List<CaptureSpec> captures =
         ConfigReader.read("f", "version: 1\ncapture: [{name: web, method: inherited}]\n", Map.of())
             .captures();
-    List<Captures.Failure> failures = new ArrayList<>();
+    List<CaptureFailure> failures = new ArrayList<>();
     assertThat(InheritedSockets.of(variables, PID).of(captures, failures)).isEmpty();
-    return failures.stream().map(Captures.Failure::toString).toList();
+    return failures.stream().map(CaptureFailure::toString).toList();
   }
 }

@@ -1,0 +1,64 @@
+package io.sluice.proxy;
+
+import io.sluice.config.ConfigException;
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Does what may take long, or never end, on a thread of its own, so that a stop needn't wait: it
+ * interrupts the thread, and leaves it behind if that doesn't help (code from a jar may do
+ * anything).
+ */
+final class Interruptible {
+  private static final long POLL_MILLIS = 50;
+  private static final long PATIENCE_MILLIS = 1_000;
+
+  private Interruptible() {}
+
+  /**
+   * Waits until it is done, or a stop is wished.
+   *
+   * @return the answer; null if it was given up for a stop
+   */
+  static <T> @Nullable T call(String name, Callable<T> work, Wishes wishes)
+      throws IOException, ConfigException, InterruptedException {
+    FutureTask<T> task = new FutureTask<>(work);
+    Thread thread = Thread.ofPlatform().daemon().name(name).start(task);
+    long millis = POLL_MILLIS;
+    while (true) {
+      try {
+        return task.get(millis, TimeUnit.MILLISECONDS);
+      } catch (TimeoutException _) {
+        if (millis == PATIENCE_MILLIS) {
+          return null;
+        }
+      } catch (ExecutionException failed) {
+        return answer(failed.getCause());
+      }
+      if (wishes.isStopWished()) {
+        thread.interrupt();
+        millis = PATIENCE_MILLIS;
+      }
+    }
+  }
+
+  /** Throws what the work threw; null if it was an interrupt. */
+  private static <T> @Nullable T answer(@Nullable Throwable thrown)
+      throws IOException, ConfigException {
+    switch (thrown) {
+      case InterruptedException _ -> {
+        return null;
+      }
+      case IOException failure -> throw failure;
+      case ConfigException failure -> throw failure;
+      case RuntimeException failure -> throw failure;
+      case Error failure -> throw failure;
+      case null, default -> throw new IllegalStateException(thrown);
+    }
+  }
+}

@@ -16,6 +16,9 @@ import java.util.Set;
  * ordinary user one sees one's own processes only.
  */
 final class PortHolder {
+  /** A socket may be closed between the two lists that are compared. */
+  private static final int LOOKS = 5;
+
   private PortHolder() {}
 
   /** {@code nginx (pid 123)}, or what else can be said of who holds the port. */
@@ -24,10 +27,15 @@ final class PortHolder {
     return inodes.isEmpty() ? "nobody that " + address + " shows" : owner(inodes);
   }
 
-  /** Whether all sockets that have the port are this process's own. */
+  /** Whether no process but this one has a socket with the port. */
   static boolean isThisProcess(Protocol protocol, int port) {
-    Set<String> inodes = inodes(protocol, port);
-    return !inodes.isEmpty() && held(Path.of("/proc/self/fd"), inodes).containsAll(inodes);
+    for (int look = 0; look < LOOKS; look++) {
+      Set<String> inodes = inodes(protocol, port);
+      if (held(Path.of("/proc/self/fd"), inodes).containsAll(inodes)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static Set<String> inodes(Protocol protocol, int port) {

@@ -9,8 +9,14 @@ import org.jspecify.annotations.Nullable;
  *
  * @param http read only: metrics, health, the status page; null is off
  * @param socket everything that changes state; null is off
+ * @param readyNeedsCaptures whether {@code /readyz} says no as long as a capture isn't wholly there
  */
-public record Admin(@Nullable HostPort http, @Nullable Path socket) {
+public record Admin(@Nullable HostPort http, @Nullable Path socket, boolean readyNeedsCaptures) {
   public static final Admin DEFAULTS =
       new Admin(new HostPort(IpAddress.ipv4(0x7f00_0001), 9901), null);
+
+  /** Of which readiness needs no more than that the daemon serves. */
+  public Admin(@Nullable HostPort http, @Nullable Path socket) {
+    this(http, socket, false);
+  }
 }

@@ -11,7 +11,7 @@ final class ProcessSections {
   private static final int MAX_SESSIONS = 10_000_000;
   private static final List<String> LIMIT_KEYS =
       List.of("connections", "flows", "halfClosed", "drain");
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket");
+  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "ready");
 
   private ProcessSections() {}
 
@@ -41,7 +41,19 @@ final class ProcessSections {
     Value http = fields.optional("http");
     Value socket = fields.optional("socket");
     return new Admin(
-        http == null ? Admin.DEFAULTS.http() : http(http), socket == null ? null : socket(socket));
+        http == null ? Admin.DEFAULTS.http() : http(http),
+        socket == null ? null : socket(socket),
+        fields.optional("ready", false, ProcessSections::readyNeedsCaptures));
+  }
+
+  private static @Nullable Boolean readyNeedsCaptures(Value value) {
+    return value.parse(text ->
+        switch (text) {
+          case "serving" -> false;
+          case "captures" -> true;
+          default ->
+              throw new IllegalArgumentException("'" + text + "' is neither serving nor captures");
+        });
   }
 
   private static @Nullable Path socket(Value value) {

@@ -10,6 +10,7 @@ import io.sluice.proxy.admin.AdminServer;
 import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.capture.SessionLimit;
 import io.sluice.proxy.flow.UdpRelay;
@@ -30,6 +31,7 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,7 +87,7 @@ public final class Daemon {
     }
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
-    this.scrape = new Scrape(this::snapshot, counters, Version.current());
+    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
     log.info(
         "started version={} loops={} openFiles={}", Version.current(), loops, Descriptors.limit());
   }
@@ -119,8 +121,22 @@ public final class Daemon {
             address,
             new AdminServer.Pages(
                 scrape::text,
-                () -> !draining,
+                loopWatch::stuck,
+                this::notReady,
                 () -> StatusPage.of(snapshot(), counters, Version.current())));
+  }
+
+  /** Why no more traffic should be sent here; empty if it should. Any thread. */
+  private String notReady() {
+    if (draining) {
+      return "draining";
+    }
+    return snapshot().config().admin().readyNeedsCaptures()
+        ? captures.states().stream()
+            .filter(it -> !it.isUp())
+            .map(it -> "capture " + it.capture() + ": " + it.why())
+            .collect(Collectors.joining("\n"))
+        : "";
   }
 
   /** As the captures say; which are made after what asks them. */
@@ -185,6 +201,11 @@ public final class Daemon {
     captures.reconcile();
   }
 
+  /** Whether each capture is there. Any thread. */
+  List<CaptureState> captureStates() {
+    return captures.states();
+  }
+
   /** Has something done again and again, as long as every loop answers. */
   void whileLoopsAnswer(long everyMillis, Runnable action) {
     loopWatch.whileAllAnswer(everyMillis, action);
@@ -193,11 +214,6 @@ public final class Daemon {
   /** Has something done if a loop ends before the daemon does. */
   void whenLoopEnds(Consumer<String> action) {
     loopWatch.whenOneEnds(action);
-  }
-
-  /** The loops that don't answer, in words; empty if all do. Any thread. */
-  String stuckLoops() {
-    return loopWatch.stuck();
   }
 
   /** Something about the configuration is doubtful. */

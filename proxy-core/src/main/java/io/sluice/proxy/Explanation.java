@@ -45,8 +45,7 @@ record Explanation(
   record Step(String program, String outcome, List<Program.Candidate> considered) {}
 
   /** The capture whose peers may have announced the addresses; null if there is none. */
-  private static @Nullable CaptureEntry announcing(
-      List<CaptureSpec> captures, Protocol protocol) {
+  private static @Nullable CaptureEntry announcing(List<CaptureSpec> captures, Protocol protocol) {
     for (CaptureSpec capture : captures) {
       if (capture.proxyProtocol() != null && capture.protocols().contains(protocol)) {
         return new CaptureEntry(

@@ -3,8 +3,8 @@ package io.sluice.proxy;
 import io.sluice.proxy.loop.Loop;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 /**
  * Asks every loop, all the time, whether it still does what it is given: a task that must be done

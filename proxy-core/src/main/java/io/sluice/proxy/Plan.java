@@ -67,8 +67,7 @@ final class Plan {
       boolean isLasting = !inFile.isEmpty() || !problems.isEmpty();
       if (!isLasting) {
         change = captures.prepare(want.captures());
-        List<String> failures =
-            change.failures().stream().map(CaptureFailure::toString).toList();
+        List<String> failures = change.failures().stream().map(CaptureFailure::toString).toList();
         (change.isRefused() ? problems : warnings).addAll(failures);
       }
       if (Thread.interrupted()) {
@@ -107,8 +106,7 @@ final class Plan {
     }
   }
 
-  private void abort(
-      @Nullable Snapshot next, @Nullable CaptureChange change, Resolver resolver) {
+  private void abort(@Nullable Snapshot next, @Nullable CaptureChange change, Resolver resolver) {
     if (change != null) {
       change.close();
     }

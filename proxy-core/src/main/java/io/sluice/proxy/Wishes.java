@@ -2,8 +2,7 @@ package io.sluice.proxy;
 
 /**
  * What the signals ask for: the newest wish wins. Any number of SIGHUPs is one reload; a stop goes
- * before all of them. Filled on the JVM's signal thread, read on
- * the control thread.
+ * before all of them. Filled on the JVM's signal thread, read on the control thread.
  */
 final class Wishes {
   /** What is to be done next. */

@@ -35,7 +35,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -52,8 +51,17 @@ public final class AdminServer implements AutoCloseable {
           1, new DefaultThreadFactory("sluice-admin", true), EpollIoHandler.newFactory());
   private final Channel channel;
 
-  /** What the server shows. */
-  public record Pages(Supplier<String> metrics, BooleanSupplier ready, Supplier<String> status) {}
+  /**
+   * What the server shows.
+   *
+   * @param notLive why {@code /livez} says no; empty if it says yes
+   * @param notReady why {@code /readyz} says no; empty if it says yes
+   */
+  public record Pages(
+      Supplier<String> metrics,
+      Supplier<String> notLive,
+      Supplier<String> notReady,
+      Supplier<String> status) {}
 
   /**
    * Listens.
@@ -150,14 +158,17 @@ public final class AdminServer implements AutoCloseable {
                 HttpResponseStatus.OK,
                 pages.metrics.get(),
                 "text/plain; version=0.0.4; charset=utf-8");
-        case "/livez" -> text(HttpResponseStatus.OK, "ok\n");
-        case "/readyz" ->
-            pages.ready.getAsBoolean()
-                ? text(HttpResponseStatus.OK, "ok\n")
-                : text(HttpResponseStatus.SERVICE_UNAVAILABLE, "draining\n");
+        case "/livez" -> health(pages.notLive.get());
+        case "/readyz" -> health(pages.notReady.get());
         case "/" -> response(HttpResponseStatus.OK, pages.status.get(), "text/html; charset=utf-8");
         default -> text(HttpResponseStatus.NOT_FOUND, "see /, /metrics, /livez, /readyz\n");
       };
+    }
+
+    private static FullHttpResponse health(String why) {
+      return why.isEmpty()
+          ? text(HttpResponseStatus.OK, "ok\n")
+          : text(HttpResponseStatus.SERVICE_UNAVAILABLE, why + "\n");
     }
 
     private static FullHttpResponse text(HttpResponseStatus status, String body) {

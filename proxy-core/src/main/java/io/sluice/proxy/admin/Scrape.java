@@ -14,6 +14,7 @@ import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import io.prometheus.metrics.model.snapshots.Unit;
+import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.SessionEnd;
@@ -23,6 +24,7 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
+import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -35,11 +37,20 @@ public final class Scrape implements AutoCloseable {
   private @Nullable PrometheusMeterRegistry registry;
   private @Nullable JvmGcMetrics garbageCollection;
   private final Supplier<Snapshot> snapshots;
+  private final Supplier<List<CaptureState>> captures;
   private final Counters counters;
   private final String version;
 
-  public Scrape(Supplier<Snapshot> snapshots, Counters counters, String version) {
+  /**
+   * @param captures whether each capture is there
+   */
+  public Scrape(
+      Supplier<Snapshot> snapshots,
+      Supplier<List<CaptureState>> captures,
+      Counters counters,
+      String version) {
     this.snapshots = snapshots;
+    this.captures = captures;
     this.counters = counters;
     this.version = version;
   }
@@ -103,6 +114,10 @@ public final class Scrape implements AutoCloseable {
         new Counter("sluice_config_reloads", "Configurations that were asked for after the first.");
     reloads.add(counters.reloads(true).sum(), "result", "ok");
     reloads.add(counters.reloads(false).sum(), "result", "refused");
+    Gauge up = new Gauge("sluice_capture_up", "0 while a capture isn't, or not wholly, there.");
+    for (CaptureState capture : captures.get()) {
+      up.add(capture.isUp() ? 1 : 0, "capture", capture.capture());
+    }
     Counter pauses =
         new Counter(
             "sluice_accept_pauses",
@@ -111,6 +126,7 @@ public final class Scrape implements AutoCloseable {
     all.metricSnapshot(info.build())
         .metricSnapshot(generation.build())
         .metricSnapshot(reloads.build())
+        .metricSnapshot(up.build())
         .metricSnapshot(pauses.build());
   }
 

@@ -15,8 +15,7 @@ public record CaptureFailure(String capture, String what, boolean strict) {
    *
    * @param holder who holds it, if it is in use: looking that up for a whole range takes long
    */
-  static CaptureFailure ofBind(
-      CaptureSpec capture, CapturePlan.Key key, int errno, String holder) {
+  static CaptureFailure ofBind(CaptureSpec capture, CapturePlan.Key key, int errno, String holder) {
     String who =
         switch (errno) {
           case Linux.EADDRINUSE -> "; it is held by " + holder;

@@ -125,11 +125,12 @@ final class CaptureSockets {
         failures.add(CaptureFailure.ofBind(capture, key, -result, holder));
       }
     }
-    plan.inherited().forEach((socket, capture) -> {
-      if (!adopted.containsKey(socket)) {
-        adopt(socket, capture, prepared, failures);
-      }
-    });
+    plan.inherited()
+        .forEach((socket, capture) -> {
+          if (!adopted.containsKey(socket)) {
+            adopt(socket, capture, prepared, failures);
+          }
+        });
     register(prepared, failures);
     return prepared;
   }
@@ -193,8 +194,7 @@ final class CaptureSockets {
       Prepared prepared,
       List<CaptureFailure> failures) {
     boolean tcp = socket.protocol() == Protocol.TCP;
-    List<Captures.Worker> chosen =
-        tcp ? workers : List.of(workers.get(turn++ % workers.size()));
+    List<Captures.Worker> chosen = tcp ? workers : List.of(workers.get(turn++ % workers.size()));
     SocketGroup group = new SocketGroup(socket.protocol());
     for (Captures.Worker worker : chosen) {
       int fd = syscalls.duplicateNonBlocking(socket.fd());
@@ -250,22 +250,26 @@ final class CaptureSockets {
       }
       log.info("released socket=\"{}\"", key);
     }
-    leaving.entrySet().removeIf(entry -> {
-      boolean isReached = !plan.isBypassed(entry.getKey()); // it was passed by for another plan
-      if (isReached) {
-        close(entry.getKey().protocol(), entry.getValue().group, closing);
-        ownPorts.remove(entry.getKey());
-      }
-      return isReached;
-    });
-    adopted.entrySet().removeIf(entry -> {
-      boolean isGone = !plan.inherited().containsKey(entry.getKey());
-      if (isGone) {
-        close(entry.getKey().protocol(), entry.getValue(), closing);
-        log.info("released socket=\"{}\"", entry.getKey());
-      }
-      return isGone;
-    });
+    leaving
+        .entrySet()
+        .removeIf(entry -> {
+          boolean isReached = !plan.isBypassed(entry.getKey()); // it was passed by for another plan
+          if (isReached) {
+            close(entry.getKey().protocol(), entry.getValue().group, closing);
+            ownPorts.remove(entry.getKey());
+          }
+          return isReached;
+        });
+    adopted
+        .entrySet()
+        .removeIf(entry -> {
+          boolean isGone = !plan.inherited().containsKey(entry.getKey());
+          if (isGone) {
+            close(entry.getKey().protocol(), entry.getValue(), closing);
+            log.info("released socket=\"{}\"", entry.getKey());
+          }
+          return isGone;
+        });
     List<Integer> _ = closing.run(LOOP_MILLIS);
   }
 
@@ -276,14 +280,16 @@ final class CaptureSockets {
     }
     LoopTasks closing = new LoopTasks();
     long now = Loop.nowMillis();
-    leaving.entrySet().removeIf(entry -> {
-      boolean isDue = entry.getValue().untilMillis <= now;
-      if (isDue) {
-        close(entry.getKey().protocol(), entry.getValue().group, closing);
-        ownPorts.remove(entry.getKey());
-      }
-      return isDue;
-    });
+    leaving
+        .entrySet()
+        .removeIf(entry -> {
+          boolean isDue = entry.getValue().untilMillis <= now;
+          if (isDue) {
+            close(entry.getKey().protocol(), entry.getValue().group, closing);
+            ownPorts.remove(entry.getKey());
+          }
+          return isDue;
+        });
     List<Integer> _ = closing.run(LOOP_MILLIS);
   }
 

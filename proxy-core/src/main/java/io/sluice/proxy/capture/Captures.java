@@ -83,8 +83,7 @@ public final class Captures implements Captured {
   }
 
   private static CaptureRules rulesOf(CapturePlan plan) {
-    return CaptureRules.of(
-        plan.captures().stream().filter(it -> it.options().install()).toList());
+    return CaptureRules.of(plan.captures().stream().filter(it -> it.options().install()).toList());
   }
 
   /** The program that the kernel needs; null if it needs none, or can't have it. */
@@ -157,8 +156,7 @@ public final class Captures implements Captured {
 
   private boolean isCompletelyMissing(CaptureSpec capture) {
     return !missing.isEmpty()
-        && CapturePlan.sockets(List.of(capture), ipv6).keySet().stream()
-            .noneMatch(sockets::has);
+        && CapturePlan.sockets(List.of(capture), ipv6).keySet().stream().noneMatch(sockets::has);
   }
 
   /**

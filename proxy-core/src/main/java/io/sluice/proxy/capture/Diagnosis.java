@@ -122,7 +122,8 @@ public final class Diagnosis {
       add(capture, what + " while it runs: it installs them", true, "");
       return;
     }
-    ExternalCommand.Outcome table = ExternalCommand.run(List.of("nft", "list", "table", "inet", "sluice"), "");
+    ExternalCommand.Outcome table =
+        ExternalCommand.run(List.of("nft", "list", "table", "inet", "sluice"), "");
     add(capture, what, table.isSuccess(), "sluice capture install -f " + file);
   }
 

@@ -82,8 +82,7 @@ final class MethodChangeIT {
 
   @Test
   void noConnectionAndNoDatagramIsRefusedWhileTheMethodChanges() throws Exception {
-    assumeTrue(
-        new KernelLookup(new Syscalls()).probe() == 0, "needs CAP_BPF and CAP_NET_ADMIN");
+    assumeTrue(new KernelLookup(new Syscalls()).probe() == 0, "needs CAP_BPF and CAP_NET_ADMIN");
     try (TestServer server = TestServer.start(connection -> Streams.send(connection, "a"));
         DatagramSocket echo = new DatagramSocket(0, InetAddress.getByName("127.0.0.1"))) {
       Thread echoing = Thread.ofVirtual().start(() -> echo(echo));

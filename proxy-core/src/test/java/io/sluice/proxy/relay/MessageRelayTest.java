@@ -520,7 +520,7 @@ final class MessageRelayTest {
       Streams.send(client, "a\nb\npart");
     }
     daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
-    try (Scrape scrape = new Scrape(daemon()::snapshot, daemon().counters(), "test")) {
+    try (Scrape scrape = new Scrape(daemon()::snapshot, List::of, daemon().counters(), "test")) {
       assertThat(scrape.text())
           .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
           .contains(

@@ -71,8 +71,14 @@ final class Acceptor implements EpollIoHandle, Runnable {
   /** Accepts what is waiting. */
   @Override
   public void run() {
-    if (acceptBatch() && registration != null) {
-      long _ = registration.submit(Loop.READ_EDGES); // there may be more: epoll says so in turn
+    boolean mayBeMore = true;
+    try {
+      mayBeMore = acceptBatch();
+    } catch (RuntimeException | Error failure) {
+      loop.fault("accepting", failure); // thrown on, what waits would wait for the next to come
+    }
+    if (mayBeMore && registration != null && !closed) {
+      long _ = registration.submit(Loop.READ_EDGES); // epoll says so in turn
     }
   }
 

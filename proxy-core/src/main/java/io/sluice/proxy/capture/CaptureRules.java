@@ -79,6 +79,20 @@ public final class CaptureRules {
     return script.append("}\n").toString();
   }
 
+  /**
+   * Whether a table, as nft lists it, has at least as many rules of ours as these are: nft writes
+   * sets and numbers in its own way, so they can't be compared word by word.
+   */
+  boolean isIn(String table) {
+    for (String does : List.of(" redirect to :", " tproxy ip to ", " tproxy ip6 to ")) {
+      long wanted = nft().lines().filter(line -> line.contains(does)).count();
+      if (table.lines().filter(line -> line.contains(does)).count() < wanted) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   private boolean has(CaptureSpec.Method method) {
     return captures.stream().anyMatch(it -> it.method() == method);
   }

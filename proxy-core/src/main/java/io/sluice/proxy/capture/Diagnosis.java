@@ -118,13 +118,18 @@ public final class Diagnosis {
 
   private void addRules(CaptureSpec capture) {
     String what = "its rules are in the nftables table " + CaptureRules.TABLE;
+    String table = ExternalCommand.run(InstalledRules.LIST, "").said();
+    boolean isThere = CaptureRules.of(List.of(capture)).isIn(table);
     if (capture.options().install()) {
-      add(capture, what + " while it runs: it installs them", true, "");
-      return;
+      found.add(
+          Requirement.advice(
+              capture.name(),
+              what + ", where the daemon installs them",
+              isThere,
+              "start the daemon; while it runs it puts them back within a second or so"));
+    } else {
+      add(capture, what, isThere, "sluice capture install -f " + file);
     }
-    ExternalCommand.Outcome table =
-        ExternalCommand.run(List.of("nft", "list", "table", "inet", "sluice"), "");
-    add(capture, what, table.isSuccess(), "sluice capture install -f " + file);
   }
 
   /** Ports that somebody has, or that this user may not have. */

@@ -13,7 +13,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class InstalledRules {
   private static final Logger log = LoggerFactory.getLogger(InstalledRules.class);
-  private static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
+  /** Prints our table. */
+  static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
 
   /** How many looks apart the routing rules are asked for; nftables says itself what it changes. */
   private static final int LOOKS_BETWEEN = 30;

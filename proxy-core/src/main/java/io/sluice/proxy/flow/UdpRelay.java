@@ -170,7 +170,12 @@ public final class UdpRelay implements DatagramHandler {
 
   /** Epoll says that clients have sent something. */
   void clientsReady(FrontSocket front) {
-    if (front.isRead() && receive(front)) {
+    try {
+      if (front.isRead() && receive(front)) {
+        front.rearm();
+      }
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a front socket", failure); // thrown on, it would end the loop
       front.rearm();
     }
   }

@@ -146,6 +146,16 @@ final class KernelCaptureIT {
   }
 
   @Test
+  void aProgramThatSomebodyDetachesIsAttachedAgain() throws Exception {
+    SluiceProcess sluice = nets.run(nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6));
+    String link = links().getFirst();
+    nets.gateway.run("bpftool", "link", "detach", "id", link.substring(0, link.indexOf(':')));
+    sluice.awaitLine("", "program was detached: put back");
+    assertThat(links()).hasSize(1);
+    nets.assertAnswers(20, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+  }
+
+  @Test
   void anOrdinaryUserWithThreeCapabilitiesMayDoIt() throws Exception {
     Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
     nets.add(

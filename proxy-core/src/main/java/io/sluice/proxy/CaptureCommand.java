@@ -86,7 +86,7 @@ final class CaptureCommand {
         needs.forEach(need -> print(need, out));
       }
       out.flush();
-      return needs.stream().allMatch(Requirement::isBearable) ? Commands.DONE : Commands.FAILED;
+      return needs.stream().allMatch(Requirement::permitsStart) ? Commands.DONE : Commands.FAILED;
     }
 
     private static void print(Requirement need, PrintWriter out) {
@@ -128,8 +128,8 @@ final class CaptureCommand {
           needs.add(Diagnosis.mark("source", "transparent"));
         }
       }
-      for (String stranger : SourceChecks.strangers(config)) {
-        needs.add(new Requirement("source", stranger, false, "ip address add it to an interface"));
+      for (String missing : SourceChecks.missingAddresses(config)) {
+        needs.add(new Requirement("source", missing, false, "ip address add it to an interface"));
       }
       return needs;
     }

@@ -94,7 +94,7 @@ final class Plan {
     if (missing != null) {
       problems.add(missing);
     }
-    warnings.addAll(SourceChecks.strangers(want));
+    warnings.addAll(SourceChecks.missingAddresses(want));
   }
 
   private @Nullable Snapshot build(Resolver resolver, List<Problem> problems) {

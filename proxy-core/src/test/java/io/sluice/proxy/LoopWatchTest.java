@@ -19,8 +19,7 @@ import org.junit.jupiter.api.Timeout;
 final class LoopWatchTest {
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(2, EpollIoHandler.newFactory());
-  private final List<Loop> loops =
-      List.of(new Loop(group.next(), 0), new Loop(group.next(), 1));
+  private final List<Loop> loops = List.of(new Loop(group.next(), 0), new Loop(group.next(), 1));
   private final LoopWatch watch = new LoopWatch(loops);
 
   @AfterEach

@@ -13,6 +13,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class InstalledRules {
   private static final Logger log = LoggerFactory.getLogger(InstalledRules.class);
+
   /** Prints our table. */
   static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
 

@@ -25,9 +25,9 @@ final class Interruptible {
    *
    * @return the answer; null if it was given up for a stop
    */
-  static <T> @Nullable T call(String name, Callable<T> work, Wishes wishes)
+  static <T> @Nullable T call(String name, Callable<@Nullable T> work, Wishes wishes)
       throws IOException, ConfigException, InterruptedException {
-    FutureTask<T> task = new FutureTask<>(work);
+    FutureTask<@Nullable T> task = new FutureTask<>(work);
     Thread thread = Thread.ofPlatform().daemon().name(name).start(task);
     long millis = POLL_MILLIS;
     while (true) {
@@ -38,7 +38,10 @@ final class Interruptible {
           return null;
         }
       } catch (ExecutionException failed) {
-        return answer(failed.getCause());
+        if (failed.getCause() instanceof InterruptedException) {
+          return null;
+        }
+        throw thrown(failed);
       }
       if (wishes.isStopWished()) {
         thread.interrupt();
@@ -47,18 +50,22 @@ final class Interruptible {
     }
   }
 
-  /** Throws what the work threw; null if it was an interrupt. */
-  private static <T> @Nullable T answer(@Nullable Throwable thrown)
+  /** Throws what the work threw. */
+  private static IllegalStateException thrown(ExecutionException failed)
       throws IOException, ConfigException {
-    switch (thrown) {
-      case InterruptedException _ -> {
-        return null;
-      }
-      case IOException failure -> throw failure;
-      case ConfigException failure -> throw failure;
-      case RuntimeException failure -> throw failure;
-      case Error failure -> throw failure;
-      case null, default -> throw new IllegalStateException(thrown);
+    Throwable thrown = failed.getCause();
+    if (thrown instanceof IOException failure) {
+      throw failure;
     }
+    if (thrown instanceof ConfigException failure) {
+      throw failure;
+    }
+    if (thrown instanceof RuntimeException failure) {
+      throw failure;
+    }
+    if (thrown instanceof Error failure) {
+      throw failure;
+    }
+    return new IllegalStateException(failed);
   }
 }

@@ -1,5 +1,7 @@
 package io.sluice.proxy;
 
+import io.sluice.proxy.loop.Loop;
+
 /**
  * What the signals ask for: the newest wish wins. Any number of SIGHUPs is one reload; a stop goes
  * before all of them. Filled on the JVM's signal thread, read on the control thread.
@@ -48,18 +50,13 @@ final class Wishes {
     return isStopWished;
   }
 
-  /** Waits until the process is to stop, or for so long; true if it is to stop. */
-  synchronized boolean awaitStop(long millis) throws InterruptedException {
-    if (!isStopWished) {
-      wait(millis);
-    }
-    return isStopWished;
-  }
-
   /** Waits for a wish, for so long. A reload that is answered is no wish any more. */
   synchronized Wish await(long millis) throws InterruptedException {
-    if (!isReloadWished && !isStopWished) {
-      wait(millis);
+    long until = Loop.nowMillis() + millis;
+    long left = millis;
+    while (!isReloadWished && !isStopWished && left > 0) {
+      wait(left);
+      left = until - Loop.nowMillis();
     }
     if (isStopWished) {
       return Wish.STOP;

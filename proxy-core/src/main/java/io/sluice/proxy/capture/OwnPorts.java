@@ -1,6 +1,5 @@
 package io.sluice.proxy.capture;
 
-import io.sluice.proxy.capture.CapturePlan.Key;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.HashMap;
@@ -14,20 +13,20 @@ import java.util.Set;
  * then.
  */
 final class OwnPorts {
-  private final Map<Port, Set<Key>> keys = new HashMap<>();
+  private final Map<Port, Set<CapturePlan.Key>> keys = new HashMap<>();
   private boolean closedUdp;
 
   private record Port(Protocol protocol, Family family, int number) {
-    static Port of(Key key) {
+    static Port of(CapturePlan.Key key) {
       return new Port(key.protocol(), key.family(), key.port());
     }
   }
 
-  void add(Key key) {
+  void add(CapturePlan.Key key) {
     keys.computeIfAbsent(Port.of(key), _ -> new HashSet<>()).add(key);
   }
 
-  void remove(Key key) {
+  void remove(CapturePlan.Key key) {
     keys.computeIfPresent(
         Port.of(key),
         (_, same) -> {
@@ -42,8 +41,8 @@ final class OwnPorts {
   }
 
   /** Whether we have the port on the wildcard, if this is a single address, or the reverse. */
-  boolean areBeside(Key key) {
-    for (Key same : keys.getOrDefault(Port.of(key), Set.of())) {
+  boolean areBeside(CapturePlan.Key key) {
+    for (CapturePlan.Key same : keys.getOrDefault(Port.of(key), Set.of())) {
       if (same.address().isWildcard() || key.address().isWildcard()) {
         return true;
       }
@@ -52,7 +51,7 @@ final class OwnPorts {
   }
 
   /** Whether nobody but flows of ours has the port. Looks into /proc. */
-  boolean areHeldByFlows(Key key) {
+  boolean areHeldByFlows(CapturePlan.Key key) {
     return closedUdp
         && key.protocol() == Protocol.UDP
         && PortHolder.isThisProcess(key.protocol(), key.port());

@@ -10,7 +10,6 @@ import io.sluice.proxy.linux.Syscalls;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -84,7 +83,7 @@ final class MethodChangeIT {
   void noConnectionAndNoDatagramIsRefusedWhileTheMethodChanges() throws Exception {
     assumeTrue(new KernelLookup(new Syscalls()).probe() == 0, "needs CAP_BPF and CAP_NET_ADMIN");
     try (TestServer server = TestServer.start(connection -> Streams.send(connection, "a"));
-        DatagramSocket echo = new DatagramSocket(0, InetAddress.getByName("127.0.0.1"))) {
+        DatagramSocket echo = new DatagramSocket(0, Streams.LOOPBACK)) {
       Thread echoing = Thread.ofVirtual().start(() -> echo(echo));
       List<Thread> clients = new ArrayList<>();
       try (TestDaemon daemon =

@@ -20,7 +20,8 @@ final class CapturePlanTest {
         "sk_lookup | both | true  | tcp [::ffff:127.0.0.1]:0, udp [::ffff:127.0.0.1]:0",
         "sk_lookup | ipv4 | true  | tcp [::ffff:127.0.0.1]:0, udp [::ffff:127.0.0.1]:0",
         "sk_lookup | ipv4 | false | tcp 127.0.0.1:0, udp 127.0.0.1:0",
-        "tproxy    | both | true  | tcp 127.0.0.1:15001, tcp [::1]:15001, udp 127.0.0.1:15001, udp [::1]:15001",
+        "tproxy    | both | true  | tcp 127.0.0.1:15001, tcp [::1]:15001, udp 127.0.0.1:15001, udp"
+            + " [::1]:15001",
         "redirect  | both | true  | tcp 0.0.0.0:15002, tcp [::]:15002",
       })
   void aMethodHasItsSockets(String method, String families, boolean ipv6, String sockets)

@@ -271,7 +271,8 @@ final class MessageRelayTest {
 
   @ParameterizedTest
   @CsvSource({
-    "line, 'good\\n', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', TOO_LARGE",
+    "line, 'good\\n', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',"
+        + " TOO_LARGE",
     "octet-counted, '5 good\\n', '65 ', TOO_LARGE",
     "octet-counted, '5 good\\n', '<134>1 - ', MALFORMED",
   })
@@ -524,9 +525,11 @@ final class MessageRelayTest {
       assertThat(scrape.text())
           .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
           .contains(
-              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"} 1.0")
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"}"
+                  + " 1.0")
           .contains(
-              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"too_large\"} 0.0");
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"too_large\"}"
+                  + " 0.0");
     }
   }
 

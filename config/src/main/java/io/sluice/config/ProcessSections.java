@@ -15,7 +15,7 @@ final class ProcessSections {
       List.of("connections", "flows", "halfClosed", "drain", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts");
+  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts", "ready");
 
   private ProcessSections() {}
 
@@ -49,7 +49,8 @@ final class ProcessSections {
     return new Admin(
         http == null ? Admin.DEFAULTS.http() : http(http),
         socket == null ? null : socket(socket),
-        fields.optional("hosts", List.of(), ProcessSections::hosts));
+        fields.optional("hosts", List.of(), ProcessSections::hosts),
+        fields.optional("ready", false, ProcessSections::readyNeedsCaptures));
   }
 
   private static List<String> hosts(Value list) {
@@ -69,6 +70,16 @@ final class ProcessSections {
           "a host name without port is expected, like proxy.internal");
     }
     return text.toLowerCase(Locale.ROOT);
+  }
+
+  private static @Nullable Boolean readyNeedsCaptures(Value value) {
+    return value.parse(text ->
+        switch (text) {
+          case "serving" -> false;
+          case "captures" -> true;
+          default ->
+              throw new IllegalArgumentException("'" + text + "' is neither serving nor captures");
+        });
   }
 
   private static @Nullable Path socket(Value value) {

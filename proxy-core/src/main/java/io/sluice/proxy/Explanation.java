@@ -3,7 +3,7 @@ package io.sluice.proxy;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Lookup;
 import io.sluice.config.Selection;
-import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.capture.CaptureEntry;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Snapshot;
 import io.sluice.proxy.target.Target;
@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
 record Explanation(
     Lookup lookup,
     long generation,
-    Captures.@Nullable Entry capture,
+    @Nullable CaptureEntry capture,
     List<Step> steps,
     @Nullable String group,
     String verdict,
@@ -45,11 +45,10 @@ record Explanation(
   record Step(String program, String outcome, List<Program.Candidate> considered) {}
 
   /** The capture whose peers may have announced the addresses; null if there is none. */
-  private static Captures.@Nullable Entry announcing(
-      List<CaptureSpec> captures, Protocol protocol) {
+  private static @Nullable CaptureEntry announcing(List<CaptureSpec> captures, Protocol protocol) {
     for (CaptureSpec capture : captures) {
       if (capture.proxyProtocol() != null && capture.protocols().contains(protocol)) {
-        return new Captures.Entry(
+        return new CaptureEntry(
             capture.name(), capture.method().word(), "announced by a PROXY header");
       }
     }
@@ -59,8 +58,8 @@ record Explanation(
   /** Looks up, and says why. */
   static Explanation of(Lookup lookup, Snapshot snapshot) {
     List<Step> steps = new ArrayList<>();
-    Captures.Entry capture =
-        Captures.entry(
+    CaptureEntry capture =
+        CaptureEntry.of(
             snapshot.config().captures(), lookup.protocol(), lookup.local(), lookup.localPort());
     if (capture == null) {
       capture = announcing(snapshot.config().captures(), lookup.protocol());
@@ -128,7 +127,7 @@ record Explanation(
   private static Explanation found(
       Lookup lookup,
       Snapshot snapshot,
-      Captures.Entry capture,
+      CaptureEntry capture,
       List<Step> steps,
       String verdict,
       @Nullable Socket socket) {

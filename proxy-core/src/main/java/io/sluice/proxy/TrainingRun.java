@@ -150,7 +150,7 @@ final class TrainingRun {
         }
       }
     } catch (IOException _) {
-      // The training is over, or will fail for want of a server.
+      // The training is over, or will fail, as it has no server.
     }
   }
 

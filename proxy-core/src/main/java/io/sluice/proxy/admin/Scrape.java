@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.log.LogKind;
 import io.sluice.proxy.log.LogSetup;
 import io.sluice.proxy.metrics.Counters;
@@ -20,6 +21,7 @@ import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -31,11 +33,20 @@ public final class Scrape implements AutoCloseable {
   private @Nullable PrometheusMeterRegistry registry;
   private @Nullable JvmGcMetrics garbageCollection;
   private final Supplier<Snapshot> snapshots;
+  private final Supplier<List<CaptureState>> captures;
   private final Counters counters;
   private final String version;
 
-  public Scrape(Supplier<Snapshot> snapshots, Counters counters, String version) {
+  /**
+   * @param captures whether each capture is there
+   */
+  public Scrape(
+      Supplier<Snapshot> snapshots,
+      Supplier<List<CaptureState>> captures,
+      Counters counters,
+      String version) {
     this.snapshots = snapshots;
+    this.captures = captures;
     this.counters = counters;
     this.version = version;
   }
@@ -96,6 +107,11 @@ public final class Scrape implements AutoCloseable {
       }
       case BUFFER_BYTES -> text.sample(counters.bufferBytes());
       case BUFFER_LIMIT -> text.sample(counters.bufferLimitBytes());
+      case CAPTURE_UP -> {
+        for (CaptureState capture : captures.get()) {
+          text.sample(capture.isUp() ? 1 : 0, capture.capture());
+        }
+      }
       case ACCEPT_PAUSES -> text.sample(counters.acceptPauses().sum());
       case LOG_LINES_LOST -> {
         for (LogKind kind : LogKind.values()) {

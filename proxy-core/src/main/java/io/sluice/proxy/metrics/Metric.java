@@ -16,6 +16,11 @@ public enum Metric {
       Type.COUNTER,
       "Configurations that were asked for after the first: `ok`, `refused`.",
       "result"),
+  CAPTURE_UP(
+      "sluice_capture_up",
+      Type.GAUGE,
+      "0 while a capture isn't, or not wholly, there.",
+      "capture"),
   ACCEPT_PAUSES(
       "sluice_accept_pauses_total",
       Type.COUNTER,

@@ -55,14 +55,15 @@ public record Snapshot(
     Map<Key, Destination.Traffic> traffic,
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
-    HeaderSources headerSources) {
+    HeaderSources headerSources,
+    SockMap sockets) {
 
   /** What names a destination: a label stands for one of each protocol. */
   public record Key(String label, Protocol protocol) {}
 
   /**
-   * Makes the next snapshot. The resolver forgets the names that it doesn't have; jars are read
-   * anew.
+   * Makes the next snapshot, and changes nothing that is in force. The resolver begins to ask for
+   * its names; jars are read anew.
    *
    * @param previous the one in force: destinations whose specification is the same live on, but for
    *     those with a program, whose jar may be another
@@ -110,7 +111,6 @@ public record Snapshot(
       listener.group(destination.group());
       listening.add(listener);
     }
-    resolver.retain(names(config));
     return new Snapshot(
         previous == null ? 1 : previous.generation + 1,
         config,
@@ -120,7 +120,18 @@ public record Snapshot(
         traffic,
         bindingCounts(bindings),
         asksForInterface(config),
-        HeaderSources.of(config.captures()));
+        HeaderSources.of(config.captures()),
+        sockets);
+  }
+
+  /** Has the resolver forget the names that it doesn't have. */
+  public void retainNames(Resolver resolver) {
+    resolver.retain(names(config));
+  }
+
+  /** Lets go of what it shares with others: it never came into force. */
+  public void discard() {
+    sockets.clear(); // destinations that live on would keep this map
   }
 
   private static List<ProgramChain.Link> links(

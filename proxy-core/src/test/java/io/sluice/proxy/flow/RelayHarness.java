@@ -243,7 +243,7 @@ final class RelayHarness implements AutoCloseable {
 
   CaptureSocket open(String address, int port, String... prefixes) {
     CaptureSocket socket = bind(address, port, prefixes);
-    run(() -> relay.open(socket));
+    start(socket);
     return socket;
   }
 
@@ -270,8 +270,15 @@ final class RelayHarness implements AutoCloseable {
             Arrival.SK_LOOKUP,
             false,
             plain.captured());
-    run(() -> relay.open(steered));
+    start(steered);
     return steered;
+  }
+
+  private void start(CaptureSocket socket) {
+    run(() -> {
+      boolean _ = relay.register(socket);
+      relay.open(socket);
+    });
   }
 
   private CaptureSocket bind(String address, int port, String... prefixes) {

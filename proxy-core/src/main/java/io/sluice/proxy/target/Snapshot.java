@@ -161,14 +161,13 @@ public record Snapshot(
   /** A class from a jar may ask for it, so we must know it. */
   private static boolean asksForInterface(Config config) {
     return config.programs().stream()
-        .anyMatch(
-            it ->
-                switch (it) {
-                  case ProgramSpec.Bindings _ -> false;
-                  case ProgramSpec.Rules program ->
-                      program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
-                  case ProgramSpec.Jar _ -> true;
-                });
+        .anyMatch(it ->
+            switch (it) {
+              case ProgramSpec.Bindings _ -> false;
+              case ProgramSpec.Rules program ->
+                  program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
+              case ProgramSpec.Jar _ -> true;
+            });
   }
 
   private static Set<String> names(Config config) {

@@ -128,19 +128,18 @@ final class DnsLookup implements NameLookup {
       Consumer<Answer> then) {
     String name = candidates.get(at);
     Both both =
-        new Both(
-            answer -> {
-              boolean isNone =
-                  answer.ipv4() != null
-                      && answer.ipv6() != null
-                      && answer.ipv4().isEmpty()
-                      && answer.ipv6().isEmpty();
-              if (isNone && at + 1 < candidates.size()) {
-                search(open, its, candidates, at + 1, then);
-              } else {
-                then.accept(answer);
-              }
-            });
+        new Both(answer -> {
+          boolean isNone =
+              answer.ipv4() != null
+                  && answer.ipv6() != null
+                  && answer.ipv4().isEmpty()
+                  && answer.ipv6().isEmpty();
+          if (isNone && at + 1 < candidates.size()) {
+            search(open, its, candidates, at + 1, then);
+          } else {
+            then.accept(answer);
+          }
+        });
     new DnsQuery(this, open, its, name, DnsRecordType.A, both::ipv4).ask();
     new DnsQuery(this, open, its, name, DnsRecordType.AAAA, both::ipv6).ask();
   }

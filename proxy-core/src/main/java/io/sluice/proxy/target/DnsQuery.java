@@ -76,16 +76,15 @@ final class DnsQuery {
       then.accept(UNKNOWN); // no name of the DNS, such as one with a label of 64 characters
       return;
     }
-    asked.addListener(
-        (Future<AddressedEnvelope<DnsResponse, InetSocketAddress>> answer) -> {
-          Result result = answer.isSuccess() ? read(answer.getNow()) : null;
-          if (result == null) {
-            ask();
-          } else {
-            lookup.preferred = server;
-            then.accept(result);
-          }
-        });
+    asked.addListener((Future<AddressedEnvelope<DnsResponse, InetSocketAddress>> answer) -> {
+      Result result = answer.isSuccess() ? read(answer.getNow()) : null;
+      if (result == null) {
+        ask();
+      } else {
+        lookup.preferred = server;
+        then.accept(result);
+      }
+    });
   }
 
   /** What an answer says; null if the server can't say. Releases it. */

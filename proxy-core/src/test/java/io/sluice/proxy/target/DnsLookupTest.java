@@ -114,14 +114,13 @@ final class DnsLookupTest {
   @Test
   void bothFamiliesAreAskedForAndTheShortestTimeHolds() throws Exception {
     TestDnsServer _ =
-        server(
-            it ->
-                it.type() == A
-                    ? Answer.of(
-                        new Rdata(TestDnsServer.CNAME, 7, "real.example"),
-                        new Rdata(A, 60, "192.0.2.1"),
-                        new Rdata(A, 60, "192.0.2.1"))
-                    : Answer.of(new Rdata(AAAA, 30, "2001:db8::1")));
+        server(it ->
+            it.type() == A
+                ? Answer.of(
+                    new Rdata(TestDnsServer.CNAME, 7, "real.example"),
+                    new Rdata(A, 60, "192.0.2.1"),
+                    new Rdata(A, 60, "192.0.2.1"))
+                : Answer.of(new Rdata(AAAA, 30, "2001:db8::1")));
     start(PATIENT);
     assertThat(ask("a.example"))
         .isEqualTo(
@@ -131,10 +130,8 @@ final class DnsLookupTest {
   @Test
   void anAnswerThatIsCutOffIsAskedForByTcp() throws Exception {
     TestDnsServer server =
-        server(
-            it ->
-                forType(
-                    it, A, it.isTcp() ? ONE : new Answer(TestDnsServer.NOERROR, true, List.of())));
+        server(it ->
+            forType(it, A, it.isTcp() ? ONE : new Answer(TestDnsServer.NOERROR, true, List.of())));
     start(PATIENT);
     assertThat(ask("a.example").ipv4()).containsExactly(IPV4);
     assertThat(server.asked()).anyMatch(Question::isTcp);
@@ -175,14 +172,13 @@ final class DnsLookupTest {
   @Test
   void shortNamesAreSearchedForInDomainsBothFamiliesInTheSame() throws Exception {
     TestDnsServer server =
-        server(
-            it ->
-                switch (it.name()) {
-                  case "web.two.example" -> forType(it, A, ONE);
-                  case "web.three.example" ->
-                      forType(it, AAAA, Answer.of(new Rdata(AAAA, 60, "2001:db8::1")));
-                  default -> Answer.code(TestDnsServer.NXDOMAIN);
-                });
+        server(it ->
+            switch (it.name()) {
+              case "web.two.example" -> forType(it, A, ONE);
+              case "web.three.example" ->
+                  forType(it, AAAA, Answer.of(new Rdata(AAAA, 60, "2001:db8::1")));
+              default -> Answer.code(TestDnsServer.NXDOMAIN);
+            });
     start(PATIENT + "search one.example two.example. three.example\n");
     NameLookup.Answer answer = ask("web");
     assertThat(answer.ipv4()).containsExactly(IPV4);

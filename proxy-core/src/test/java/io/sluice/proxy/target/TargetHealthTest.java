@@ -107,20 +107,19 @@ final class TargetHealthTest {
       for (int thread = 0; thread < 4; thread++) {
         int first = 1_000 * thread;
         all.add(
-            threads.submit(
-                () -> {
-                  Steering own = new Steering(this::snapshot, counters);
-                  go.await();
-                  for (int i = 0; i < 1_000; i++) {
-                    LookupContext _ =
-                        own.context()
-                            .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
-                    if (own.steer() == target(0)) {
-                      probes.incrementAndGet();
-                    }
-                  }
-                  return first;
-                }));
+            threads.submit(() -> {
+              Steering own = new Steering(this::snapshot, counters);
+              go.await();
+              for (int i = 0; i < 1_000; i++) {
+                LookupContext _ =
+                    own.context()
+                        .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
+                if (own.steer() == target(0)) {
+                  probes.incrementAndGet();
+                }
+              }
+              return first;
+            }));
       }
       go.countDown();
       for (Future<Integer> one : all) {

@@ -60,7 +60,8 @@ final class TestDnsServer implements AutoCloseable {
    * @param port 0 for any
    * @param answers null: it is silent
    */
-  TestDnsServer(String address, int port, Function<Question, @Nullable Answer> answers) throws IOException {
+  TestDnsServer(String address, int port, Function<Question, @Nullable Answer> answers)
+      throws IOException {
     this.answers = answers;
     InetAddress local = InetAddress.ofLiteral(address);
     this.tcp = new ServerSocket(port, 50, local);

@@ -194,8 +194,7 @@ final class Flows {
       return refused(sockets.refusal());
     }
     Endpoint endpoint = requireNonNull(made.endpoint());
-    Flow flow =
-        new Flow(this, key.copy(), front, target, endpoint, made.descriptor(), nowMillis);
+    Flow flow = new Flow(this, key.copy(), front, target, endpoint, made.descriptor(), nowMillis);
     flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
       sockets.close(flow);

@@ -17,17 +17,19 @@ public enum Metric {
       "Configurations that were asked for after the first: `ok`, `refused`.",
       "result"),
   CAPTURE_UP(
-      "sluice_capture_up",
-      Type.GAUGE,
-      "0 while a capture isn't, or not wholly, there.",
-      "capture"),
+      "sluice_capture_up", Type.GAUGE, "0 while a capture isn't, or not wholly, there.", "capture"),
   ACCEPT_PAUSES(
       "sluice_accept_pauses_total",
       Type.COUNTER,
       "How often a loop stopped accepting for 100 ms, out of descriptors or source ports."),
-  BUFFER_BYTES("sluice_buffer_bytes", Type.GAUGE, "Memory that bytes in flight take now, spare buffers included."),
+  BUFFER_BYTES(
+      "sluice_buffer_bytes",
+      Type.GAUGE,
+      "Memory that bytes in flight take now, spare buffers included."),
   BUFFER_LIMIT(
-      "sluice_buffer_limit_bytes", Type.GAUGE, "How much they may take: `limits.buffers`, or its default."),
+      "sluice_buffer_limit_bytes",
+      Type.GAUGE,
+      "How much they may take: `limits.buffers`, or its default."),
   LOG_LINES_LOST(
       "sluice_log_lines_lost_total",
       Type.COUNTER,
@@ -123,6 +125,7 @@ public enum Metric {
   private final String exposedName;
   private final Type type;
   private final String help;
+
   @SuppressWarnings("ImmutableEnumChecker") // List.of can't be changed
   private final List<String> labels;
 

@@ -9,7 +9,6 @@ import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
-import java.io.ByteArrayOutputStream;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

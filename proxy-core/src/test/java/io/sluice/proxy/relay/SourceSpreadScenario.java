@@ -14,7 +14,10 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Runs where there are four local ports, with two addresses: so eight times, and no ninth; UDP leaves half to others. */
+/**
+ * Runs where there are four local ports, with two addresses: so eight times, and no ninth; UDP
+ * leaves half to others.
+ */
 final class SourceSpreadScenario {
   private static final int PORTS = 4;
   private static final String SOURCE = ", source: [127.0.7.1, 127.0.7.2]";

@@ -43,7 +43,7 @@ final class TcpRelayTest {
   }
 
   @Parameter(0)
-  Kind kind;
+  Kind kind = Kind.BYTES;
 
   @Parameter(1)
   int loops;

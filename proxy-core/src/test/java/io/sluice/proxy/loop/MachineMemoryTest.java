@@ -13,7 +13,7 @@ final class MachineMemoryTest {
 
   private void write(String file, String text) throws IOException {
     Path path = root.resolve(file);
-    Files.createDirectories(path.getParent());
+    Files.createDirectories(path.resolveSibling("."));
     Files.writeString(path, text);
   }
 

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class FailingCallsTest {
   private static final int BYTES = 300_000;
 
-  @Parameter String how;
+  @Parameter String how = "";
 
   private final int port = TestDaemon.freePort();
   private final AtomicInteger sends = new AtomicInteger();

@@ -8,6 +8,7 @@ import io.sluice.proxy.TestServer;
 import io.sluice.proxy.target.SessionEnd;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.BlockingQueue;
@@ -43,7 +44,7 @@ final class TcpRelayTest {
   }
 
   @Parameter(0)
-  Kind kind;
+  Kind kind = Kind.BYTES;
 
   @Parameter(1)
   int loops;
@@ -60,8 +61,12 @@ final class TcpRelayTest {
 
   private void start(TestServer.Handler handler) throws Exception {
     server = TestServer.start(handler);
+    daemon = TestDaemon.start(loops, port, destination());
+  }
+
+  private String destination() {
     String how = kind == Kind.BYTES ? "" : ", affinity: message, framing: {type: line}";
-    daemon = TestDaemon.start(loops, port, server.targets() + how);
+    return server.targets() + how;
   }
 
   /** A client of a server that speaks first, to which messages connect with the first of them. */
@@ -229,6 +234,22 @@ final class TcpRelayTest {
     }
     daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
     daemon.awaitSessions(0);
+  }
+
+  @Test
+  void aServersResetWaitsForAClientThatIsSlowToReadWhatCameBefore() throws Exception {
+    int bytes = 2_000_000;
+    daemon.close();
+    String limits = "limits: {drain: 0s, halfClosed: 500ms}\n";
+    daemon = TestDaemon.start(limits + TestDaemon.web(loops, port, destination()));
+    try (Socket client = new Socket()) {
+      client.setReceiveBufferSize(1 << 14);
+      client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
+      Streams.send(client, "DLRST " + bytes + "\n");
+      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 14, 20)) // for some 2.5 s
+          .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
   }
 
   /** The one kind passes it on; to the targets of the other, which have all messages, it is FIN. */

@@ -67,7 +67,7 @@ final class ProcessSections {
   private static String parseHost(String text) {
     if (!text.matches("[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")) {
       throw new IllegalArgumentException(
-          "a host name without port is expected, like proxy.internal");
+          "\"" + text + "\": a host name without port is expected, like proxy.internal");
     }
     return text.toLowerCase(Locale.ROOT);
   }

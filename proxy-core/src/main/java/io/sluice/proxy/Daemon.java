@@ -253,13 +253,12 @@ public final class Daemon {
   private void end() throws InterruptedException {
     CountDownLatch ended = new CountDownLatch(workers.size());
     for (Worker worker : workers) {
-      worker.loop.execute(
-          () -> {
-            worker.tcp.shutdown();
-            worker.udp.shutdown();
-            worker.loop.release();
-            ended.countDown();
-          });
+      worker.loop.execute(() -> {
+        worker.tcp.shutdown();
+        worker.udp.shutdown();
+        worker.loop.release();
+        ended.countDown();
+      });
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
     captures.release();

@@ -34,8 +34,8 @@ public final class Upstreams {
   private static final int NO_CLIENT = -1;
 
   /**
-   * The ports of flows whose address the kernel chooses. A UDP socket's port is its own on the whole
-   * machine until it is connected, so they share one range, half of which is others'.
+   * The ports of flows whose address the kernel chooses. A UDP socket's port is its own on the
+   * whole machine until it is connected, so they share one range, half of which is others'.
    */
   private static final Share KERNEL_PORTS = new Share(Math.max(1, ephemeral().size() / 2L));
 

@@ -304,15 +304,14 @@ final class RelayHarness implements AutoCloseable {
   /** Holds the loop until the latch opens; returns once it is held. */
   void hold(CountDownLatch latch) throws InterruptedException {
     CountDownLatch held = new CountDownLatch(1);
-    loop.execute(
-        () -> {
-          held.countDown();
-          try {
-            boolean _ = latch.await(30, TimeUnit.SECONDS);
-          } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-          }
-        });
+    loop.execute(() -> {
+      held.countDown();
+      try {
+        boolean _ = latch.await(30, TimeUnit.SECONDS);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    });
     assertThat(held.await(10, TimeUnit.SECONDS)).isTrue();
   }
 

@@ -2,17 +2,11 @@ package io.sluice.proxy.target;
 
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollDatagramChannel;
 import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.handler.codec.dns.DnsRecordType;
-import io.netty.resolver.dns.DnsNameResolver;
-import io.netty.resolver.dns.DnsNameResolverBuilder;
-import io.netty.resolver.dns.SingletonDnsServerAddressStreamProvider;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -22,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Looks names up as the system is set up: {@code /etc/hosts} first, then the name servers and
  * search domains of {@code /etc/resolv.conf}; both are read again when they change. All queries are
- * made on one thread of its own, through one UDP socket, or a TCP connection where the answer
- * doesn't fit (RFC 7766).
+ * made on one thread of its own, through one UDP socket for each server, or a TCP connection where
+ * the answer doesn't fit (RFC 7766).
  *
  * <p>Netty sends the queries and matches the answers; whom to ask next is said by {@link DnsQuery}.
  */
@@ -35,9 +29,6 @@ final class DnsLookup implements NameLookup {
   /** How long an answer of the hosts file holds: it costs a look at the file's time. */
   private static final long HOSTS_TTL_MILLIS = 5_000;
 
-  /** What passes through every network in one piece (DNS flag day 2020). */
-  private static final int LARGEST_DATAGRAM = 1232;
-
   private final WatchedFile<HostsFile> hosts;
   private final WatchedFile<ResolvConf> configuration;
   private final int port;
@@ -46,12 +37,7 @@ final class DnsLookup implements NameLookup {
           1, new DefaultThreadFactory("sluice-names", true), EpollIoHandler.newFactory());
   private final EventLoop loop = group.next();
 
-  // The rest is touched on the loop only.
-  private @Nullable ResolvConf current;
-  private @Nullable DnsNameResolver socket;
-
-  /** The server that has answered last: the first to be asked. */
-  int preferred;
+  private @Nullable DnsServers servers; // touched on the loop only
 
   DnsLookup() {
     this(HOSTS, RESOLV_CONF, PORT);
@@ -84,69 +70,51 @@ final class DnsLookup implements NameLookup {
   }
 
   private void begin(String name, Consumer<Answer> then) {
+    DnsServers servers;
     try {
-      ResolvConf its = configuration.content();
-      search(socket(its), its, its.candidates(name), 0, then);
-    } catch (RuntimeException _) { // such as no descriptor for the socket
+      servers = servers();
+    } catch (RuntimeException _) { // such as no descriptor for a socket
       then.accept(Answer.FAILED);
+      return;
     }
+    search(servers, servers.configuration().candidates(name), 0, then);
   }
 
-  /** The socket that queries leave through: a new one, with a new port, for each set-up. */
-  private DnsNameResolver socket(ResolvConf now) {
-    DnsNameResolver open = socket;
-    if (open != null && now == current) {
+  /** The servers as they are set up now; each set-up has sockets, and ports, of its own. */
+  private DnsServers servers() {
+    ResolvConf now = configuration.content();
+    DnsServers open = servers;
+    if (open != null && now.equals(open.configuration())) {
       return open;
     }
-    DnsNameResolver made =
-        new DnsNameResolverBuilder(loop)
-            .datagramChannelType(EpollDatagramChannel.class)
-            .socketChannelType(EpollSocketChannel.class)
-            .nameServerProvider(
-                new SingletonDnsServerAddressStreamProvider(
-                    new InetSocketAddress(now.servers().getFirst(), port)))
-            .hostsFileEntriesResolver((_, _) -> null)
-            .queryTimeoutMillis(now.timeoutMillis())
-            .maxPayloadSize(LARGEST_DATAGRAM)
-            .build();
+    DnsServers made = DnsServers.of(now, port, loop);
     if (open != null) {
-      // Those that wait for an answer by the old one still get it, or none in time.
-      var _ = loop.schedule(open::close, now.timeoutMillis(), TimeUnit.MILLISECONDS);
+      // Those that wait for an answer by the old ones still get it, or none in time.
+      var _ =
+          loop.schedule(open::close, open.configuration().timeoutMillis(), TimeUnit.MILLISECONDS);
     }
-    socket = made;
-    current = now;
-    preferred = 0;
+    servers = made;
     return made;
   }
 
   /** Asks for both families' addresses of one candidate after another, until one has any. */
-  private void search(
-      DnsNameResolver open,
-      ResolvConf its,
-      List<String> candidates,
-      int at,
-      Consumer<Answer> then) {
+  private void search(DnsServers servers, List<String> candidates, int at, Consumer<Answer> then) {
     String name = candidates.get(at);
     Both both =
-        new Both(
-            answer -> {
-              boolean isNone =
-                  answer.ipv4() != null
-                      && answer.ipv6() != null
-                      && answer.ipv4().isEmpty()
-                      && answer.ipv6().isEmpty();
-              if (isNone && at + 1 < candidates.size()) {
-                search(open, its, candidates, at + 1, then);
-              } else {
-                then.accept(answer);
-              }
-            });
-    new DnsQuery(this, open, its, name, DnsRecordType.A, both::ipv4).ask();
-    new DnsQuery(this, open, its, name, DnsRecordType.AAAA, both::ipv6).ask();
-  }
-
-  InetSocketAddress server(ResolvConf its, int index) {
-    return new InetSocketAddress(its.servers().get(index), port);
+        new Both(answer -> {
+          boolean isNone =
+              answer.ipv4() != null
+                  && answer.ipv6() != null
+                  && answer.ipv4().isEmpty()
+                  && answer.ipv6().isEmpty();
+          if (isNone && at + 1 < candidates.size()) {
+            search(servers, candidates, at + 1, then);
+          } else {
+            then.accept(answer);
+          }
+        });
+    new DnsQuery(servers, name, DnsRecordType.A, both::ipv4).ask();
+    new DnsQuery(servers, name, DnsRecordType.AAAA, both::ipv6).ask();
   }
 
   /** Puts the answers for both families together. */

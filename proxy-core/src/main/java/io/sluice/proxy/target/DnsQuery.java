@@ -10,7 +10,6 @@ import io.netty.handler.codec.dns.DnsRecordType;
 import io.netty.handler.codec.dns.DnsResponse;
 import io.netty.handler.codec.dns.DnsResponseCode;
 import io.netty.handler.codec.dns.DnsSection;
-import io.netty.resolver.dns.DnsNameResolver;
 import io.netty.util.concurrent.Future;
 import io.sluice.steering.IpAddress;
 import java.net.InetSocketAddress;
@@ -29,9 +28,7 @@ final class DnsQuery {
 
   private static final Result UNKNOWN = new Result(null, RETRY_MILLIS);
 
-  private final DnsLookup lookup;
-  private final DnsNameResolver socket;
-  private final ResolvConf configuration;
+  private final DnsServers servers;
   private final String name;
   private final DnsRecordType type;
   private final Consumer<Result> then;
@@ -45,47 +42,38 @@ final class DnsQuery {
    */
   record Result(@Nullable List<IpAddress> addresses, long ttlMillis) {}
 
-  DnsQuery(
-      DnsLookup lookup,
-      DnsNameResolver socket,
-      ResolvConf configuration,
-      String name,
-      DnsRecordType type,
-      Consumer<Result> then) {
-    this.lookup = lookup;
-    this.socket = socket;
-    this.configuration = configuration;
+  DnsQuery(DnsServers servers, String name, DnsRecordType type, Consumer<Result> then) {
+    this.servers = servers;
     this.name = name;
     this.type = type;
     this.then = then;
-    this.first = lookup.preferred;
+    this.first = servers.preferred;
   }
 
   void ask() {
-    int servers = configuration.servers().size();
-    if (tries == servers * configuration.attempts()) {
+    int count = servers.configuration().servers().size();
+    if (tries == count * servers.configuration().attempts()) {
       then.accept(UNKNOWN);
       return;
     }
-    int server = (first + tries++) % servers;
+    int server = (first + tries++) % count;
     Future<AddressedEnvelope<DnsResponse, InetSocketAddress>> asked;
     try {
       asked =
-          socket.query(lookup.server(configuration, server), new DefaultDnsQuestion(name, type));
+          servers.socket(server).query(servers.address(server), new DefaultDnsQuestion(name, type));
     } catch (IllegalArgumentException _) {
       then.accept(UNKNOWN); // no name of the DNS, such as one with a label of 64 characters
       return;
     }
-    asked.addListener(
-        (Future<AddressedEnvelope<DnsResponse, InetSocketAddress>> answer) -> {
-          Result result = answer.isSuccess() ? read(answer.getNow()) : null;
-          if (result == null) {
-            ask();
-          } else {
-            lookup.preferred = server;
-            then.accept(result);
-          }
-        });
+    asked.addListener((Future<AddressedEnvelope<DnsResponse, InetSocketAddress>> answer) -> {
+      Result result = answer.isSuccess() ? read(answer.getNow()) : null;
+      if (result == null) {
+        ask();
+      } else {
+        servers.preferred = server;
+        then.accept(result);
+      }
+    });
   }
 
   /** What an answer says; null if the server can't say. Releases it. */

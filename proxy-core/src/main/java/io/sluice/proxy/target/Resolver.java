@@ -119,14 +119,13 @@ public final class Resolver implements AutoCloseable {
       return;
     }
     Lane lane = name.isFailing() ? failing : healthy;
-    lane.run(
-        () ->
-            asked.ask(
-                name.host(),
-                answer -> {
-                  lane.done();
-                  name.answered(answer);
-                }));
+    lane.run(() ->
+        asked.ask(
+            name.host(),
+            answer -> {
+              lane.done();
+              name.answered(answer);
+            }));
   }
 
   private synchronized @Nullable NameLookup lookup() {
@@ -145,8 +144,6 @@ public final class Resolver implements AutoCloseable {
     if (lookup != null) {
       lookup.close();
     }
-    if (timer instanceof TimerThread thread) {
-      thread.close();
-    }
+    timer.close();
   }
 }

@@ -2,6 +2,10 @@ package io.sluice.proxy.target;
 
 /** Runs things later, on another thread than the caller's. Any thread. */
 @FunctionalInterface
-interface Timer {
+interface Timer extends AutoCloseable {
   void after(long millis, Runnable task);
+
+  /** Runs nothing any more. */
+  @Override
+  default void close() {}
 }

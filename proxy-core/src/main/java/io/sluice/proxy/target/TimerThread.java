@@ -9,7 +9,7 @@ import org.slf4j.LoggerFactory;
  * Runs what endpoints and names want later, on one thread of its own, which starts with the first
  * such wish. Any thread.
  */
-final class TimerThread implements Timer, AutoCloseable {
+final class TimerThread implements Timer {
   private static final Logger log = LoggerFactory.getLogger(TimerThread.class);
 
   private final ScheduledThreadPoolExecutor thread =

@@ -71,12 +71,11 @@ final class AcceptGateTest {
   void aPauseIsCountedOnceAndEndsByItself() throws Exception {
     boolean[] entered = new boolean[2];
     events
-        .submit(
-            () -> {
-              gate.pause("EMFILE");
-              gate.pause("EMFILE");
-              entered[0] = gate.tryEnter(acceptor);
-            })
+        .submit(() -> {
+          gate.pause("EMFILE");
+          gate.pause("EMFILE");
+          entered[0] = gate.tryEnter(acceptor);
+        })
         .get(5, TimeUnit.SECONDS);
     assertThat(entered[0]).isFalse();
     assertThat(counters.acceptPauses().sum()).isEqualTo(1);

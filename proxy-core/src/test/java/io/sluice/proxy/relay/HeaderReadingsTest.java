@@ -65,12 +65,11 @@ final class HeaderReadingsTest {
         () ->
             loop.relay()
                 .sessions()
-                .forEach(
-                    entry -> {
-                      if (entry instanceof HeaderWait wait) {
-                        waits.add(wait);
-                      }
-                    }));
+                .forEach(entry -> {
+                  if (entry instanceof HeaderWait wait) {
+                    waits.add(wait);
+                  }
+                }));
     return waits;
   }
 

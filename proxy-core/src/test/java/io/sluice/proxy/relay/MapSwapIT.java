@@ -280,12 +280,11 @@ final class MapSwapIT {
     for (int i = 0; i < LOOPS; i++) {
       Loop loop = loops.get(i);
       TcpRelay relay = relays.get(i);
-      loop.execute(
-          () -> {
-            relay.shutdown();
-            loop.release();
-            ended.countDown();
-          });
+      loop.execute(() -> {
+        relay.shutdown();
+        loop.release();
+        ended.countDown();
+      });
     }
     assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
     boolean _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(5, TimeUnit.SECONDS);

@@ -118,14 +118,13 @@ public final class OneLoop implements AutoCloseable {
   /** Holds the loop up, once it comes to it, until the answer is counted down. */
   CountDownLatch stall() {
     CountDownLatch goOn = new CountDownLatch(1);
-    loop.execute(
-        () -> {
-          try {
-            boolean _ = goOn.await(10, TimeUnit.SECONDS);
-          } catch (InterruptedException _) {
-            Thread.currentThread().interrupt();
-          }
-        });
+    loop.execute(() -> {
+      try {
+        boolean _ = goOn.await(10, TimeUnit.SECONDS);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+      }
+    });
     return goOn;
   }
 

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Names that have the addresses that a test says, for a second. */
 final class FakeNames implements NameLookup {
@@ -32,7 +33,7 @@ final class FakeNames implements NameLookup {
   }
 
   @Override
-  public Answer known(String name) {
+  public @Nullable Answer known(String name) {
     asked.merge(name, 1, Integer::sum);
     return answers.get(name);
   }

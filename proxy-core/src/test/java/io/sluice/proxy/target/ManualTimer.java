@@ -3,6 +3,7 @@ package io.sluice.proxy.target;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** A timer whose time goes on when the test says so. */
 final class ManualTimer implements Timer {
@@ -25,7 +26,7 @@ final class ManualTimer implements Timer {
     now = end;
   }
 
-  private synchronized Task take(long end) {
+  private synchronized @Nullable Task take(long end) {
     Task first =
         tasks.stream()
             .filter(it -> it.at <= end)

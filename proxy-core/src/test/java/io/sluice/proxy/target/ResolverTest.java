@@ -12,6 +12,7 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -118,7 +119,7 @@ final class ResolverTest {
     NameLookup silent =
         new NameLookup() {
           @Override
-          public Answer known(String name) {
+          public @Nullable Answer known(String name) {
             return null;
           }
 

@@ -1,5 +1,6 @@
 package io.sluice.proxy.target;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
@@ -18,6 +19,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,10 +34,10 @@ final class TargetHealthTest {
   private final ManualTimer timer = new ManualTimer();
   private final FakeNames names = new FakeNames();
   private final Resolver resolver = new Resolver(() -> names, timer);
-  private Snapshot snapshot;
+  private @Nullable Snapshot snapshot;
   private final Sockaddr address = new Sockaddr();
   private final Counters counters = new Counters();
-  private final Steering steering = new Steering(() -> snapshot, counters);
+  private final Steering steering = new Steering(this::snapshot, counters);
 
   @AfterEach
   void close() {
@@ -55,15 +57,27 @@ final class TargetHealthTest {
     }
   }
 
+  private Snapshot snapshot() {
+    return requireNonNull(snapshot);
+  }
+
+  private Endpoint endpoint(int target) {
+    return endpoint(target(target), steering.context());
+  }
+
+  private static Endpoint endpoint(Target target, LookupContext context) {
+    return requireNonNull(target.endpoint(context, new Sockaddr()));
+  }
+
   private Target target(int index) {
-    return snapshot.destinations().getFirst().targets().get(index);
+    return snapshot().destinations().getFirst().targets().get(index);
   }
 
   /** Where a client is led, by its port. */
   private static Target steer(Steering steering, int clientPort) {
     LookupContext _ =
         steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
-    return steering.steer();
+    return requireNonNull(steering.steer());
   }
 
   /** Which address a client is led to. */
@@ -74,7 +88,7 @@ final class TargetHealthTest {
   }
 
   private static void kill(Target target) {
-    Endpoint endpoint = target.endpoint(new LookupContext(), new Sockaddr());
+    Endpoint endpoint = endpoint(target, new LookupContext());
     for (int i = 0; i < 3; i++) {
       endpoint.failed(DropReason.CONNECT_TIMEOUT);
     }
@@ -89,28 +103,27 @@ final class TargetHealthTest {
     AtomicInteger probes = new AtomicInteger();
     CountDownLatch go = new CountDownLatch(1);
     try (var threads = Executors.newFixedThreadPool(4)) {
-      List<Future<?>> all = new ArrayList<>();
+      List<Future<Integer>> all = new ArrayList<>();
       for (int thread = 0; thread < 4; thread++) {
         int first = 1_000 * thread;
         all.add(
-            threads.submit(
-                () -> {
-                  Steering own = new Steering(() -> snapshot, counters);
-                  go.await();
-                  for (int i = 0; i < 1_000; i++) {
-                    LookupContext _ =
-                        own.context()
-                            .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
-                    if (own.steer() == target(0)) {
-                      probes.incrementAndGet();
-                    }
-                  }
-                  return null;
-                }));
+            threads.submit(() -> {
+              Steering own = new Steering(this::snapshot, counters);
+              go.await();
+              for (int i = 0; i < 1_000; i++) {
+                LookupContext _ =
+                    own.context()
+                        .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
+                if (own.steer() == target(0)) {
+                  probes.incrementAndGet();
+                }
+              }
+              return first;
+            }));
       }
       go.countDown();
-      for (Future<?> one : all) {
-        one.get();
+      for (Future<Integer> one : all) {
+        Integer _ = one.get();
       }
     }
     assertThat(probes.get()).isEqualTo(1);
@@ -124,7 +137,7 @@ final class TargetHealthTest {
     for (int i = 0; i < 10; i++) {
       assertThat(addressOf(i)).isEqualTo("127.0.0.1:82");
     }
-    target(0).endpoint(steering.context(), address).succeeded();
+    endpoint(0).succeeded();
     Set<String> seen = new HashSet<>();
     for (int i = 0; i < 2; i++) {
       seen.add(addressOf(i));
@@ -154,7 +167,7 @@ final class TargetHealthTest {
       assertThat(addressOf(i)).isEqualTo("127.0.0.1:82");
     }
     timer.pass(PAUSE_MILLIS);
-    target(0).endpoint(steering.context(), address).succeeded();
+    endpoint(0).succeeded();
     assertThat(target(0).isUp()).isTrue();
   }
 
@@ -164,7 +177,7 @@ final class TargetHealthTest {
         "targets: ['127.0.0.1:81', '127.0.0.1:82']}, "
             + "{label: other, protocol: tcp, targets: ['127.0.0.1:81', '127.0.0.1:83']");
     kill(target(0));
-    Target same = snapshot.destinations().getLast().targets().getFirst();
+    Target same = snapshot().destinations().getLast().targets().getFirst();
     assertThat(same).hasToString("127.0.0.1:81");
     assertThat(same.isUp()).isFalse();
     assertThat(same.destination().group().isAvailable(same.socket())).isFalse();
@@ -176,7 +189,7 @@ final class TargetHealthTest {
     kill(target(0));
     LookupContext _ = steering.context().ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 8080, 0);
     Tried tried = new Tried();
-    Target second = target(1).another(steering.context(), tried);
+    Target second = requireNonNull(target(1).another(steering.context(), tried));
     assertThat(second).isSameAs(target(2));
     assertThat(second.another(steering.context(), tried)).isSameAs(target(0));
     assertThat(target(0).another(steering.context(), tried)).isNull();
@@ -194,7 +207,7 @@ final class TargetHealthTest {
     answer("192.0.2.1", "192.0.2.2", "192.0.2.3");
     inForce("targets: ['a.example:80']");
     assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
-    Endpoint first = target(0).endpoint(steering.context(), address);
+    Endpoint first = endpoint(0);
     for (int late = 0; late < 10; late++) { // all these had been connecting
       first.failed(DropReason.CONNECT_TIMEOUT);
       assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
@@ -220,7 +233,7 @@ final class TargetHealthTest {
   void whoIsNewComesLastAndWhoHasGoneIsRetired() {
     answer("192.0.2.1", "192.0.2.2");
     inForce("targets: ['a.example:80']");
-    Endpoint first = target(0).endpoint(steering.context(), address);
+    Endpoint first = endpoint(0);
     assertThat(target(0).isRetired(first)).isFalse();
     answer("192.0.2.3", "192.0.2.2");
     assertThat(target(0).isRetired(first)).isTrue();
@@ -262,9 +275,9 @@ final class TargetHealthTest {
     answer("2001:db8::1", "192.0.2.1", "192.0.2.2");
     inForce("targets: ['a.example:80'], source: transparent");
     assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
-    target(0).endpoint(steering.context(), address).failed(DropReason.CONNECT_REFUSED);
+    endpoint(0).failed(DropReason.CONNECT_REFUSED);
     assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
     LookupContext ipv6 = new LookupContext().ipv6(Protocol.TCP, 0, 1, 1, 0, 1, 8080, 0);
-    assertThat(target(0).endpoint(ipv6, address).address()).hasToString("[2001:db8::1]:80");
+    assertThat(endpoint(target(0), ipv6).address()).hasToString("[2001:db8::1]:80");
   }
 }

@@ -1,6 +1,6 @@
 # The two commands of the README. Each does its own set-up: see scripts/setup.
 
-.PHONY: demo test bench bench-quick build format clean
+.PHONY: demo test bench bench-quick torture soak build format clean
 
 demo:
 	@scripts/setup build
@@ -20,6 +20,17 @@ bench-quick:
 	@scripts/setup bench
 	@scripts/build deploy/target/sluice/lib
 	@deploy/bench/bench --quick
+
+# As root, too: see deploy/torture/README.md. Options by hand: deploy/torture/torture --only NAME --seed N
+torture:
+	@scripts/setup torture
+	@scripts/build deploy/target/sluice/lib
+	@deploy/torture/torture
+
+soak:
+	@scripts/setup torture
+	@scripts/build deploy/target/sluice/lib
+	@deploy/torture/soak
 
 build:
 	@scripts/setup build

@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "histogram.h"
 #include "pattern.h"
 
 enum { HEAD_BYTES = 1024, EVENTS = 512, CONNECTING_MAX = 256, READ_BYTES = 256 << 10, ERRORS_MAX = 1000 };
@@ -74,32 +75,6 @@ static void error(unsigned long long *kind) {
             connect_errors, reset_errors, reply_errors, strerror(errno));
     exit(1);
   }
-}
-
-/* A histogram of nanoseconds: 64 steps for each power of two, so within 1.6 %. */
-
-enum { STEP_BITS = 6, STEPS = 1 << STEP_BITS, POWERS = 40 };
-static unsigned long long histogram[POWERS * STEPS], recorded;
-
-static void record(uint64_t nanos) {
-  int power = nanos < STEPS ? 0 : 63 - __builtin_clzll(nanos) - STEP_BITS + 1;
-  int step = power == 0 ? (int)nanos : (int)(nanos >> (power - 1)) - STEPS;
-  if (power >= POWERS) power = POWERS - 1, step = STEPS - 1;
-  histogram[power * STEPS + step]++;
-  recorded++;
-}
-
-static double percentile_micros(double percent) {
-  unsigned long long want = (unsigned long long)((double)recorded * percent / 100), seen = 0;
-  for (int i = 0; i < POWERS * STEPS; i++) {
-    seen += histogram[i];
-    if (seen > want || (seen == recorded && seen > 0)) {
-      int power = i / STEPS, step = i % STEPS;
-      double low = power == 0 ? step : (double)(STEPS + step) * (double)(1ull << (power - 1));
-      return low / 1000;
-    }
-  }
-  return 0;
 }
 
 /* The measured time. */

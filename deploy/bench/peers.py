@@ -51,7 +51,7 @@ class Process(subprocess.Popen):
         with open(self.log, "ab") as log:
             super().__init__(
                 command,
-                stderr=log,
+                stderr=more.pop("stderr", log),
                 stdin=more.pop("stdin", subprocess.DEVNULL),
                 stdout=more.pop("stdout", log),
                 env={**os.environ, **(env or {})},

@@ -1,90 +1,119 @@
 package io.sluice.config;
 
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
-import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** {@code bindings}: which traffic has which label. */
+/**
+ * {@code bindings}: which traffic has which label. A list, whose items are taken one by one while
+ * the file is read; or the name of a file that has them.
+ */
 final class BindingSection {
+  static final String KEY = "bindings";
+
   private static final List<String> KEYS = List.of("label", "protocol", "prefix", "port");
+  private static final List<String> FILE_KEYS = List.of("file", "requireEnd");
   private static final Set<Protocol> BOTH = EnumSet.allOf(Protocol.class);
   private static final Set<Protocol> NEITHER = EnumSet.noneOf(Protocol.class);
 
-  private final Labels labels;
-  private final boolean derivesCapture;
-  private final List<Located<Binding>> bindings = new ArrayList<>();
-  private final Map<Match, Value> seen = new HashMap<>();
-
-  private record Match(Protocol protocol, IpPrefix prefix, int port) {}
-
-  private BindingSection(Labels labels, boolean derivesCapture) {
-    this.labels = labels;
-    this.derivesCapture = derivesCapture;
-  }
+  private final Value list;
+  private final BindingRows rows;
+  private final AnyPorts anyPorts = new AnyPorts();
 
   /**
-   * Reads all bindings; one without protocol is two.
+   * Starts reading a list of them.
    *
-   * @param derivesCapture whether there is no {@code capture}, so that a binding must say its port
+   * @param list its place; has no items itself
    */
-  static List<Located<Binding>> read(Value section, Labels labels, boolean derivesCapture) {
-    BindingSection reader = new BindingSection(labels, derivesCapture);
-    for (Value item : section.items()) {
-      Fields fields = Fields.of(item, KEYS);
-      if (fields == null) {
-        labels.use(null, null, NEITHER);
-      } else {
-        reader.binding(fields);
-      }
-    }
-    return reader.bindings;
+  BindingSection(Value list) {
+    this.list = list;
+    this.rows = new BindingRows(new ListOrigin(list));
   }
 
-  private void binding(Fields fields) {
+  /** Rows that are items of a list: {@code bindings[3]}, {@code bindings[3].label}. */
+  record ListOrigin(Value list) implements BindingRows.Origin {
+    @Override
+    public Value row(int item, int line, int column) {
+      return list.item(item, new Node.Mapping(List.of(), line, column));
+    }
+
+    @Override
+    public Value field(int item, String name, int line, int column) {
+      Node at = new Node.Scalar("", false, line, column);
+      return list.item(item, at).at(name, at);
+    }
+  }
+
+  /** Takes an item of the list. */
+  void item(Node item, int index) {
+    Fields fields = Fields.of(list.item(index, item), KEYS);
+    if (fields == null) {
+      rows.unreadable();
+    } else {
+      binding(fields, index);
+    }
+  }
+
+  /** What the list's items came to; or the file's, if the section names one; or none. */
+  Bindings read(@Nullable Value section) {
+    Bindings listed = new Bindings(rows, anyPorts);
+    if (section == null || section.isList()) {
+      return listed;
+    }
+    if (!section.isMap()) {
+      section.items(); // says that it is no list
+      return listed;
+    }
+    Fields fields = Fields.of(section, FILE_KEYS);
+    Value file = fields == null ? null : fields.required("file", "bindings.csv");
+    if (fields == null || file == null) {
+      rows.unreadable();
+      return listed;
+    }
+    boolean isEndRequired = fields.optional("requireEnd", false, Value::flag);
+    Bindings read = BindingFile.read(file, isEndRequired);
+    if (read == null) {
+      rows.unreadable();
+    }
+    return read == null ? listed : read;
+  }
+
+  private void binding(Fields fields, int index) {
     String label = fields.required("label", "web", value -> value.parse(Labels::parse));
     Set<Protocol> protocols = protocols(fields);
     IpPrefix prefix =
         fields.required("prefix", "192.0.2.0/24", value -> value.parse(Words::prefix));
-    PortRange ports = fields.required("port", "80 (or any)", this::port);
-    labels.use(fields.optional("label"), label, protocols);
-    if (label == null || prefix == null || ports == null) {
+    PortRange ports =
+        fields.required("port", "80 (or any)", value -> value.parse(Words::portOrAny));
+    Value labelAt = fields.optional("label");
+    if (label == null || labelAt == null || protocols.isEmpty()) {
+      rows.unreadable();
+      return;
+    }
+    Value row = fields.map();
+    rows.row(
+        rows.labelId(label),
+        protocols,
+        index,
+        row.line(),
+        row.column(),
+        labelAt.line(),
+        labelAt.column());
+    if (prefix == null || ports == null) {
       return;
     }
     int port = ports.equals(PortRange.ANY) ? Binding.ANY_PORT : ports.first();
-    Value earlier = null;
-    for (Protocol protocol : protocols) {
-      Value same = seen.putIfAbsent(new Match(protocol, prefix, port), fields.map());
-      earlier = earlier == null ? same : earlier;
-      bindings.add(new Located<>(new Binding(label, protocol, prefix, port), fields.map()));
+    if (port == Binding.ANY_PORT) {
+      anyPorts.add(fields.optional("port"));
     }
-    if (earlier != null) {
-      fields
-          .map()
-          .error(
-              new Binding(label, Protocol.TCP, prefix, port).match()
-                  + " is bound twice, here and at line "
-                  + earlier.line()
-                  + "; remove one");
-    }
-  }
-
-  private @Nullable PortRange port(Value value) {
-    PortRange ports = value.parse(Words::portOrAny);
-    if (derivesCapture && PortRange.ANY.equals(ports)) {
-      value.error(
-          "port any needs a capture that brings every port in; add one, like"
-              + " capture: [{name: edge, addresses: [192.0.2.1], ports: any, method: sk_lookup}]");
-      return null;
-    }
-    return ports;
+    IpAddress address = prefix.address();
+    rows.bind(prefix.family(), address.high(), address.low(), prefix.length(), port);
   }
 
   /** Both if there is no protocol; none after a problem. */

@@ -6,12 +6,11 @@ import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.BindingTable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.SortedSet;
@@ -49,21 +48,21 @@ final class CaptureChecks {
   /** Warns of each binding and listener that lies outside all captures. */
   static void check(
       Collection<CaptureSpec> captures,
-      List<Located<Binding>> bindings,
+      BindingTable bindings,
+      BindingRows rows,
       List<Located<ListenerSpec>> listeners) {
     CaptureChecks checks = new CaptureChecks(captures);
-    Map<Value, String> outside = new LinkedHashMap<>();
-    for (Located<Binding> located : bindings) {
-      Binding binding = located.value();
-      if (!checks.overlaps(binding.protocol(), binding.prefix(), binding.port())) {
-        outside.merge(
-            located.at(),
-            binding.protocol().word(),
-            (earlier, protocol) -> earlier + " and " + protocol);
+    for (int i = 0; i < bindings.size(); i++) {
+      String protocols = checks.misses(bindings.binding(i));
+      boolean hasOther = i + 1 < bindings.size() && rows.isSameRow(i, i + 1);
+      if (hasOther) {
+        String other = checks.misses(bindings.binding(++i));
+        protocols = protocols + (protocols.isEmpty() || other.isEmpty() ? "" : " and ") + other;
+      }
+      if (!protocols.isEmpty()) {
+        rows.at(i).warning("no capture brings it any " + protocols + " traffic");
       }
     }
-    outside.forEach(
-        (at, protocols) -> at.warning("no capture brings it any " + protocols + " traffic"));
     for (Located<ListenerSpec> located : listeners) {
       ListenerSpec listener = located.value();
       boolean reached =
@@ -73,6 +72,13 @@ final class CaptureChecks {
         located.at().warning("no capture brings it any " + listener.protocol().word() + " traffic");
       }
     }
+  }
+
+  /** The binding's protocol if no capture brings it traffic; else nothing. */
+  private String misses(Binding binding) {
+    return overlaps(binding.protocol(), binding.prefix(), binding.port())
+        ? ""
+        : binding.protocol().word();
   }
 
   /**

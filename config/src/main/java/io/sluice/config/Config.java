@@ -1,6 +1,6 @@
 package io.sluice.config;
 
-import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.BindingTable;
 import java.util.List;
 
 /**
@@ -8,14 +8,14 @@ import java.util.List;
  *
  * @param capturesDerived whether the file names no way in, so that the captures follow from the
  *     bindings and listeners
- * @param bindings in the file's order; one without protocol stands here twice
+ * @param bindings in the file's order, ready for lookups; one without protocol stands here twice
  * @param programs in attach order
  * @param loops event loops; 0 is one per core
  */
 public record Config(
     List<CaptureSpec> captures,
     boolean capturesDerived,
-    List<Binding> bindings,
+    BindingTable bindings,
     List<DestinationSpec> destinations,
     List<ProgramSpec> programs,
     List<ListenerSpec> listeners,
@@ -25,7 +25,6 @@ public record Config(
     Admin admin) {
   public Config {
     captures = List.copyOf(captures);
-    bindings = List.copyOf(bindings);
     destinations = List.copyOf(destinations);
     programs = List.copyOf(programs);
     listeners = List.copyOf(listeners);

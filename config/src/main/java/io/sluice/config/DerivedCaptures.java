@@ -5,6 +5,7 @@ import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.BindingTable;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -36,11 +37,10 @@ final class DerivedCaptures {
 
   private DerivedCaptures() {}
 
-  static List<CaptureSpec> of(
-      List<Located<Binding>> bindings, List<Located<ListenerSpec>> listeners) {
+  static List<CaptureSpec> of(BindingTable bindings, List<Located<ListenerSpec>> listeners) {
     DerivedCaptures derived = new DerivedCaptures();
-    for (Located<Binding> binding : bindings) {
-      derived.add(binding.value().protocol(), binding.value().prefix(), binding.value().port());
+    for (Binding binding : bindings.asList()) {
+      derived.add(binding.protocol(), binding.prefix(), binding.port());
     }
     for (Located<ListenerSpec> listener : listeners) {
       for (IpPrefix prefix : prefixes(listener.value().address())) {

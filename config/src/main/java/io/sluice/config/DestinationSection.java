@@ -7,7 +7,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** {@code destinations}: what the labels stand for. */
@@ -31,14 +30,9 @@ final class DestinationSection {
           "maxConnections",
           "source",
           "proxyProtocol",
+          "keepalive",
           "responses");
-  private static final List<String> TARGET_KEYS = List.of("address", "weight", "serverId");
-  private static final String SELECTS =
-      "hash, source, round-robin, least-connections, payload, quic or program";
-  private static final List<String> PAYLOAD_KEYS = List.of("offset", "length");
-  private static final List<String> QUIC_KEYS = List.of("connectionIdLength", "serverId");
-  private static final List<String> PROGRAM_KEYS = List.of("jar", "class");
-  private static final List<String> SERVER_ID_KEYS = List.of("offset", "length");
+  private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);
@@ -48,10 +42,6 @@ final class DestinationSection {
   private static final int MAX_WEIGHT = 1000;
   private static final int MAX_CONNECTIONS = 10_000_000;
   private static final int MAX_RESPONSES = 1000;
-  private static final int MAX_OFFSET = 65_526; // a datagram's last byte, on IPv6
-  private static final int MAX_PAYLOAD_LENGTH = 256;
-  private static final int MAX_CONNECTION_ID_LENGTH = 20; // RFC 9000 §17.2
-  private static final int MAX_SERVER_ID_LENGTH = 8;
 
   private DestinationSection() {}
 
@@ -75,37 +65,14 @@ final class DestinationSection {
     String label = fields.required("label", "web", value -> value.parse(Labels::parse));
     Protocol protocol = fields.required("protocol", "tcp", value -> value.parse(Words::protocol));
     labels.declare(label, protocol, fields.map());
-    Value selectValue = fields.optional("select");
-    DestinationSpec.Select select =
-        selectValue == null
-            ? DestinationSpec.Select.HASH
-            : selectValue.parse(DestinationSection::parseSelect);
-    DestinationSpec.PayloadBytes payload =
-        parameter(
-            fields,
-            select,
-            DestinationSpec.Select.PAYLOAD,
-            "{offset: 0, length: 4}",
-            DestinationSection::payload);
-    DestinationSpec.Quic quic =
-        parameter(
-            fields,
-            select,
-            DestinationSpec.Select.QUIC,
-            "{connectionIdLength: 8}",
-            DestinationSection::quic);
-    JarClass program =
-        parameter(
-            fields,
-            select,
-            DestinationSpec.Select.PROGRAM,
-            "{jar: programs/geo.jar, class: com.example.Geo}",
-            DestinationSection::program);
-    DestinationSpec.ServerId serverId = quic == null ? null : quic.serverId();
+    String select = SelectionSection.word(fields);
+    Selection selection = SelectionSection.read(fields, select);
+    Selection.ServerId serverId = selection instanceof Selection.Quic quic ? quic.serverId() : null;
     List<TargetSpec> targets =
         fields.required(
             "targets", "[\"127.0.0.1:8081\"]", value -> targets(value, protocol, serverId));
-    if (selectValue != null && select == DestinationSpec.Select.QUIC && protocol == Protocol.TCP) {
+    Value selectValue = fields.optional("select");
+    if (selectValue != null && "quic".equals(select) && protocol == Protocol.TCP) {
       selectValue.error("select quic is for udp; use hash");
     }
     DestinationSpec.Affinity affinity =
@@ -132,98 +99,37 @@ final class DestinationSection {
     Value header = fields.optional("proxyProtocol");
     ProxyProtocolOut proxyProtocol =
         header == null ? null : ProxyProtocolSection.out(header, protocol);
-    int responses = fields.optional("responses", 0, value -> responses(value, protocol, select));
-    if (label == null || protocol == null || targets == null || select == null) {
+    Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
+    int responses = fields.optional("responses", 0, it -> responses(it, protocol, selection));
+    if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
     return new DestinationSpec(
         label,
         protocol,
         targets,
-        select,
+        selection,
         connectTimeout,
         idleTimeout,
         retries,
         maxConnections,
         affinity,
-        payload,
-        quic,
         messages,
-        program,
         source,
         proxyProtocol,
+        keepalive,
         responses);
   }
 
   private static @Nullable Integer responses(
-      Value value, @Nullable Protocol protocol, DestinationSpec.@Nullable Select select) {
+      Value value, @Nullable Protocol protocol, @Nullable Selection selection) {
     if (protocol == Protocol.TCP) {
       value.error("responses is for udp; a TCP connection says itself when it ends");
     }
-    if (select == DestinationSpec.Select.QUIC) {
+    if (selection instanceof Selection.Quic) {
       value.error("a QUIC connection has no fixed number of answers; leave responses out");
     }
     return value.integer(1, MAX_RESPONSES);
-  }
-
-  private static DestinationSpec.@Nullable PayloadBytes payload(Value value) {
-    Fields fields = Fields.of(value, PAYLOAD_KEYS);
-    if (fields == null) {
-      return null;
-    }
-    int offset = fields.optional("offset", 0, it -> it.integer(0, MAX_OFFSET));
-    Integer length = fields.required("length", "4", it -> it.integer(1, MAX_PAYLOAD_LENGTH));
-    return length == null ? null : new DestinationSpec.PayloadBytes(offset, length);
-  }
-
-  private static DestinationSpec.@Nullable Quic quic(Value value) {
-    Fields fields = Fields.of(value, QUIC_KEYS);
-    if (fields == null) {
-      return null;
-    }
-    Integer length =
-        fields.required("connectionIdLength", "8", it -> it.integer(1, MAX_CONNECTION_ID_LENGTH));
-    Value serverId = fields.optional("serverId");
-    if (length == null) {
-      return null;
-    }
-    return new DestinationSpec.Quic(length, serverId == null ? null : serverId(serverId, length));
-  }
-
-  private static @Nullable JarClass program(Value value) {
-    Fields fields = Fields.of(value, PROGRAM_KEYS);
-    return fields == null ? null : JarClass.read(fields);
-  }
-
-  private static DestinationSpec.@Nullable ServerId serverId(Value value, int idLength) {
-    Fields fields = Fields.of(value, SERVER_ID_KEYS);
-    if (fields == null) {
-      return null;
-    }
-    int offset = fields.optional("offset", 1, it -> it.integer(0, MAX_CONNECTION_ID_LENGTH));
-    Integer length = fields.required("length", "1", it -> it.integer(1, MAX_SERVER_ID_LENGTH));
-    if (length != null && offset + length > idLength) {
-      value.error(
-          length + " bytes at " + offset + " are beyond a connection ID of " + idLength + " bytes");
-    }
-    return length == null ? null : new DestinationSpec.ServerId(offset, length);
-  }
-
-  /** What stands under the key that has a selection's name; nothing looks at it otherwise. */
-  private static <T> @Nullable T parameter(
-      Fields fields,
-      DestinationSpec.@Nullable Select select,
-      DestinationSpec.Select its,
-      String example,
-      Function<Value, @Nullable T> read) {
-    if (select == its) {
-      return fields.required(its.word(), example, read);
-    }
-    Value value = fields.optional(its.word());
-    if (value != null && select != null) {
-      value.error("nothing looks at it without select: " + its.word());
-    }
-    return null;
   }
 
   private static DestinationSpec.@Nullable Affinity affinity(
@@ -262,10 +168,11 @@ final class DestinationSection {
   }
 
   private static @Nullable List<TargetSpec> targets(
-      Value list, @Nullable Protocol protocol, DestinationSpec.@Nullable ServerId serverId) {
+      Value list, @Nullable Protocol protocol, Selection.@Nullable ServerId serverId) {
     List<TargetSpec> targets = new ArrayList<>();
     Map<TargetAddress, Value> seen = new HashMap<>();
     Map<String, Value> seenIds = new HashMap<>();
+    Map<String, Value> seenNames = new HashMap<>();
     for (Value item : list.oneOrMore()) {
       TargetSpec target = target(item, protocol, serverId);
       if (target == null) {
@@ -281,13 +188,8 @@ final class DestinationSection {
                 + earlier.line()
                 + "; give one a weight instead");
       }
-      if (target.serverId() == null) {
-        continue;
-      }
-      Value sameId = seenIds.putIfAbsent(target.serverId(), item);
-      if (sameId != null) {
-        item.error("its serverId is also that of the target at line " + sameId.line());
-      }
+      refuseSame(item, "serverId", target.serverId(), seenIds);
+      refuseSame(item, "name", target.name(), seenNames);
     }
     if (!targets.isEmpty() && targets.stream().allMatch(target -> target.weight() == 0)) {
       list.warning("every target has weight 0, so that none is ever chosen");
@@ -295,8 +197,16 @@ final class DestinationSection {
     return targets.isEmpty() ? null : targets;
   }
 
+  private static void refuseSame(
+      Value item, String key, @Nullable String text, Map<String, Value> seen) {
+    Value earlier = text == null ? null : seen.putIfAbsent(text, item);
+    if (earlier != null) {
+      item.error("its " + key + " is also that of the target at line " + earlier.line());
+    }
+  }
+
   private static @Nullable TargetSpec target(
-      Value item, @Nullable Protocol protocol, DestinationSpec.@Nullable ServerId serverId) {
+      Value item, @Nullable Protocol protocol, Selection.@Nullable ServerId serverId) {
     if (item.isScalar()) {
       TargetAddress address = address(item, protocol);
       if (serverId != null) {
@@ -310,6 +220,8 @@ final class DestinationSection {
     }
     TargetAddress address =
         fields.required("address", "\"127.0.0.1:8081\"", value -> address(value, protocol));
+    Value nameValue = fields.optional("name");
+    String name = nameValue == null ? null : nameValue.parse(Labels::parse);
     int weight = fields.optional("weight", 1, value -> value.integer(0, MAX_WEIGHT));
     String id = null;
     if (serverId != null) {
@@ -322,7 +234,7 @@ final class DestinationSection {
         idle.error("nothing looks at it without quic: {serverId: …}");
       }
     }
-    return address == null ? null : new TargetSpec(address, weight, id);
+    return address == null ? null : new TargetSpec(address, weight, id, name);
   }
 
   private static String parseId(String text, int length) {
@@ -341,14 +253,5 @@ final class DestinationSection {
       return null;
     }
     return address;
-  }
-
-  private static DestinationSpec.Select parseSelect(String text) {
-    for (DestinationSpec.Select select : DestinationSpec.Select.values()) {
-      if (select.word().equals(text)) {
-        return select;
-      }
-    }
-    throw new IllegalArgumentException("\"" + text + "\" is no way to select; use " + SELECTS);
   }
 }

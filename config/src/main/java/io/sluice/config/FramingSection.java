@@ -24,11 +24,10 @@ final class FramingSection {
    * Reads them.
    *
    * @param isMessage whether the affinity is; if not, the keys are an error
-   * @param select null after a problem
+   * @param select the word under {@code select}; null after a problem
    * @return null if the affinity is another, or after a problem
    */
-  static @Nullable MessageSpec read(
-      Fields fields, boolean isMessage, DestinationSpec.@Nullable Select select) {
+  static @Nullable MessageSpec read(Fields fields, boolean isMessage, @Nullable String select) {
     if (!isMessage) {
       for (String key : KEYS) {
         Value value = fields.optional(key);
@@ -42,7 +41,7 @@ final class FramingSection {
     if (select != null && selectValue != null && !isOfMessages(select)) {
       selectValue.error(
           "select "
-              + select.word()
+              + select
               + " can't choose by message; use hash, round-robin, payload or program, or"
               + " affinity: connection");
     }
@@ -69,10 +68,10 @@ final class FramingSection {
     return true;
   }
 
-  private static boolean isOfMessages(DestinationSpec.Select select) {
+  private static boolean isOfMessages(String select) {
     return switch (select) {
-      case HASH, ROUND_ROBIN, PAYLOAD, PROGRAM -> true;
-      case SOURCE, LEAST_CONNECTIONS, QUIC -> false;
+      case "hash", "round-robin", "payload", "program" -> true;
+      default -> false;
     };
   }
 
@@ -91,16 +90,22 @@ final class FramingSection {
         its.error("nothing looks at it without type: length-field");
       }
     }
-    return type.equals("line") ? new Framing.Line() : new Framing.OctetCounted();
+    return switch (type) {
+      case "line" -> new Framing.Line();
+      case "octet-counted" -> new Framing.OctetCounted();
+      default -> new Framing.Syslog();
+    };
   }
 
   private static @Nullable String type(Value value) {
     return value.parse(text ->
         switch (text) {
-          case "line", "octet-counted", "length-field" -> text;
+          case "line", "octet-counted", "syslog", "length-field" -> text;
           default ->
               throw new IllegalArgumentException(
-                  "\"" + text + "\" is no framing; line, octet-counted and length-field are");
+                  "\""
+                      + text
+                      + "\" is no framing; line, octet-counted, syslog and length-field are");
         });
   }
 
@@ -145,29 +150,7 @@ final class FramingSection {
 
   /** A number of bytes above zero. */
   private static @Nullable Integer size(Value value) {
-    return value.parse(text -> {
-      int digits = 0;
-      while (digits < text.length() && text.charAt(digits) >= '0' && text.charAt(digits) <= '9') {
-        digits++;
-      }
-      long unit =
-          switch (text.substring(digits)) {
-            case "B" -> 1;
-            case "KiB" -> 1 << 10;
-            case "MiB" -> 1 << 20;
-            default -> 0;
-          };
-      if (digits == 0 || unit == 0) {
-        throw new IllegalArgumentException(
-            "\"" + text + "\" is no size; write it like 512B, 64KiB or 1MiB");
-      }
-      if (digits > 9
-          || Long.parseLong(text.substring(0, digits)) * unit > MAX_MAX_MESSAGE
-          || Long.parseLong(text.substring(0, digits)) == 0) {
-        throw new IllegalArgumentException(
-            "\"" + text + "\" is outside 1B–" + (MAX_MAX_MESSAGE >> 20) + "MiB");
-      }
-      return (int) (Long.parseLong(text.substring(0, digits)) * unit);
-    });
+    Long bytes = value.bytes(1, MAX_MAX_MESSAGE);
+    return bytes == null ? null : Math.toIntExact(bytes);
   }
 }

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param jarAt where errors of the jar belong
  * @param classAt where errors of the class belong
  */
-public record JarClass(Path jar, String className, Place jarAt, Place classAt) {
+public record JarClass(Path jar, String className, Place jarAt, Place classAt) implements Code {
   /** Reads the keys {@code jar} and {@code class} of a map; null after a problem. */
   static @Nullable JarClass read(Fields fields) {
     Value jar = fields.required("jar", "programs/geo.jar");
@@ -35,6 +35,11 @@ public record JarClass(Path jar, String className, Place jarAt, Place classAt) {
       return null;
     }
     return new JarClass(file, name, jar.place(), className.place());
+  }
+
+  @Override
+  public String name() {
+    return className;
   }
 
   private static @Nullable String whyUnusable(Path file) {

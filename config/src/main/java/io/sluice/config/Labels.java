@@ -28,7 +28,10 @@ final class Labels {
   private boolean declaredAnything;
   private boolean usedAnything;
 
-  private record Use(String label, Set<Protocol> protocols, Value at) {}
+  private @Nullable BindingRows bindings;
+
+  /** A label that is named somewhere. */
+  record Use(String label, Set<Protocol> protocols, Value at) {}
 
   Labels(Problems problems) {
     this.problems = problems;
@@ -59,7 +62,28 @@ final class Labels {
     if (!printable) {
       throw new IllegalArgumentException("the name has control characters; write it without");
     }
+    text.codePoints()
+        .filter(Labels::isMisleading)
+        .findFirst()
+        .ifPresent(c -> {
+          throw new IllegalArgumentException(
+              String.format(
+                  "the name has the invisible character U+%04X, which changes the order or the line"
+                      + " of what stands beside it; write it without",
+                  c));
+        });
     return text;
+  }
+
+  /** Line and paragraph separators, and what changes the direction of text (Unicode's UAX #9). */
+  private static boolean isMisleading(int c) {
+    return c == 0x2028
+        || c == 0x2029
+        || c == 0x061c
+        || c == 0x200e
+        || c == 0x200f
+        || c >= 0x202a && c <= 0x202e
+        || c >= 0x2066 && c <= 0x2069;
   }
 
   /**
@@ -102,6 +126,16 @@ final class Labels {
     protocols.forEach(protocol -> used(protocol).add(label));
   }
 
+  /** Notes that traffic goes to a label; whether it has a destination is asked elsewhere. */
+  void use(String label, Set<Protocol> protocols) {
+    protocols.forEach(protocol -> used(protocol).add(label));
+  }
+
+  /** Notes the bindings, each of which needs a destination. */
+  void use(BindingRows rows) {
+    bindings = rows;
+  }
+
   /**
    * Notes that a label is named without traffic going there: it needs a destination all the same.
    */
@@ -111,18 +145,14 @@ final class Labels {
 
   /** Reports what doesn't fit; called when all sections have been read. */
   void check() {
-    boolean allFound = true;
+    int errorsBefore = problems.errors();
     if (!declaredAnything) {
-      for (Use use : uses) {
-        for (Protocol protocol : use.protocols) {
-          if (!declared(protocol).containsKey(use.label)) {
-            allFound = false;
-            reportMissing(use, protocol);
-          }
-        }
+      uses.forEach(this::checkUse);
+      if (bindings != null) {
+        bindings.forEachUse((label, protocols) -> !isDeclared(label, protocols), this::checkUse);
       }
     }
-    if (!allFound || usedAnything) {
+    if (problems.errors() > errorsBefore || usedAnything) {
       return;
     }
     declared.forEach((protocol, destinations) ->
@@ -136,6 +166,18 @@ final class Labels {
                     + "'; bind it, or remove it");
           }
         }));
+  }
+
+  private void checkUse(Use use) {
+    for (Protocol protocol : use.protocols) {
+      if (!declared(protocol).containsKey(use.label)) {
+        reportMissing(use, protocol);
+      }
+    }
+  }
+
+  private boolean isDeclared(String label, Set<Protocol> protocols) {
+    return protocols.stream().allMatch(protocol -> declared(protocol).containsKey(label));
   }
 
   private void reportMissing(Use use, Protocol protocol) {

@@ -7,8 +7,10 @@ import java.time.Duration;
  *
  * @param halfClosed how long a half-closed connection may linger
  * @param drain how long sessions may finish after SIGTERM; zero is not at all
+ * @param bufferBytes how much memory all bytes in flight may take; 0 is a share of the machine's
  */
-public record Limits(int connections, int flows, Duration halfClosed, Duration drain) {
+public record Limits(
+    int connections, int flows, Duration halfClosed, Duration drain, long bufferBytes) {
   public static final Limits DEFAULTS =
-      new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30));
+      new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0);
 }

@@ -17,6 +17,9 @@ public record MessageSpec(Framing framing, int maxMessageBytes, Duration parserT
     /** After as many bytes as decimal digits in front say (RFC 6587 §3.4.1). */
     record OctetCounted() implements Framing {}
 
+    /** Either of both before, as each message begins: what rsyslog takes. */
+    record Syslog() implements Framing {}
+
     /**
      * After as many bytes as a binary field says.
      *

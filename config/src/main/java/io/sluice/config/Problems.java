@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** Collects everything that is wrong with one file, to report it at once. */
+/**
+ * Collects everything that is wrong with one file, and with {@linkplain #of those that it names},
+ * to report it at once.
+ */
 final class Problems {
   /** How many are kept; who has more has another kind of file. */
   static final int MAX_KEPT = 1000;
@@ -12,12 +15,29 @@ final class Problems {
   private static final int MAX_MESSAGE_LENGTH = 1000;
 
   private final String file;
-  private final List<Problem> kept = new ArrayList<>();
-  private int errors;
-  private int omitted;
+  private final Kept all;
+
+  /** What there is so far, of all files. */
+  private static final class Kept {
+    final List<Problem> problems = new ArrayList<>();
+    final List<String> files = new ArrayList<>(); // in the order in which they are reported
+    int errors;
+    int omitted;
+  }
 
   Problems(String file) {
-    this.file = oneLine(file);
+    this(oneLine(file), new Kept());
+  }
+
+  private Problems(String file, Kept all) {
+    this.file = file;
+    this.all = all;
+    all.files.add(file);
+  }
+
+  /** Where problems of another file go; they count as this one's. */
+  Problems of(String otherFile) {
+    return new Problems(oneLine(otherFile), all);
   }
 
   String file() {
@@ -25,7 +45,7 @@ final class Problems {
   }
 
   void error(int line, int column, String path, String message) {
-    errors++;
+    all.errors++;
     add(new Problem(file, line, column, oneLine(path), oneLine(message), Problem.Severity.ERROR));
   }
 
@@ -34,42 +54,51 @@ final class Problems {
   }
 
   private void add(Problem problem) {
-    if (kept.size() < MAX_KEPT) {
-      kept.add(problem);
+    if (takesMore()) {
+      all.problems.add(problem);
     } else {
-      omitted++;
+      all.omitted++;
     }
+  }
+
+  /** Counts errors that are like others, and of which nothing more is said. */
+  void omit(int errors) {
+    all.errors += errors;
+    all.omitted += errors;
   }
 
   /** Counts errors, to tell later whether a section had some. */
   int errors() {
-    return errors;
+    return all.errors;
   }
 
   /** Whether a further problem would be kept, so that a costly message is worth its while. */
   boolean takesMore() {
-    return kept.size() < MAX_KEPT;
+    return all.problems.size() < MAX_KEPT;
   }
 
-  /** In the file's order; if there were too many, the last says how many more. */
+  /** File by file, in each one's order; if there were too many, the last says how many more. */
   List<Problem> inOrder() {
-    List<Problem> problems = new ArrayList<>(kept);
-    problems.sort(Comparator.comparingInt(Problem::line).thenComparingInt(Problem::column));
-    if (omitted > 0) {
+    List<Problem> problems = new ArrayList<>(all.problems);
+    problems.sort(
+        Comparator.comparingInt((Problem problem) -> all.files.indexOf(problem.file()))
+            .thenComparingInt(Problem::line)
+            .thenComparingInt(Problem::column));
+    if (all.omitted > 0) {
       problems.add(
           new Problem(
               file,
               0,
               0,
               "",
-              "and " + omitted + " more problems",
-              errors > 0 ? Problem.Severity.ERROR : Problem.Severity.WARNING));
+              "and " + all.omitted + " more problems",
+              all.errors > 0 ? Problem.Severity.ERROR : Problem.Severity.WARNING));
     }
     return problems;
   }
 
   void throwIfErrors() throws ConfigException {
-    if (errors > 0) {
+    if (all.errors > 0) {
       throw new ConfigException(inOrder());
     }
   }

@@ -1,7 +1,9 @@
 package io.sluice.config;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** {@code loops}, {@code limits} and {@code admin}: the process itself. */
@@ -10,8 +12,10 @@ final class ProcessSections {
 
   private static final int MAX_SESSIONS = 10_000_000;
   private static final List<String> LIMIT_KEYS =
-      List.of("connections", "flows", "halfClosed", "drain");
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket");
+      List.of("connections", "flows", "halfClosed", "drain", "buffers");
+  private static final long LEAST_BUFFERS = 1L << 20;
+  private static final long MOST_BUFFERS = 64L << 30;
+  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts", "ready");
 
   private ProcessSections() {}
 
@@ -30,7 +34,9 @@ final class ProcessSections {
             "connections", defaults.connections(), value -> value.integer(1, MAX_SESSIONS)),
         fields.optional("flows", defaults.flows(), value -> value.integer(1, MAX_SESSIONS)),
         fields.optional("halfClosed", defaults.halfClosed(), Value::duration),
-        fields.optional("drain", defaults.drain(), Value::durationOrZero));
+        fields.optional("drain", defaults.drain(), Value::durationOrZero),
+        fields.optional(
+            "buffers", defaults.bufferBytes(), value -> value.bytes(LEAST_BUFFERS, MOST_BUFFERS)));
   }
 
   static @Nullable Admin admin(Value section) {
@@ -41,7 +47,39 @@ final class ProcessSections {
     Value http = fields.optional("http");
     Value socket = fields.optional("socket");
     return new Admin(
-        http == null ? Admin.DEFAULTS.http() : http(http), socket == null ? null : socket(socket));
+        http == null ? Admin.DEFAULTS.http() : http(http),
+        socket == null ? null : socket(socket),
+        fields.optional("hosts", List.of(), ProcessSections::hosts),
+        fields.optional("ready", false, ProcessSections::readyNeedsCaptures));
+  }
+
+  private static List<String> hosts(Value list) {
+    List<String> hosts = new ArrayList<>();
+    for (Value item : list.items()) {
+      String host = item.parse(ProcessSections::parseHost);
+      if (host != null) {
+        hosts.add(host);
+      }
+    }
+    return List.copyOf(hosts);
+  }
+
+  private static String parseHost(String text) {
+    if (!text.matches("[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")) {
+      throw new IllegalArgumentException(
+          "a host name without port is expected, like proxy.internal");
+    }
+    return text.toLowerCase(Locale.ROOT);
+  }
+
+  private static @Nullable Boolean readyNeedsCaptures(Value value) {
+    return value.parse(text ->
+        switch (text) {
+          case "serving" -> false;
+          case "captures" -> true;
+          default ->
+              throw new IllegalArgumentException("'" + text + "' is neither serving nor captures");
+        });
   }
 
   private static @Nullable Path socket(Value value) {

@@ -84,8 +84,8 @@ final class ProgramSection {
     }
     if (builtin == null && rules == null) {
       labels.use(null, null, NEITHER); // it may assign any
-      JarClass from = JarClass.read(fields);
-      return name == null || from == null ? null : new ProgramSpec.Jar(name, from);
+      Code code = JarClass.read(fields);
+      return name == null || code == null ? null : new ProgramSpec.Custom(name, code);
     }
     String known = builtin == null ? null : builtin.parse(ProgramSection::parseBuiltin);
     List<Rule> parsed = rules == null ? List.of() : rules(rules, labels);

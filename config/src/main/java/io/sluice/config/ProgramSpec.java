@@ -10,8 +10,8 @@ public sealed interface ProgramSpec {
   /** The built-in program that asks the bindings. */
   record Bindings(String name) implements ProgramSpec {}
 
-  /** A class from a jar. */
-  record Jar(String name, JarClass from) implements ProgramSpec {}
+  /** One that somebody else wrote. */
+  record Custom(String name, Code code) implements ProgramSpec {}
 
   /** The built-in program that goes through rules: the first match decides, none is a pass. */
   record Rules(String name, List<Rule> rules) implements ProgramSpec {

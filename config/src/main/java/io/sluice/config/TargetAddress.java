@@ -3,6 +3,7 @@ package io.sluice.config;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.PortRange;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 
 /** Where a target is. {@code toString} gives the form that {@link #parse} takes. */
 public sealed interface TargetAddress {
@@ -48,6 +49,9 @@ public sealed interface TargetAddress {
   /** The longest name (RFC 1035 §2.3.4, without the final dot). */
   int MAX_NAME_LENGTH = 253;
 
+  /** The last part of what is no name. */
+  Pattern NUMBER = Pattern.compile("[0-9]+|0[xX][0-9a-fA-F]*");
+
   /**
    * Parses any of the forms.
    *
@@ -86,21 +90,29 @@ public sealed interface TargetAddress {
     return new Ip(address, port);
   }
 
-  /** Whether it is meant as an address: IPv6, or its last part is a number. */
+  /**
+   * Whether it is meant as an address: IPv6, or its last part is a number, as a resolver would see
+   * it too ({@code 127.1}, {@code 0x7f000001}; inet_aton(3)).
+   */
   private static boolean isAddress(String host) {
-    int last = host.lastIndexOf('.') + 1;
-    return host.indexOf(':') >= 0
-        || host.indexOf('[') >= 0
-        || last < host.length() && host.chars().skip(last).allMatch(c -> c >= '0' && c <= '9');
+    String rooted = withoutFinalDot(host);
+    String last = rooted.substring(rooted.lastIndexOf('.') + 1);
+    return host.indexOf(':') >= 0 || host.indexOf('[') >= 0 || NUMBER.matcher(last).matches();
   }
 
+  private static String withoutFinalDot(String host) {
+    return host.endsWith(".") ? host.substring(0, host.length() - 1) : host;
+  }
+
+  /** A name; a dot at its end says that it is complete, and no search domain is tried. */
   private static String name(String host) {
-    boolean valid = !host.isEmpty() && host.length() <= MAX_NAME_LENGTH;
+    String name = withoutFinalDot(host);
+    boolean valid = !name.isEmpty() && name.length() <= MAX_NAME_LENGTH;
     int start = 0;
-    while (valid && start <= host.length()) {
-      int dot = host.indexOf('.', start);
-      int end = dot < 0 ? host.length() : dot;
-      valid = isNamePart(host, start, end);
+    while (valid && start <= name.length()) {
+      int dot = name.indexOf('.', start);
+      int end = dot < 0 ? name.length() : dot;
+      valid = isNamePart(name, start, end);
       start = end + 1;
     }
     if (!valid) {

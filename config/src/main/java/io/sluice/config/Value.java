@@ -56,8 +56,17 @@ final class Value {
     return new Value(value, this, parent == null ? key : "." + key, problems, surroundings);
   }
 
+  /** An item of this list, which may be read without the others. */
+  Value item(int index, Node item) {
+    return new Value(item, this, "[" + index + "]", problems, surroundings);
+  }
+
   int line() {
     return node.line();
+  }
+
+  int column() {
+    return node.column();
   }
 
   /** {@code bindings[3].port}. */
@@ -83,6 +92,10 @@ final class Value {
     return problems;
   }
 
+  Surroundings surroundings() {
+    return surroundings;
+  }
+
   /** Where it stands, for who finds out later what is wrong with it. */
   Place place() {
     return new Place(problems.file(), node.line(), node.column(), path());
@@ -101,6 +114,10 @@ final class Value {
 
   boolean isList() {
     return node instanceof Node.Sequence;
+  }
+
+  boolean isMap() {
+    return node instanceof Node.Mapping;
   }
 
   boolean isScalar() {
@@ -124,7 +141,7 @@ final class Value {
     }
     List<Value> items = new ArrayList<>(sequence.items().size());
     for (Node item : sequence.items()) {
-      items.add(new Value(item, this, "[" + items.size() + "]", problems, surroundings));
+      items.add(item(items.size(), item));
     }
     return items;
   }
@@ -251,6 +268,48 @@ final class Value {
           "\"" + text + "\" is longer than " + MAX_DURATION.toDays() + "d");
     }
     return Duration.ofMillis(Long.parseLong(text.substring(0, digits)) * unitMillis);
+  }
+
+  /** A number of bytes, like {@code 64KiB}. */
+  @Nullable Long bytes(long least, long most) {
+    return parse(text -> parseBytes(text, least, most));
+  }
+
+  private static Long parseBytes(String text, long least, long most) {
+    int digits = 0;
+    while (digits < text.length() && text.charAt(digits) >= '0' && text.charAt(digits) <= '9') {
+      digits++;
+    }
+    long unit = unitBytes(text.substring(digits));
+    if (digits == 0 || unit == 0) {
+      throw new IllegalArgumentException(
+          "\"" + text + "\" is no size; write it like 512B, 64KiB or 1MiB");
+    }
+    long count = digits > 9 ? Long.MAX_VALUE / unit : Long.parseLong(text.substring(0, digits));
+    if (count * unit < least || count * unit > most) {
+      throw new IllegalArgumentException(
+          "\"" + text + "\" is outside " + size(least) + "–" + size(most));
+    }
+    return count * unit;
+  }
+
+  private static long unitBytes(String word) {
+    return switch (word) {
+      case "B" -> 1;
+      case "KiB" -> 1L << 10;
+      case "MiB" -> 1L << 20;
+      case "GiB" -> 1L << 30;
+      default -> 0;
+    };
+  }
+
+  private static String size(long bytes) {
+    for (String unit : List.of("GiB", "MiB", "KiB")) {
+      if (bytes % unitBytes(unit) == 0) {
+        return bytes / unitBytes(unit) + unit;
+      }
+    }
+    return bytes + "B";
   }
 
   private void wrongKind(String expected) {

@@ -1,9 +1,13 @@
 package io.sluice.config;
 
+import java.io.FilterReader;
+import java.io.IOException;
+import java.io.Reader;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.ObjIntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.common.Anchor;
@@ -18,7 +22,6 @@ import org.snakeyaml.engine.v2.events.SequenceStartEvent;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.ParserException;
-import org.snakeyaml.engine.v2.exceptions.ReaderException;
 import org.snakeyaml.engine.v2.parser.ParserImpl;
 import org.snakeyaml.engine.v2.scanner.StreamReader;
 
@@ -33,34 +36,79 @@ final class YamlTree {
   /** How many values a document may have; they take some 300 MB then. */
   static final int MAX_VALUES = 3_000_000;
 
+  /**
+   * How many characters may stand between two things: a comment, or a value too long to be used.
+   * The engine keeps that many in memory.
+   */
+  static final int MAX_LOOK_AHEAD = 16 << 20;
+
+  private static final int CHUNK = 1 << 18;
+
   private final Problems problems;
+  private final @Nullable Streamed streamed;
+  private final LookAhead lookAhead;
   private final Iterator<Event> events;
   private Optional<Mark> lastMark = Optional.empty();
   private int values;
 
-  private YamlTree(String text, Problems problems) {
+  /**
+   * A list at the top that may be too long for memory: its items are told one by one as they are
+   * read, and aren't kept. In the document it is then empty.
+   *
+   * @param item takes an item's index and the item
+   */
+  record Streamed(String key, ObjIntConsumer<Node> item) {}
+
+  /** Counts what is read between two events. */
+  private static final class LookAhead extends FilterReader {
+    int sinceEvent;
+
+    LookAhead(Reader in) {
+      super(in);
+    }
+
+    @Override
+    public int read(char[] buffer, int offset, int length) throws IOException {
+      if (sinceEvent > MAX_LOOK_AHEAD) {
+        throw new IllegalStateException(
+            "a value or comment of more than " + (MAX_LOOK_AHEAD >> 20) + " MiB");
+      }
+      int count = super.read(buffer, offset, length);
+      sinceEvent += Math.max(0, count);
+      return count;
+    }
+  }
+
+  private YamlTree(ConfigText text, Problems problems, @Nullable Streamed streamed) {
     this.problems = problems;
+    this.streamed = streamed;
+    this.lookAhead = new LookAhead(text.reader());
     LoadSettings settings =
         LoadSettings.builder()
-            // One read for all: the engine copies its whole look-ahead at each further one, which
-            // makes a scalar of 4 MB take seconds.
-            .setBufferSize(text.length() + 1)
+            // Large reads: the engine copies its whole look-ahead at each further one, which makes
+            // a scalar of 4 MB take seconds with the small ones that it does by itself.
+            .setBufferSize(Math.min(text.maxLength() + 2, CHUNK))
             .setVersionFunction(YamlTree::checkVersion)
             .setCodePointLimit(Integer.MAX_VALUE)
             .build();
-    this.events = new ParserImpl(settings, new StreamReader(settings, text));
+    this.events = new ParserImpl(settings, new StreamReader(settings, lookAhead));
   }
 
-  /** The document; null if the text is none, which has then been reported. */
-  static @Nullable Node parse(String text, Problems problems) {
+  /**
+   * The document; null if the text is none, which has then been reported.
+   *
+   * @param streamed what isn't to be kept; null for nothing
+   */
+  static @Nullable Node parse(ConfigText text, Problems problems, @Nullable Streamed streamed) {
     YamlTree tree = null;
     try {
-      tree = new YamlTree(text, problems);
+      if (!text.isPrintable(problems)) {
+        return null;
+      }
+      tree = new YamlTree(text, problems, streamed);
       return tree.document();
     } catch (MarkedYamlEngineException e) {
       reportSyntax(text, e, problems);
-    } catch (ReaderException e) {
-      reportCharacter(text, e, problems);
     } catch (RuntimeException e) {
       // The engine has a few of its own for odd input: a version directive, an escape too large.
       Optional<Mark> mark = tree == null ? Optional.empty() : tree.lastMark;
@@ -100,6 +148,7 @@ final class YamlTree {
 
   private Event next() {
     Event event = events.next();
+    lookAhead.sinceEvent = 0;
     lastMark = event.getStartMark();
     return event;
   }
@@ -148,9 +197,28 @@ final class YamlTree {
       if (!(node(event, depth + 1) instanceof Node.Scalar key)) {
         throw new ParserException("a key is a word, and this is none", event.getStartMark());
       }
-      entries.add(new Node.Entry(key, node(next(), depth + 1)));
+      Event value = next();
+      Streamed list = depth == 0 && value.getEventId() == Event.ID.SequenceStart ? streamed : null;
+      entries.add(
+          new Node.Entry(
+              key,
+              list != null && list.key.equals(key.text())
+                  ? streamed(list, value)
+                  : node(value, depth + 1)));
     }
     return entries;
+  }
+
+  private Node streamed(Streamed list, Event start) {
+    Mark mark = start.getStartMark().orElseThrow();
+    refuseAnchorAndTag(start, line(mark), column(mark));
+    int before = values;
+    int index = 0;
+    for (Event event = next(); event.getEventId() != Event.ID.SequenceEnd; event = next()) {
+      list.item.accept(node(event, 2), index++);
+      values = before; // none of them is kept
+    }
+    return new Node.Sequence(List.of(), line(mark), column(mark));
   }
 
   private void refuseAnchorAndTag(Event event, int line, int column) {
@@ -177,9 +245,10 @@ final class YamlTree {
     }
   }
 
-  private static void reportSyntax(String text, MarkedYamlEngineException e, Problems problems) {
+  private static void reportSyntax(
+      ConfigText text, MarkedYamlEngineException e, Problems problems) {
     Mark mark = e.getProblemMark().or(e::getContextMark).orElseThrow();
-    String line = text.lines().skip(mark.getLine()).findFirst().orElse("");
+    String line = text.line(mark.getLine());
     int tab = tabInIndentation(line);
     if (tab >= 0) {
       problems.error(
@@ -210,20 +279,6 @@ final class YamlTree {
       }
     }
     return -1;
-  }
-
-  /** A character that YAML doesn't allow; the engine gives its index in code points only. */
-  private static void reportCharacter(String text, ReaderException e, Problems problems) {
-    int at =
-        text.offsetByCodePoints(
-            0, Math.min(e.getPosition(), text.codePointCount(0, text.length())));
-    int lineStart = text.lastIndexOf('\n', at - 1) + 1;
-    int line = 1 + (int) text.substring(0, lineStart).chars().filter(c -> c == '\n').count();
-    problems.error(
-        line,
-        1 + text.codePointCount(lineStart, at),
-        "",
-        String.format("the character U+%04X isn't allowed in YAML", e.getCodePoint()));
   }
 
   private static int line(Mark mark) {

@@ -55,4 +55,45 @@ class DerivedCapturesTest {
     bindings.forEach(binding -> yaml.append("  - {label: a, ").append(binding).append("}\n"));
     return yaml.toString();
   }
+
+  @Test
+  void withoutCaptureTheBindingsAndListenersSayWhatIsCaptured() throws Exception {
+    Config config =
+        ConfigReader.read(
+            "f",
+            """
+            version: 1
+            bindings:
+              - {label: a, prefix: 127.0.1.0/24, port: 80}
+              - {label: a, prefix: 127.0.2.0/24, port: 80}
+              - {label: a, protocol: tcp, prefix: 127.0.3.1, port: 82}
+              - {label: a, protocol: tcp, prefix: 127.0.3.1, port: 80}
+              - {label: a, protocol: tcp, prefix: 127.0.3.1, port: 81}
+            listeners:
+              - {protocol: udp, address: "::", port: 53, destination: a}
+              - {protocol: tcp, address: 127.0.4.1, port: 25, destination: a}
+            destinations:
+              - {label: a, protocol: tcp, targets: ["127.0.0.1:80"]}
+              - {label: a, protocol: udp, targets: ["127.0.0.1:80"]}
+            """,
+            Map.of());
+
+    assertThat(config.capturesDerived()).isTrue();
+    assertThat(config.captures().stream().map(DerivedCapturesTest::text))
+        .containsExactly(
+            "derived-1 [TCP, UDP] [127.0.1.0/24, 127.0.2.0/24] [80]",
+            "derived-2 [TCP] [127.0.3.1/32] [80-82]",
+            "derived-3 [UDP] [::/0, 0.0.0.0/0] [53]",
+            "derived-4 [TCP] [127.0.4.1/32] [25]");
+  }
+
+  private static String text(CaptureSpec capture) {
+    return capture.name()
+        + " "
+        + capture.protocols()
+        + " "
+        + capture.addresses()
+        + " "
+        + capture.ports();
+  }
 }

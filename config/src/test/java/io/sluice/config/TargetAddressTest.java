@@ -20,6 +20,8 @@ class TargetAddressTest {
         new Form("localhost:80", new TargetAddress.Host("localhost", 80)),
         new Form("Web-1.my_zone.internal:80", new TargetAddress.Host("Web-1.my_zone.internal", 80)),
         new Form("10.example:1", new TargetAddress.Host("10.example", 1)),
+        new Form("web.internal.:80", new TargetAddress.Host("web.internal.", 80)),
+        new Form("web.0xyz:80", new TargetAddress.Host("web.0xyz", 80)),
         new Form("unix:/run/a b.sock", new TargetAddress.Unix("/run/a b.sock")),
         new Form("unix:" + longest, new TargetAddress.Unix(longest)),
         new Form("original", new TargetAddress.Original(0)),

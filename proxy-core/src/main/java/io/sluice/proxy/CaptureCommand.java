@@ -4,8 +4,8 @@ import io.sluice.config.Config;
 import io.sluice.config.Loaded;
 import io.sluice.proxy.capture.CaptureRules;
 import io.sluice.proxy.capture.Diagnosis;
+import io.sluice.proxy.capture.ExternalCommand;
 import io.sluice.proxy.capture.InstalledRules;
-import io.sluice.proxy.capture.Programs;
 import io.sluice.proxy.capture.Requirement;
 import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.TransparentRouting;
@@ -86,7 +86,7 @@ final class CaptureCommand {
         needs.forEach(need -> print(need, out));
       }
       out.flush();
-      return needs.stream().allMatch(Requirement::isBearable) ? Commands.DONE : Commands.FAILED;
+      return needs.stream().allMatch(Requirement::permitsStart) ? Commands.DONE : Commands.FAILED;
     }
 
     private static void print(Requirement need, PrintWriter out) {
@@ -122,14 +122,14 @@ final class CaptureCommand {
             new Requirement(
                 "source",
                 "what servers answer to clients is delivered to this process",
-                routing.isSetUp(command -> Programs.run(command, "").said()),
+                routing.isSetUp(command -> ExternalCommand.run(command, "").said()),
                 String.join("\n", routing.commands())));
         if (routing.families().contains(Family.IPV4)) {
           needs.add(Diagnosis.mark("source", "transparent"));
         }
       }
-      for (String stranger : SourceChecks.strangers(config)) {
-        needs.add(new Requirement("source", stranger, false, "ip address add it to an interface"));
+      for (String missing : SourceChecks.missingAddresses(config)) {
+        needs.add(new Requirement("source", missing, false, "ip address add it to an interface"));
       }
       return needs;
     }

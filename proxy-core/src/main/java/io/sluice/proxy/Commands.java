@@ -67,6 +67,9 @@ public final class Commands {
   /** The configuration is bad: EX_CONFIG of sysexits.h. */
   static final int BAD_CONFIGURATION = 78;
 
+  /** A loop, or another thread that nothing works without, has ended (EX_SOFTWARE). */
+  static final int BROKEN = 70;
+
   @Option(
       names = {"-h", "--help"},
       usageHelp = true,

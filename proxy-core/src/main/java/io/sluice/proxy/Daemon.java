@@ -4,36 +4,36 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.config.Config;
-import io.sluice.config.ConfigException;
 import io.sluice.config.HostPort;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.AdminServer;
 import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.capture.Captures;
-import io.sluice.proxy.capture.Requirement;
-import io.sluice.proxy.capture.Requirements;
 import io.sluice.proxy.capture.SessionLimit;
-import io.sluice.proxy.capture.UnmetRequirementException;
 import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.proxy.target.OwnSources;
 import io.sluice.proxy.target.Resolver;
 import io.sluice.proxy.target.Snapshot;
-import io.sluice.proxy.target.SourceChecks;
 import io.sluice.proxy.target.Steering;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,9 +46,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Daemon {
   private static final Logger log = LoggerFactory.getLogger(Daemon.class);
-  private static final long RESOLVE_MILLIS = 3_000;
   private static final long POLL_MILLIS = 20;
 
+  private final Config config; // that it starts with
   private final Counters counters = new Counters();
   private final Resolver resolver = new Resolver();
   private final OwnSources ownSources = new OwnSources();
@@ -57,33 +57,32 @@ public final class Daemon {
   private final SessionLimit flows;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
+  private final LoopWatch loopWatch;
   private final Scrape scrape;
+  private final BufferLimit buffers;
   private @Nullable AdminServer admin;
-  private volatile Snapshot snapshot;
+  private volatile @Nullable Snapshot snapshot; // null before the start
   private volatile boolean draining;
 
   /** What runs on one loop. */
   private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp) {}
 
-  /**
-   * A daemon that is not yet listening.
-   *
-   * @throws ConfigException if a program can't be loaded from its jar
-   */
-  public Daemon(Config config) throws ConfigException {
-    this.snapshot = Snapshot.of(config, null, resolver);
+  /** A daemon that is not yet listening. */
+  public Daemon(Config config) {
+    this.config = config;
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
     this.group =
         new MultiThreadIoEventLoopGroup(
             loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
-    BufferLimit buffers = new BufferLimit(64L << 20);
+    this.buffers = new BufferLimit(bufferBytes(config));
+    counters.buffers(buffers::used, buffers::bytes);
     List<Captures.Worker> capturing = new ArrayList<>();
     for (int i = 0; i < loops; i++) {
       Loop loop = new Loop(group.next(), i, buffers);
       AcceptGate gate = new AcceptGate(loop, connections, counters);
-      Steering steering = new Steering(() -> snapshot, counters);
+      Steering steering = new Steering(this::snapshot, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
@@ -92,52 +91,64 @@ public final class Daemon {
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
-    this.scrape = new Scrape(() -> snapshot, counters, Version.current());
+    this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
+    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
     log.info(
         "started version={} loops={} openFiles={}", Version.current(), loops, Descriptors.limit());
   }
 
   /**
-   * Starts serving: resolves names, opens the captures and the admin server. If it fails, nothing
-   * is left running.
+   * Starts serving: opens the captures and the admin server. If it fails, nothing is left running.
    *
-   * @throws UnmetRequirementException if a capture's method lacks something on this machine
-   * @throws IOException if nothing could be captured, or a strict capture not wholly, or the admin
-   *     address is taken; the message has a line for each
+   * @throws RefusedException if the configuration can't come into force
+   * @throws IOException if the admin address is taken
    */
   public void start() throws IOException, InterruptedException {
-    try {
-      open();
-    } catch (IOException | RuntimeException failure) {
-      captures.close();
-      end();
-      throw failure;
+    boolean isStarted = false;
+    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures)) {
+      prepared.warnings().forEach(log::warn);
+      prepared.commit(this::publish);
+      divideDescriptors(config);
+      admin = admin(config.admin().http());
+      isStarted = true;
+    } finally {
+      if (!isStarted) {
+        captures.close();
+        end();
+      }
     }
   }
 
-  private void open() throws IOException, InterruptedException {
-    resolveNames();
-    Config config = snapshot.config();
-    List<Requirement> unmet = Requirements.unmet(config.captures());
-    if (!unmet.stream().allMatch(Requirement::isBearable)) {
-      throw new UnmetRequirementException(unmet.stream().filter(it -> !it.isBearable()).toList());
+  private @Nullable AdminServer admin(@Nullable HostPort address)
+      throws IOException, InterruptedException {
+    return address == null
+        ? null
+        : new AdminServer(
+            address,
+            config.admin(),
+            new AdminServer.Pages(
+                scrape::writeTo,
+                loopWatch::stuck,
+                this::notReady,
+                out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+  }
+
+  /** Why no more traffic should be sent here; empty if it should. Any thread. */
+  private String notReady() {
+    if (draining) {
+      return "draining";
     }
-    unmet.forEach(advice -> log.warn("{}", advice));
-    List<Captures.Failure> failures = captures.apply(config.captures());
-    refuseIfFatal(failures);
-    divideDescriptors(config);
-    failures.forEach(failure -> log.warn("{}", failure));
-    SourceChecks.strangers(config).forEach(log::warn);
-    HostPort http = config.admin().http();
-    if (http != null) {
-      admin =
-          new AdminServer(
-              http,
-              new AdminServer.Pages(
-                  scrape::text,
-                  () -> !draining,
-                  () -> StatusPage.of(snapshot, counters, Version.current())));
-    }
+    return snapshot().config().admin().readyNeedsCaptures()
+        ? captures.states().stream()
+            .filter(it -> !it.isUp())
+            .map(it -> "capture " + it.capture() + ": " + it.why())
+            .collect(Collectors.joining("\n"))
+        : "";
+  }
+
+  private static long bufferBytes(Config config) {
+    long configured = config.limits().bufferBytes();
+    return configured > 0 ? configured : MachineMemory.defaultBufferBytes();
   }
 
   /** As the captures say; which are made after what asks them. */
@@ -145,10 +156,11 @@ public final class Daemon {
     return captures.contains(protocol, family, high, low, port);
   }
 
-  private void refuseIfFatal(List<Captures.Failure> failures) throws IOException {
-    boolean strict = failures.stream().anyMatch(Captures.Failure::strict);
-    if (strict || (!failures.isEmpty() && captures.size() == 0)) {
-      throw new IOException(String.join("\n", failures.stream().map(Object::toString).toList()));
+  private void publish(Snapshot next) {
+    Snapshot before = snapshot;
+    snapshot = next;
+    if (before != null) {
+      next.inForce(before);
     }
   }
 
@@ -169,50 +181,78 @@ public final class Daemon {
     }
   }
 
-  private void resolveNames() throws InterruptedException {
-    for (String name : resolver.awaitFirstAnswers(RESOLVE_MILLIS)) {
-      log.warn("target name has no address yet name={}", name);
-    }
-  }
-
   /** The admin server's address as it can be asked, with the port that it really has; or null. */
   public @Nullable HostPort adminAddress() {
     return admin == null ? null : admin.address();
   }
 
   /**
+   * Gets a configuration ready to come into force. On any thread, but one at a time; what is in
+   * force goes on meanwhile, and after an interrupt.
+   *
+   * @throws RefusedException if it can't come into force: then nothing has changed
+   */
+  Plan.Prepared prepare(Config next) throws RefusedException, InterruptedException {
+    return Plan.of(snapshot(), next).prepare(resolver, captures);
+  }
+
+  /**
    * Puts a configuration into force: captures, programs, bindings and destinations change together;
    * connections and flows that exist live on. Loops and the admin address stay as they were.
-   *
-   * @throws ConfigException if a program can't be loaded from its jar: then nothing has changed
    */
-  public void reload(Config config) throws ConfigException, InterruptedException {
-    Snapshot old = snapshot;
-    Config before = old.config();
-    Snapshot next = Snapshot.of(config, old, resolver);
-    resolveNames();
-    snapshot = next;
-    next.inForce(old);
-    connections.limit(config.limits().connections());
-    flows.limit(config.limits().flows());
-    long halfClosedMillis = config.limits().halfClosed().toMillis();
+  void commit(Plan.Prepared prepared) {
+    Config before = snapshot().config();
+    prepared.commit(this::publish);
+    prepared.warnings().forEach(log::warn);
+    Config now = snapshot().config();
+    buffers.set(bufferBytes(now));
+    Descriptors.divide();
+    connections.limit(now.limits().connections());
+    flows.limit(now.limits().flows());
+    long halfClosedMillis = now.limits().halfClosed().toMillis();
     for (Worker worker : workers) {
       worker.loop.execute(() -> worker.tcp.halfClosedMillis(halfClosedMillis));
     }
-    for (Captures.Failure failure : captures.apply(config.captures())) {
-      log.warn("{}", failure);
-    }
-    Descriptors.divide();
-    SourceChecks.strangers(config).forEach(log::warn);
-    if (config.loops() != before.loops() || !config.admin().equals(before.admin())) {
+    if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }
     counters.reloads(true).increment();
     log.info(
         "reloaded generation={} bindings={} destinations={}",
-        next.generation(),
-        config.bindings().size(),
-        config.destinations().size());
+        snapshot().generation(),
+        now.bindings().size(),
+        now.destinations().size());
+  }
+
+  /**
+   * Prepares a configuration, and puts it into force.
+   *
+   * @throws RefusedException if it can't come into force: then nothing has changed
+   */
+  public void reload(Config next) throws RefusedException, InterruptedException {
+    try (Plan.Prepared prepared = prepare(next)) {
+      commit(prepared);
+    }
+  }
+
+  /** Compares what is wanted with what is there, and mends it. To be called every second or so. */
+  void reconcile() {
+    captures.reconcile();
+  }
+
+  /** Whether each capture is there. Any thread. */
+  List<CaptureState> captureStates() {
+    return captures.states();
+  }
+
+  /** Has something done again and again, as long as every loop answers. */
+  void whileLoopsAnswer(long everyMillis, Runnable action) {
+    loopWatch.whileAllAnswer(everyMillis, action);
+  }
+
+  /** Has something done if a loop ends before the daemon does. */
+  void whenLoopEnds(Consumer<String> action) {
+    loopWatch.whenOneEnds(action);
   }
 
   /** Something about the configuration is doubtful. */
@@ -238,7 +278,7 @@ public final class Daemon {
     for (Worker worker : workers) {
       worker.loop.execute(worker.udp::drain);
     }
-    long deadline = Loop.nowMillis() + snapshot.config().limits().drain().toMillis();
+    long deadline = Loop.nowMillis() + snapshot().config().limits().drain().toMillis();
     log.info("draining sessions={}", sessions());
     while (sessions() > 0 && Loop.nowMillis() < deadline) {
       Thread.sleep(POLL_MILLIS);
@@ -251,6 +291,7 @@ public final class Daemon {
 
   /** Ends what there is, and closes everything. */
   private void end() throws InterruptedException {
+    loopWatch.close();
     CountDownLatch ended = new CountDownLatch(workers.size());
     for (Worker worker : workers) {
       worker.loop.execute(() -> {
@@ -272,7 +313,7 @@ public final class Daemon {
 
   /** The snapshot in force. */
   public Snapshot snapshot() {
-    return snapshot;
+    return Objects.requireNonNull(snapshot, "not started");
   }
 
   public Counters counters() {

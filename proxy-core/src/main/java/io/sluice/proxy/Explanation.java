@@ -1,9 +1,9 @@
 package io.sluice.proxy;
 
 import io.sluice.config.CaptureSpec;
-import io.sluice.config.JarClass;
 import io.sluice.config.Lookup;
-import io.sluice.proxy.capture.Captures;
+import io.sluice.config.Selection;
+import io.sluice.proxy.capture.CaptureEntry;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Snapshot;
 import io.sluice.proxy.target.Target;
@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
 record Explanation(
     Lookup lookup,
     long generation,
-    Captures.@Nullable Entry capture,
+    @Nullable CaptureEntry capture,
     List<Step> steps,
     @Nullable String group,
     String verdict,
@@ -45,11 +45,10 @@ record Explanation(
   record Step(String program, String outcome, List<Program.Candidate> considered) {}
 
   /** The capture whose peers may have announced the addresses; null if there is none. */
-  private static Captures.@Nullable Entry announcing(
-      List<CaptureSpec> captures, Protocol protocol) {
+  private static @Nullable CaptureEntry announcing(List<CaptureSpec> captures, Protocol protocol) {
     for (CaptureSpec capture : captures) {
       if (capture.proxyProtocol() != null && capture.protocols().contains(protocol)) {
-        return new Captures.Entry(
+        return new CaptureEntry(
             capture.name(), capture.method().word(), "announced by a PROXY header");
       }
     }
@@ -59,8 +58,8 @@ record Explanation(
   /** Looks up, and says why. */
   static Explanation of(Lookup lookup, Snapshot snapshot) {
     List<Step> steps = new ArrayList<>();
-    Captures.Entry capture =
-        Captures.entry(
+    CaptureEntry capture =
+        CaptureEntry.of(
             snapshot.config().captures(), lookup.protocol(), lookup.local(), lookup.localPort());
     if (capture == null) {
       capture = announcing(snapshot.config().captures(), lookup.protocol());
@@ -128,7 +127,7 @@ record Explanation(
   private static Explanation found(
       Lookup lookup,
       Snapshot snapshot,
-      Captures.Entry capture,
+      CaptureEntry capture,
       List<Step> steps,
       String verdict,
       @Nullable Socket socket) {
@@ -148,7 +147,7 @@ record Explanation(
     int count = destination.targets().size();
     String group =
         count
-            + (count == 1 ? " target" : " targets, " + destination.spec().select().word())
+            + (count == 1 ? " target" : " targets, " + destination.spec().selection().word())
             + (targetText == null ? unsettled(destination) : " → " + targetText);
     return new Explanation(
         lookup,
@@ -163,31 +162,32 @@ record Explanation(
   }
 
   private static String unsettled(Destination destination) {
-    JarClass program = destination.spec().program();
+    Selection selection = destination.spec().selection();
     if (destination.messages() != null) {
-      return ": by message" + (program == null ? "" : ", by program " + program.className());
+      return selection instanceof Selection.Program its
+          ? ": by message, by program " + its.code().name()
+          : ": by message";
     }
-    if (program != null) {
-      return ": by program " + program.className() + ", known when it comes";
-    }
-    return switch (destination.spec().select()) {
-      case PAYLOAD, QUIC -> ": by the payload, known when it comes";
-      case HASH, SOURCE, ROUND_ROBIN, LEAST_CONNECTIONS, PROGRAM -> ": known when it comes";
+    return switch (selection) {
+      case Selection.Program its -> ": by program " + its.code().name() + ", known when it comes";
+      case Selection.Payload _, Selection.Quic _ -> ": by the payload, known when it comes";
+      case Selection.Hash _,
+          Selection.Source _,
+          Selection.RoundRobin _,
+          Selection.LeastConnections _ ->
+          ": known when it comes";
     };
   }
 
   /** Whether the selection follows from the lookup alone. */
   private static boolean isSettled(Destination destination) {
-    if (destination.spec().program() != null) {
-      return false; // even with one target: it may drop
-    }
-    return destination.targets().size() == 1
-        || destination.messages() == null
-            && switch (destination.spec().select()) {
-              case HASH, SOURCE -> true;
-              case ROUND_ROBIN, LEAST_CONNECTIONS, PROGRAM -> false;
-              case PAYLOAD, QUIC -> false; // nobody has said what the packet holds
-            };
+    boolean isOne = destination.targets().size() == 1;
+    return switch (destination.spec().selection()) {
+      case Selection.Program _ -> false; // even with one target: it may drop
+      case Selection.Hash _, Selection.Source _ -> isOne || destination.messages() == null;
+      case Selection.RoundRobin _, Selection.LeastConnections _ -> isOne;
+      case Selection.Payload _, Selection.Quic _ -> isOne; // nobody has said what it holds
+    };
   }
 
   /** For people. */

@@ -4,16 +4,13 @@ import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Loaded;
-import io.sluice.proxy.capture.UnmetRequirementException;
-import io.sluice.proxy.target.SourceChecks;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.security.Security;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** The daemon in the foreground, until a signal ends it: what {@code sluice run} does. */
@@ -25,10 +22,12 @@ final class Foreground {
   private static final List<String> LEVELS =
       List.of("OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE");
 
+  private static final long RECONCILE_MILLIS = 1_000;
+  private static final Set<String> VITAL = Set.of("main", "sluice-watch");
+
   private final Path file;
   private final PrintWriter err;
-  private final BlockingQueue<String> signals = new LinkedBlockingQueue<>();
-  private volatile boolean stopping;
+  private final Wishes wishes = new Wishes(() -> Runtime.getRuntime().halt(Commands.FAILED));
 
   /** Of a configuration; what is to be said goes to {@code err}. */
   Foreground(Path file, PrintWriter err) {
@@ -38,6 +37,10 @@ final class Foreground {
 
   /** Serves; the answer is the exit code. */
   int run() throws InterruptedException {
+    for (String name : new String[] {"TERM", "INT", "HUP"}) {
+      Signals.handle(name, wishes::received);
+    }
+    Thread.setDefaultUncaughtExceptionHandler(Foreground::uncaught);
     // The resolver keeps answers itself, and asks again when they fail or age.
     Security.setProperty("networkaddress.cache.ttl", "0");
     Security.setProperty("networkaddress.cache.negative.ttl", "0");
@@ -46,35 +49,34 @@ final class Foreground {
       err.println("sluice: " + wrong);
       return Commands.WRONG_USAGE;
     }
-    Loaded loaded = load(file, err);
+    Loaded loaded = startingConfiguration();
     if (loaded == null) {
-      return Commands.BAD_CONFIGURATION;
+      return wishes.isStopWished() ? Commands.DONE : Commands.BAD_CONFIGURATION;
     }
-    String unmet = SourceChecks.missingRight(loaded.config());
-    if (unmet != null) {
-      err.println("sluice: " + unmet);
-      return Commands.BAD_CONFIGURATION;
-    }
-    Daemon daemon;
+    Daemon daemon = new Daemon(loaded.config());
+    daemon.whenLoopEnds(Foreground::end);
     try {
-      daemon = new Daemon(loaded.config());
-      daemon.start();
-    } catch (ConfigException bad) {
-      bad.problems().forEach(err::println);
-      return Commands.BAD_CONFIGURATION;
+      if (Interruptible.call("sluice-start", () -> start(daemon), wishes) == null) {
+        return Commands.DONE; // a stop came first
+      }
+    } catch (ConfigException unread) {
+      throw new IllegalStateException(unread); // it has been read before
+    } catch (RefusedException refused) {
+      refused.inFile().forEach(err::println);
+      refused.here().forEach(this::say);
+      return refused.isLasting() ? Commands.BAD_CONFIGURATION : Commands.FAILED;
     } catch (IOException failure) {
-      String.valueOf(failure.getMessage()).lines().forEach(line -> err.println("sluice: " + line));
-      return failure instanceof UnmetRequirementException
-          ? Commands.BAD_CONFIGURATION
-          : Commands.FAILED;
-    }
-    for (String name : new String[] {"TERM", "INT", "HUP"}) {
-      Signals.handle(name, this::received);
+      say(String.valueOf(failure.getMessage()));
+      return Commands.FAILED;
     }
     HostPort admin = daemon.adminAddress();
     err.println("ready" + (admin == null ? "" : " http://" + admin));
     err.flush();
     Systemd.tell("READY=1");
+    long watchdogMillis = Systemd.watchdogMillis(System.getenv());
+    if (watchdogMillis > 0) {
+      daemon.whileLoopsAnswer(watchdogMillis / 2, () -> Systemd.tell("WATCHDOG=1"));
+    }
     serve(daemon);
     Systemd.tell("STOPPING=1");
     daemon.stop();
@@ -112,32 +114,71 @@ final class Foreground {
     return null;
   }
 
-  private void received(String signal) {
-    if (stopping && !signal.equals("HUP")) {
-      Runtime.getRuntime().halt(Commands.FAILED);
+  private @Nullable Loaded startingConfiguration() throws InterruptedException {
+    try {
+      return Interruptible.call("sluice-load", () -> load(file, err), wishes);
+    } catch (IOException | ConfigException failure) {
+      throw new IllegalStateException(failure); // load says itself what is wrong
     }
-    stopping |= !signal.equals("HUP");
-    signals.add(signal);
+  }
+
+  private static Boolean start(Daemon daemon) throws IOException, InterruptedException {
+    daemon.start();
+    return true;
+  }
+
+  private void say(String lines) {
+    lines.lines().forEach(line -> err.println("sluice: " + line));
   }
 
   private void serve(Daemon daemon) throws InterruptedException {
-    while (signals.take().equals("HUP")) {
-      Systemd.tell("RELOADING=1");
-      try {
-        Loaded loaded = ConfigReader.load(file);
-        loaded.warnings().forEach(daemon::warn);
-        String unmet = SourceChecks.missingRight(loaded.config());
-        if (unmet == null) {
-          daemon.reload(loaded.config());
-        } else {
-          daemon.reloadRefused(unmet);
+    while (true) {
+      switch (wishes.await(RECONCILE_MILLIS)) {
+        case STOP -> {
+          return;
         }
-      } catch (ConfigException bad) {
-        daemon.reloadRefused(bad.getMessage());
-      } catch (RuntimeException | Error failure) {
-        daemon.reloadRefused(failure.toString()); // thrown on, it would end all sessions
+        case RELOAD -> {
+          Systemd.tell("RELOADING=1");
+          reload(daemon);
+          Systemd.tell("READY=1");
+        }
+        case NOTHING -> daemon.reconcile();
       }
-      Systemd.tell("READY=1");
     }
+  }
+
+  /** A reload that isn't ready when SIGTERM comes is given up. */
+  private void reload(Daemon daemon) throws InterruptedException {
+    try (Plan.Prepared prepared =
+        Interruptible.call("sluice-reload", () -> prepare(daemon), wishes)) {
+      if (prepared != null) {
+        daemon.commit(prepared);
+      }
+    } catch (ConfigException | IOException bad) {
+      daemon.reloadRefused(String.valueOf(bad.getMessage()));
+    } catch (RuntimeException | Error failure) {
+      daemon.reloadRefused(failure.toString()); // thrown on, it would end all sessions
+    }
+  }
+
+  private Plan.Prepared prepare(Daemon daemon)
+      throws ConfigException, RefusedException, InterruptedException {
+    Loaded loaded = ConfigReader.load(file);
+    loaded.warnings().forEach(daemon::warn);
+    return daemon.prepare(loaded.config());
+  }
+
+  /** A thread has ended by what it threw. */
+  private static void uncaught(Thread thread, Throwable failure) {
+    System.err.println("sluice: thread " + thread.getName() + " failed: " + failure);
+    if (failure instanceof VirtualMachineError || VITAL.contains(thread.getName())) {
+      end("thread " + thread.getName() + " has ended");
+    }
+  }
+
+  /** What can't be survived ends the process, so that whoever watches it can start another. */
+  private static void end(String why) {
+    System.err.println("sluice: " + why + "; the process ends");
+    Runtime.getRuntime().halt(Commands.BROKEN);
   }
 }

@@ -1,5 +1,6 @@
 package io.sluice.proxy;
 
+import io.sluice.proxy.log.StandardError;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 
@@ -28,7 +29,7 @@ public final class Main {
 
   /** {@code run}, with or without {@code -f FILE}. */
   static int run(String... arguments) throws InterruptedException {
-    PrintWriter err = new PrintWriter(System.err, true, System.err.charset());
+    PrintWriter err = StandardError.takePrints();
     try {
       String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];
       return new Foreground(Path.of(file), err).run();

@@ -1,10 +1,9 @@
 package io.sluice.proxy;
 
+import io.sluice.proxy.log.StandardError;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code sluice run}, as the command line knows it. */
 @Command(
@@ -24,10 +23,9 @@ import picocli.CommandLine.Spec;
     })
 final class RunCommand implements Callable<Integer> {
   @Mixin private Commands.FileOption file = new Commands.FileOption();
-  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
   public Integer call() throws InterruptedException {
-    return new Foreground(file.file, spec.commandLine().getErr()).run();
+    return new Foreground(file.file, StandardError.takePrints()).run();
   }
 }

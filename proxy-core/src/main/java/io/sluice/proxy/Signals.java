@@ -4,7 +4,7 @@ import java.lang.reflect.Proxy;
 import java.util.function.Consumer;
 
 /**
- * Signals of the process, by {@code sun.misc.Signal}: jdk.unsupported exports it for want of a
+ * Signals of the process, by {@code sun.misc.Signal}: jdk.unsupported exports it, as there is no
  * successor. By reflection, because javac warns of its name whatever one tells it, and our build
  * takes no warning.
  */

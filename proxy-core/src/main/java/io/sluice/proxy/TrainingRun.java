@@ -85,7 +85,7 @@ final class TrainingRun {
       signal("TERM");
     } catch (IOException | InterruptedException failure) {
       System.err.println("sluice: " + failure);
-      Runtime.getRuntime().halt(Commands.FAILED);
+      System.exit(Commands.FAILED);
     }
   }
 
@@ -150,7 +150,7 @@ final class TrainingRun {
         }
       }
     } catch (IOException _) {
-      // The training is over, or will fail for want of a server.
+      // The training is over, or will fail, as it has no server.
     }
   }
 

@@ -67,6 +67,15 @@ public final class Streams {
     }
   }
 
+  /** The least number of bytes, from this on, of the pattern that end with a line's end. */
+  public static int wholeLines(int atLeast) {
+    int bytes = Math.max(1, atLeast);
+    while (BLOCK[(bytes - 1) % BLOCK.length] != '\n') {
+      bytes++;
+    }
+    return bytes;
+  }
+
   /** The checksum of so many bytes of the pattern. */
   public static long patternChecksum(long bytes) {
     CRC32C checksum = new CRC32C();

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
+import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.metrics.Counters;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Resolver;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
@@ -42,13 +44,9 @@ public final class TestDaemon implements AutoCloseable {
    * @param yaml a configuration; version, admin and limits may be left out
    */
   public static TestDaemon start(String yaml) throws IOException, InterruptedException {
-    try {
-      Daemon daemon = new Daemon(config(yaml));
-      daemon.start();
-      return new TestDaemon(daemon);
-    } catch (ConfigException bad) {
-      throw new IllegalArgumentException(bad);
-    }
+    Daemon daemon = new Daemon(config(yaml));
+    daemon.start();
+    return new TestDaemon(daemon);
   }
 
   /** Starts one with the configuration {@link #web}. */
@@ -113,12 +111,23 @@ public final class TestDaemon implements AutoCloseable {
     }
   }
 
-  public void reload(String yaml) throws InterruptedException {
-    try {
-      daemon.reload(config(yaml));
-    } catch (ConfigException bad) {
-      throw new IllegalArgumentException(bad);
-    }
+  public void reload(String yaml) throws RefusedException, InterruptedException {
+    daemon.reload(config(yaml));
+  }
+
+  /** Prepares a reload, and doesn't put it into force. */
+  public void prepareAndGiveUp(String yaml) throws RefusedException, InterruptedException {
+    daemon.prepare(config(yaml)).close();
+  }
+
+  /** Whether each capture is there. */
+  public List<CaptureState> captureStates() {
+    return daemon.captureStates();
+  }
+
+  /** Looks once at what is wanted and what is there, as the daemon does every second. */
+  public void reconcile() {
+    daemon.reconcile();
   }
 
   public Snapshot snapshot() {

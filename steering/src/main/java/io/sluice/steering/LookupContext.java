@@ -20,29 +20,16 @@ public final class LookupContext {
   /** {@link #assign}: take exactly this socket, without asking its reuseport group. */
   public static final int NO_REUSEPORT = 2;
 
-  private Family family = Family.IPV4;
-  private Protocol protocol = Protocol.TCP;
-  private long remoteHigh;
-  private long remoteLow;
-  private long localHigh;
-  private long localLow;
-  private int remotePort;
-  private int localPort;
+  private final Tuple tuple = new Tuple();
+
+  /** Where the packet really came from and went to; stale unless a header announced the tuple. */
+  private final Tuple physical = new Tuple();
+
+  private boolean isAnnounced;
   private int ingressIfindex;
   private Payload payload = Payload.EMPTY;
   private boolean hasPacket = true;
-  private @Nullable Object groupState;
-
-  // Only where a PROXY protocol header has announced the addresses above; stale otherwise.
-  private boolean isAnnounced;
-  private Family physicalFamily = Family.IPV4;
-  private long physicalRemoteHigh;
-  private long physicalRemoteLow;
-  private long physicalLocalHigh;
-  private long physicalLocalLow;
-  private int physicalRemotePort;
-  private int physicalLocalPort;
-
+  private @Nullable GroupContext groupContext;
   private @Nullable Socket socket;
   private boolean noReuseport;
   private DropReason dropReason = DropReason.PROGRAM;
@@ -134,6 +121,17 @@ public final class LookupContext {
         ingressIfindex);
   }
 
+  /**
+   * Describes a packet by its tuple.
+   *
+   * @param packet copied
+   */
+  public LookupContext of(Tuple packet, int ingressIfindex) {
+    checkNotRunning();
+    tuple.copyFrom(packet);
+    return described(ingressIfindex);
+  }
+
   private LookupContext set(
       Family family,
       Protocol protocol,
@@ -145,14 +143,11 @@ public final class LookupContext {
       int localPort,
       int ingressIfindex) {
     checkNotRunning();
-    this.family = family;
-    this.protocol = protocol;
-    this.remoteHigh = remoteHigh;
-    this.remoteLow = remoteLow;
-    this.remotePort = remotePort;
-    this.localHigh = localHigh;
-    this.localLow = localLow;
-    this.localPort = localPort;
+    tuple.set(family, protocol, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort);
+    return described(ingressIfindex);
+  }
+
+  private LookupContext described(int ingressIfindex) {
     this.ingressIfindex = ingressIfindex;
     this.payload = Payload.EMPTY;
     this.hasPacket = true;
@@ -197,63 +192,79 @@ public final class LookupContext {
       int localPort) {
     checkNotRunning();
     this.isAnnounced = true;
-    this.physicalFamily = family;
-    this.physicalRemoteHigh = remoteHigh;
-    this.physicalRemoteLow = remoteLow;
-    this.physicalRemotePort = remotePort;
-    this.physicalLocalHigh = localHigh;
-    this.physicalLocalLow = localLow;
-    this.physicalLocalPort = localPort;
+    physical.set(
+        family,
+        tuple.protocol(),
+        remoteHigh,
+        remoteLow,
+        remotePort,
+        localHigh,
+        localLow,
+        localPort);
     return this;
+  }
+
+  /** Copies the packet's tuple; the context's own can't be changed by programs. */
+  public Tuple copyTo(Tuple out) {
+    return out.copyFrom(tuple);
+  }
+
+  /** Copies the tuple of the physical addresses. */
+  public Tuple copyPhysicalTo(Tuple out) {
+    return out.copyFrom(seen());
+  }
+
+  private Tuple seen() {
+    return isAnnounced ? physical : tuple;
   }
 
   /** The packet's family. */
   public Family family() {
-    return family;
+    return tuple.family();
   }
 
   public Protocol protocol() {
-    return protocol;
+    return tuple.protocol();
   }
 
   /** The client's IPv4 address; 0 for an IPv6 packet. */
   public int remoteIp4() {
-    return family == Family.IPV4 ? (int) remoteLow : 0;
+    return tuple.family() == Family.IPV4 ? (int) tuple.remoteLow() : 0;
   }
 
   /** The client's address, upper 64 bits; 0 for IPv4. */
   public long remoteHigh() {
-    return remoteHigh;
+    return tuple.remoteHigh();
   }
 
   /** The client's address, lower 64 bits; the whole of an IPv4 one. */
   public long remoteLow() {
-    return remoteLow;
+    return tuple.remoteLow();
   }
 
   /** The client's port, host order. */
   public int remotePort() {
-    return remotePort;
+    return tuple.remotePort();
   }
 
   /** The address that the client wants, if it is IPv4; 0 for an IPv6 packet. */
   public int localIp4() {
-    return family == Family.IPV4 ? (int) localLow : 0;
+    return tuple.family() == Family.IPV4 ? (int) tuple.localLow() : 0;
   }
 
   /** The address that the client wants, upper 64 bits; 0 for IPv4. */
   public long localHigh() {
-    return localHigh;
+    return tuple.localHigh();
   }
 
   /** The address that the client wants, lower 64 bits; the whole of an IPv4 one. */
   public long localLow() {
-    return localLow;
+    return tuple.localLow();
   }
 
   /** The port that the client wants, host order. */
   public int localPort() {
-    return localPort;
+    return tuple.localPort();
   }
 
   /** The interface that the packet came in on; 0 where the capture can't tell. */
@@ -271,14 +282,14 @@ public final class LookupContext {
     return hasPacket;
   }
 
-  /** What {@link #groupState(Object)} keeps; null at first. */
-  public @Nullable Object groupState() {
-    return groupState;
+  /** What {@link #groupContext(GroupContext)} keeps; null at first. */
+  public @Nullable GroupContext groupContext() {
+    return groupContext;
   }
 
-  /** Keeps what reuseport groups reuse from lookup to lookup on this thread; theirs alone. */
-  public void groupState(Object state) {
-    groupState = state;
+  /** Keeps what reuseport groups reuse from lookup to lookup on this thread. */
+  public void groupContext(GroupContext context) {
+    groupContext = context;
   }
 
   /**
@@ -291,57 +302,57 @@ public final class LookupContext {
 
   /** The family of the physical addresses. */
   public Family physicalFamily() {
-    return isAnnounced ? physicalFamily : family;
+    return seen().family();
   }
 
   /** The address of who sent the packet, upper 64 bits; 0 for IPv4. */
   public long physicalRemoteHigh() {
-    return isAnnounced ? physicalRemoteHigh : remoteHigh;
+    return seen().remoteHigh();
   }
 
   /** The address of who sent the packet, lower 64 bits; the whole of an IPv4 one. */
   public long physicalRemoteLow() {
-    return isAnnounced ? physicalRemoteLow : remoteLow;
+    return seen().remoteLow();
   }
 
   /** The port of who sent the packet, host order. */
   public int physicalRemotePort() {
-    return isAnnounced ? physicalRemotePort : remotePort;
+    return seen().remotePort();
   }
 
   /** The address that the packet was sent to, upper 64 bits; 0 for IPv4. */
   public long physicalLocalHigh() {
-    return isAnnounced ? physicalLocalHigh : localHigh;
+    return seen().localHigh();
   }
 
   /** The address that the packet was sent to, lower 64 bits; the whole of an IPv4 one. */
   public long physicalLocalLow() {
-    return isAnnounced ? physicalLocalLow : localLow;
+    return seen().localLow();
   }
 
   /** The port that the packet was sent to, host order. */
   public int physicalLocalPort() {
-    return isAnnounced ? physicalLocalPort : localPort;
+    return seen().localPort();
   }
 
   /** Who sent the packet, as an object; allocates. */
   public IpAddress physicalRemote() {
-    return IpAddress.of(physicalFamily(), physicalRemoteHigh(), physicalRemoteLow());
+    return seen().remote();
   }
 
   /** Where the packet was sent to, as an object; allocates. */
   public IpAddress physicalLocal() {
-    return IpAddress.of(physicalFamily(), physicalLocalHigh(), physicalLocalLow());
+    return seen().local();
   }
 
   /** The client's address as an object; allocates. */
   public IpAddress remote() {
-    return IpAddress.of(family, remoteHigh, remoteLow);
+    return tuple.remote();
   }
 
   /** The wanted address as an object; allocates. */
   public IpAddress local() {
-    return IpAddress.of(family, localHigh, localLow);
+    return tuple.local();
   }
 
   /** The currently selected socket ({@code ctx->sk}): what earlier programs, or this one, chose. */
@@ -379,10 +390,10 @@ public final class LookupContext {
       if (!candidate.takesNew()) {
         return Errno.ESOCKTNOSUPPORT;
       }
-      if (candidate.protocol() != protocol) {
+      if (candidate.protocol() != tuple.protocol()) {
         return Errno.EPROTOTYPE;
       }
-      if (candidate.family() != family
+      if (candidate.family() != tuple.family()
           && (candidate.family() == Family.IPV4 || candidate.isV6Only())) {
         return Errno.EAFNOSUPPORT;
       }
@@ -446,10 +457,6 @@ public final class LookupContext {
   /** As {@code explain} writes it: {@code tcp 203.0.113.9:51234 → 127.0.1.7:8080}. */
   @Override
   public String toString() {
-    return protocol.word()
-        + " "
-        + IpAddress.withPort(remote(), remotePort)
-        + " → "
-        + IpAddress.withPort(local(), localPort);
+    return tuple.toString();
   }
 }

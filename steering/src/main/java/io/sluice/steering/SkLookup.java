@@ -48,8 +48,7 @@ public final class SkLookup {
     DropReason dropped = programs().run(context, trace);
     Socket selected = context.socket();
     if (selected != null) {
-      Socket member = context.noReuseport() ? selected : throughGroup(context, selected);
-      return member == null ? Verdict.Drop.of(context.dropReason()) : member.assign();
+      return context.noReuseport() ? selected.assign() : throughGroup(context, selected);
     }
     return dropped != null ? Verdict.Drop.of(dropped) : listener(context);
   }
@@ -59,16 +58,12 @@ public final class SkLookup {
     if (hit == null) {
       return Verdict.Pass.NO_LISTENER;
     }
-    Socket member = throughGroup(context, hit);
-    return member == null ? Verdict.Drop.of(context.dropReason()) : member.pass();
+    Verdict selected = throughGroup(context, hit);
+    return selected instanceof Verdict.Assign assign ? assign.socket().pass() : selected;
   }
 
-  private static @Nullable Socket throughGroup(LookupContext context, Socket hit) {
+  private static Verdict throughGroup(LookupContext context, Socket hit) {
     SocketGroup group = hit.group();
-    if (group == null) {
-      return hit;
-    }
-    int _ = context.drop(DropReason.GROUP); // unless the group says why
-    return group.select(context, hit);
+    return group == null ? hit.assign() : group.select(context, hit);
   }
 }

@@ -45,9 +45,20 @@ public final class Socket {
   public interface CloseListener {
     /** The socket has closed. Called once, on the thread that closed it. */
     void closed(Socket socket);
+
+    /**
+     * Whether nobody holds any more what listens here, like a map of an earlier generation. The
+     * socket then forgets this listener. Once true, it stays true.
+     */
+    default boolean isGone() {
+      return false;
+    }
   }
 
   private static final AtomicLong NEXT_COOKIE = new AtomicLong(1);
+
+  /** With fewer listeners nobody looks for those that are gone. */
+  private static final int FEW_LISTENERS = 8;
 
   private final Protocol protocol;
   private final IpAddress address;
@@ -63,6 +74,7 @@ public final class Socket {
   private volatile @Nullable SocketGroup group;
   private volatile boolean closed;
   private final List<CloseListener> closeListeners = new ArrayList<>(1); // guarded by itself
+  private int forgetAt = FEW_LISTENERS; // guarded by closeListeners
   private @Nullable CloseListener claimant; // guarded by closeListeners
 
   private Socket(Builder builder) {
@@ -222,14 +234,36 @@ public final class Socket {
   }
 
   /**
-   * Has a listener called when the socket closes. It may be added several times.
+   * Has a listener called when the socket closes. It may be added several times. Listeners that are
+   * {@linkplain CloseListener#isGone gone} are forgotten here: a socket that outlives a million
+   * maps knows those that are in use.
    *
    * @return false if the socket is closed already, or {@linkplain #claim claimed}: then the
    *     listener isn't called
    */
   public boolean addCloseListener(CloseListener listener) {
     synchronized (closeListeners) {
+      forgetThoseGone();
       return !closed && claimant == null && closeListeners.add(listener);
+    }
+  }
+
+  /**
+   * The oldest listener is mostly the first to go. If it stays, all are looked at each time that
+   * their number has doubled.
+   */
+  private void forgetThoseGone() {
+    boolean isFirstGone = !closeListeners.isEmpty() && closeListeners.getFirst().isGone();
+    if (isFirstGone || closeListeners.size() >= forgetAt) {
+      closeListeners.removeIf(CloseListener::isGone);
+      forgetAt = Math.max(FEW_LISTENERS, 2 * closeListeners.size());
+    }
+  }
+
+  /** How many listeners there are, those included that are gone and not yet forgotten. */
+  int closeListenerCount() {
+    synchronized (closeListeners) {
+      return closeListeners.size();
     }
   }
 
@@ -332,7 +366,7 @@ public final class Socket {
   }
 
   /** The verdict that names this socket; made once. */
-  Verdict.Assign assign() {
+  public Verdict.Assign assign() {
     return assign;
   }
 

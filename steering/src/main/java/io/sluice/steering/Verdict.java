@@ -9,12 +9,20 @@ import org.jspecify.annotations.Nullable;
  * drop, a drop without selection refuses, and otherwise the ordinary listeners decide.
  */
 public sealed interface Verdict {
+  /** Where it goes; null if it is refused. */
+  @Nullable Socket socket();
+
   /** A program assigned this socket, or a member of the reuseport group that it assigned. */
   record Assign(Socket socket) implements Verdict {}
 
   /** All passed; the ordinary listener that takes it, or null: then it is refused. */
   record Pass(@Nullable Socket listener) implements Verdict {
     static final Pass NO_LISTENER = new Pass(null);
+
+    @Override
+    public @Nullable Socket socket() {
+      return listener;
+    }
   }
 
   /** Refused. */
@@ -25,6 +33,11 @@ public sealed interface Verdict {
       for (DropReason reason : DropReason.values()) {
         DROPS[reason.ordinal()] = new Drop(reason);
       }
+    }
+
+    @Override
+    public @Nullable Socket socket() {
+      return null;
     }
 
     /** The one instance for this reason. */

@@ -212,7 +212,7 @@ class ListenerTableTest {
     }
     Socket socket = builder.attachment(text).build();
     if (words.contains("group")) {
-      socket.group((_, hit) -> hit);
+      socket.group((_, hit) -> hit.assign());
     }
     return socket;
   }

@@ -26,7 +26,7 @@ class SkLookupTest {
   void theGroupOfAnAssignedSocketSelects(Protocol protocol) {
     Socket a = socket(protocol, "127.0.0.5", "A");
     Socket b = socket(protocol, "127.0.0.6", "B");
-    a.group((_, _) -> b);
+    a.group((_, _) -> b.assign());
 
     assertThat(lookup(protocol, assigning(a, 0))).isEqualTo(new Verdict.Assign(b));
   }
@@ -47,7 +47,7 @@ class SkLookupTest {
   void noReuseportGoesWithItsSelection() {
     Socket a = socket(Protocol.TCP, "127.0.0.5", "A");
     Socket b = socket(Protocol.TCP, "127.0.0.6", "B");
-    a.group((_, _) -> b);
+    a.group((_, _) -> b.assign());
     Program failing =
         context -> {
           context.assign(b, LookupContext.NO_REUSEPORT); // EEXIST: neither socket nor flag change
@@ -67,7 +67,7 @@ class SkLookupTest {
   @EnumSource(Protocol.class)
   void aSelectedGroupThatRefusesNeverFallsThrough(Protocol protocol) {
     Socket a = socket(protocol, "127.0.0.5", "A");
-    a.group((_, _) -> null);
+    a.group((_, _) -> Verdict.Drop.of(DropReason.GROUP));
 
     assertThat(lookup(protocol, assigning(a, 0), socket(protocol, "127.0.0.1", "R")))
         .isEqualTo(Verdict.Drop.of(DropReason.GROUP));
@@ -77,7 +77,7 @@ class SkLookupTest {
   @EnumSource(Protocol.class)
   void anExactListenersGroupThatRefusesNeverFallsThroughToTheWildcard(Protocol protocol) {
     Socket exact = socket(protocol, "127.0.0.1", "exact");
-    exact.group((_, _) -> null);
+    exact.group((_, _) -> Verdict.Drop.of(DropReason.GROUP));
 
     assertThat(lookup(protocol, _ -> Program.SK_PASS, socket(protocol, "0.0.0.0", "any"), exact))
         .isEqualTo(Verdict.Drop.of(DropReason.GROUP));
@@ -88,7 +88,8 @@ class SkLookupTest {
   void anOrdinaryListenersGroupSelects(Protocol protocol) {
     Socket listener = socket(protocol, "0.0.0.0", "R");
     Socket other = socket(protocol, "0.0.0.0", "S");
-    listener.group((_, hit) -> hit == listener ? other : null);
+    listener.group(
+        (_, hit) -> hit == listener ? other.assign() : Verdict.Drop.of(DropReason.GROUP));
 
     assertThat(lookup(protocol, _ -> Program.SK_PASS, listener)).isEqualTo(new Verdict.Pass(other));
   }

@@ -3,64 +3,104 @@ package io.sluice.proxy.admin;
 import static java.util.Objects.requireNonNull;
 
 import io.netty.bootstrap.ServerBootstrap;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
-import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.Errors;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.FullHttpRequest;
-import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
-import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
-import io.netty.handler.codec.http.QueryStringDecoder;
-import io.netty.handler.timeout.ReadTimeoutHandler;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.sluice.config.Admin;
 import io.sluice.config.HostPort;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.steering.IpAddress;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The read-only HTTP server: {@code /metrics}, {@code /livez}, {@code /readyz} and the status page.
- * It has a thread of its own, so that a scrape never holds traffic up.
+ *
+ * <p>Its loop does nothing that takes time: pages are made on another thread. There are few
+ * connections; a new one takes the place of one that was answered, else of the oldest whose request
+ * isn't complete, else of the oldest. So whoever asks whether the process lives gets an answer,
+ * however many others sit there, and the descriptors that a reload needs stay free.
  */
 public final class AdminServer implements AutoCloseable {
-  private static final int MAX_REQUEST_BYTES = 8 << 10;
-  private static final int IDLE_SECONDS = 75;
+  /** A quarter of the descriptors that traffic leaves to all else. */
+  static final int MAX_CONNECTIONS = 16;
+
+  private static final int MAX_LINE_BYTES = 2 << 10;
+  private static final int MAX_HEADER_BYTES = 8 << 10;
+  private static final int PAGES_IDLE_SECONDS = 60;
 
   private final EventLoopGroup group =
       new MultiThreadIoEventLoopGroup(
           1, new DefaultThreadFactory("sluice-admin", true), EpollIoHandler.newFactory());
+  private final ExecutorService maker =
+      new ThreadPoolExecutor(
+          0,
+          1,
+          PAGES_IDLE_SECONDS,
+          TimeUnit.SECONDS,
+          new LinkedBlockingQueue<>(),
+          new DefaultThreadFactory("sluice-pages", true));
+  private final Pages pages;
+  private final AdminHosts hosts;
+  private final SharedPage metrics;
+  private final SharedPage status;
+  private final Set<AdminConnection> connections = new LinkedHashSet<>(); // the oldest first
   private final Channel channel;
 
-  /** What the server shows. */
-  public record Pages(Supplier<String> metrics, BooleanSupplier ready, Supplier<String> status) {}
+  /** What makes a page. Called by one thread at a time, which isn't the server's loop. */
+  public interface Page {
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /**
+   * What the server shows.
+   *
+   * @param metrics in Prometheus's text format
+   * @param notLive why {@code /livez} says no; empty if it says yes; must not wait
+   * @param notReady why {@code /readyz} says no; empty if it says yes; must not wait
+   * @param status the page at {@code /}
+   */
+  public record Pages(
+      Page metrics, Supplier<String> notLive, Supplier<String> notReady, Page status) {}
 
   /**
    * Listens.
    *
    * @throws IOException if the address can't be bound
    */
-  public AdminServer(HostPort address, Pages pages) throws IOException, InterruptedException {
+  public AdminServer(HostPort address, Admin admin, Pages pages)
+      throws IOException, InterruptedException {
+    this.pages = pages;
+    this.hosts = new AdminHosts(admin.hosts());
+    EventLoop loop = group.next();
+    this.metrics = new SharedPage(pages.metrics, loop, maker);
+    this.status = new SharedPage(pages.status, loop, maker);
     var bind =
         new ServerBootstrap()
             .group(group)
@@ -72,10 +112,12 @@ public final class AdminServer implements AutoCloseable {
                     child
                         .pipeline()
                         .addLast(
-                            new ReadTimeoutHandler(IDLE_SECONDS, TimeUnit.SECONDS),
-                            new HttpServerCodec(),
-                            new HttpObjectAggregator(MAX_REQUEST_BYTES),
-                            new Handler(pages));
+                            new HttpRequestDecoder(
+                                new HttpDecoderConfig()
+                                    .setMaxInitialLineLength(MAX_LINE_BYTES)
+                                    .setMaxHeaderSize(MAX_HEADER_BYTES)),
+                            new HttpResponseEncoder(),
+                            new AdminConnection(AdminServer.this));
                   }
                 })
             .bind(
@@ -110,74 +152,106 @@ public final class AdminServer implements AutoCloseable {
   @Override
   public void close() {
     var _ = channel.close();
+    maker.shutdownNow();
     var _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
 
-  private static final class Handler extends SimpleChannelInboundHandler<FullHttpRequest> {
-    private final Pages pages;
-
-    Handler(Pages pages) {
-      this.pages = pages;
-    }
-
-    @Override
-    protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
-      FullHttpResponse response = answer(request);
-      boolean keepAlive = HttpUtil.isKeepAlive(request) && request.decoderResult().isSuccess();
-      HttpUtil.setContentLength(response, response.content().readableBytes());
-      HttpUtil.setKeepAlive(response, keepAlive);
-      if (request.method().equals(HttpMethod.HEAD)) {
-        response.content().clear();
+  /** Takes a connection in; another gives way if there are enough. On the loop. */
+  void admit(AdminConnection connection) {
+    if (connections.size() >= MAX_CONNECTIONS) {
+      AdminConnection first = connections.iterator().next();
+      for (AdminConnection it : connections) {
+        if (it.phase().compareTo(first.phase()) < 0) {
+          first = it;
+        }
       }
-      var written = context.writeAndFlush(response);
-      if (!keepAlive) {
-        var _ = written.addListener(ChannelFutureListener.CLOSE);
+      first.close();
+    }
+    connections.add(connection);
+  }
+
+  /** A connection has ended. On the loop. */
+  void forget(AdminConnection connection) {
+    connections.remove(connection);
+  }
+
+  /** Answers a request, now or once its page is made. On the loop. */
+  void answer(HttpRequest request, AdminConnection to) {
+    if (!request.decoderResult().isSuccess()) {
+      to.send(refusal(request.decoderResult().cause()), "not a request that is understood here\n");
+      return;
+    }
+    String host = request.headers().get(HttpHeaderNames.HOST);
+    if (host == null && request.protocolVersion().equals(HttpVersion.HTTP_1_1)) {
+      to.send(HttpResponseStatus.BAD_REQUEST, "the Host header is missing\n");
+    } else if (host != null && !hosts.contains(host)) {
+      to.send(
+          HttpResponseStatus.MISDIRECTED_REQUEST,
+          "ask by address, or add this Host to admin.hosts in the configuration\n");
+    } else if (!request.method().equals(HttpMethod.GET)
+        && !request.method().equals(HttpMethod.HEAD)) {
+      to.send(HttpResponseStatus.METHOD_NOT_ALLOWED, "read only\n");
+    } else {
+      answer(request.uri(), to);
+    }
+  }
+
+  private void answer(String uri, AdminConnection to) {
+    int query = uri.indexOf('?');
+    String path = query < 0 ? uri : uri.substring(0, query);
+    switch (path) {
+      case "/livez" -> sayHealth(pages.notLive.get(), to);
+      case "/readyz" -> sayHealth(pages.notReady.get(), to);
+      case "/metrics" -> {
+        to.contentType("text/plain; version=0.0.4; charset=utf-8");
+        metrics.sendTo(to);
+      }
+      case "/" -> {
+        to.contentType("text/html; charset=utf-8");
+        status.sendTo(to);
+      }
+      default -> {
+        if (isWellFormed(path)) {
+          to.send(HttpResponseStatus.NOT_FOUND, "see /, /metrics, /livez, /readyz\n");
+        } else {
+          to.send(HttpResponseStatus.BAD_REQUEST, "not a path\n");
+        }
       }
     }
+  }
 
-    private FullHttpResponse answer(FullHttpRequest request) {
-      if (!request.decoderResult().isSuccess()) {
-        return text(HttpResponseStatus.BAD_REQUEST, "bad request\n");
+  private static void sayHealth(String why, AdminConnection to) {
+    if (why.isEmpty()) {
+      to.send(HttpResponseStatus.OK, "ok\n");
+    } else {
+      to.send(HttpResponseStatus.SERVICE_UNAVAILABLE, why + "\n");
+    }
+  }
+
+  /** Printable ASCII, each % followed by two hex digits that stand for no control character. */
+  private static boolean isWellFormed(String path) {
+    for (int i = 0; i < path.length(); i++) {
+      char c = path.charAt(i);
+      if (c <= ' ' || c >= 0x7f) {
+        return false;
       }
-      if (!request.method().equals(HttpMethod.GET) && !request.method().equals(HttpMethod.HEAD)) {
-        FullHttpResponse refused = text(HttpResponseStatus.METHOD_NOT_ALLOWED, "read only\n");
-        refused.headers().set(HttpHeaderNames.ALLOW, "GET, HEAD");
-        return refused;
+      if (c == '%') {
+        int high = i + 2 < path.length() ? Character.digit(path.charAt(i + 1), 16) : -1;
+        int low = i + 2 < path.length() ? Character.digit(path.charAt(i + 2), 16) : -1;
+        int octet = high * 16 + low;
+        if (high < 0 || low < 0 || octet < ' ' || octet == 0x7f) {
+          return false;
+        }
       }
-      return switch (new QueryStringDecoder(request.uri()).path()) {
-        case "/metrics" ->
-            response(
-                HttpResponseStatus.OK,
-                pages.metrics.get(),
-                "text/plain; version=0.0.4; charset=utf-8");
-        case "/livez" -> text(HttpResponseStatus.OK, "ok\n");
-        case "/readyz" ->
-            pages.ready.getAsBoolean()
-                ? text(HttpResponseStatus.OK, "ok\n")
-                : text(HttpResponseStatus.SERVICE_UNAVAILABLE, "draining\n");
-        case "/" -> response(HttpResponseStatus.OK, pages.status.get(), "text/html; charset=utf-8");
-        default -> text(HttpResponseStatus.NOT_FOUND, "see /, /metrics, /livez, /readyz\n");
-      };
     }
+    return path.startsWith("/");
+  }
 
-    private static FullHttpResponse text(HttpResponseStatus status, String body) {
-      return response(status, body, "text/plain; charset=utf-8");
-    }
-
-    private static FullHttpResponse response(
-        HttpResponseStatus status, String body, String contentType) {
-      FullHttpResponse response =
-          new DefaultFullHttpResponse(
-              HttpVersion.HTTP_1_1,
-              status,
-              Unpooled.wrappedBuffer(body.getBytes(StandardCharsets.UTF_8)));
-      response.headers().set(HttpHeaderNames.CONTENT_TYPE, contentType);
-      return response;
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      var _ = context.close(); // a broken client, or one that was silent for too long
-    }
+  private static HttpResponseStatus refusal(Throwable cause) {
+    return cause instanceof TooLongHttpLineException
+        ? HttpResponseStatus.REQUEST_URI_TOO_LONG
+        : cause instanceof TooLongHttpHeaderException
+            ? HttpResponseStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            : HttpResponseStatus.BAD_REQUEST;
   }
 }

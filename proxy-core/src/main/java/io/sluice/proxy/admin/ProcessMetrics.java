@@ -1,74 +1,74 @@
 package io.sluice.proxy.admin;
 
-import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import io.sluice.proxy.metrics.Metric;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /** The {@code process_*} metrics that every Prometheus client has, read from {@code /proc/self}. */
 final class ProcessMetrics {
   private ProcessMetrics() {}
 
-  static MetricSnapshots collect() {
-    MetricSnapshots.Builder all = MetricSnapshots.builder();
-    Scrape.Gauge started =
-        new Scrape.Gauge("process_start_time_seconds", "Start time since the epoch.");
-    started.add(ManagementFactory.getRuntimeMXBean().getStartTime() / 1e3);
-    all.metricSnapshot(started.build());
-    ProcessHandle.current()
-        .info()
-        .totalCpuDuration()
-        .ifPresent(cpu -> {
-          Scrape.Counter used =
-              new Scrape.Counter("process_cpu_seconds", "User and system CPU time.");
-          used.add(cpu.toMillis() / 1e3);
-          all.metricSnapshot(used.build());
-        });
-    addMemory(all);
-    addDescriptors(all);
-    return all.build();
-  }
-
-  private static void addMemory(MetricSnapshots.Builder all) {
-    try {
-      for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-        if (line.startsWith("VmRSS:") || line.startsWith("VmSize:")) {
-          boolean resident = line.startsWith("VmRSS:");
-          Scrape.Gauge memory =
-              new Scrape.Gauge(
-                  resident ? "process_resident_memory_bytes" : "process_virtual_memory_bytes",
-                  resident ? "Resident memory size." : "Virtual memory size.");
-          memory.add(Long.parseLong(line.replaceAll("\\D", "")) * 1024.0);
-          all.metricSnapshot(memory.build());
-        }
-      }
-    } catch (IOException | NumberFormatException _) {
-      // No /proc: then these are not known.
+  static void write(MetricText text) throws IOException {
+    gauge(
+        text,
+        "process_start_time_seconds",
+        "Start time since the epoch.",
+        ManagementFactory.getRuntimeMXBean().getStartTime() / 1e3);
+    var cpu = ProcessHandle.current().info().totalCpuDuration();
+    if (cpu.isPresent()) {
+      text.begin(
+          "process_cpu_seconds_total", Metric.Type.COUNTER, "User and system CPU time.", List.of());
+      text.fraction(cpu.get().toMillis() / 1e3);
     }
+    for (String line : lines("status")) {
+      if (line.startsWith("VmRSS:")) {
+        gauge(text, "process_resident_memory_bytes", "Resident memory size.", kilobytes(line));
+      } else if (line.startsWith("VmSize:")) {
+        gauge(text, "process_virtual_memory_bytes", "Virtual memory size.", kilobytes(line));
+      }
+    }
+    writeDescriptors(text);
   }
 
-  private static void addDescriptors(MetricSnapshots.Builder all) {
+  private static void writeDescriptors(MetricText text) throws IOException {
+    int count = 0;
     try (DirectoryStream<Path> open = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
-      int count = 0;
       for (Path _ : open) {
         count++;
       }
-      Scrape.Gauge opened = new Scrape.Gauge("process_open_fds", "Open file descriptors.");
-      opened.add(count);
-      all.metricSnapshot(opened.build());
-      for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {
-        if (line.startsWith("Max open files")) {
-          Scrape.Gauge limit = new Scrape.Gauge("process_max_fds", "Limit of file descriptors.");
-          limit.add(
-              Double.parseDouble(
-                  line.substring("Max open files".length()).strip().split(" ", 2)[0]));
-          all.metricSnapshot(limit.build());
+    } catch (IOException _) {
+      return; // no /proc, or no descriptor to read it by: then it is not known
+    }
+    gauge(text, "process_open_fds", "Open file descriptors.", count);
+    for (String line : lines("limits")) {
+      if (line.startsWith("Max open files")) {
+        String soft = line.substring("Max open files".length()).strip().split(" ", 2)[0];
+        if (!soft.equals("unlimited")) {
+          gauge(text, "process_max_fds", "Limit of file descriptors.", Double.parseDouble(soft));
         }
       }
-    } catch (IOException | NumberFormatException _) {
-      // No /proc: then these are not known.
+    }
+  }
+
+  private static void gauge(MetricText text, String name, String help, double value)
+      throws IOException {
+    text.begin(name, Metric.Type.GAUGE, help, List.of());
+    text.fraction(value);
+  }
+
+  private static double kilobytes(String line) {
+    return Long.parseLong(line.replaceAll("\\D", "")) * 1024.0;
+  }
+
+  private static List<String> lines(String file) {
+    try {
+      return Files.readAllLines(Path.of("/proc/self", file));
+    } catch (IOException _) {
+      return List.of(); // no /proc: then these are not known
     }
   }
 }

@@ -6,15 +6,11 @@ import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.prometheus.metrics.model.registry.MultiCollector;
-import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
-import io.prometheus.metrics.model.snapshots.CounterSnapshot;
-import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
-import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
-import io.prometheus.metrics.model.snapshots.Labels;
-import io.prometheus.metrics.model.snapshots.MetricSnapshots;
-import io.prometheus.metrics.model.snapshots.Unit;
+import io.sluice.proxy.capture.CaptureState;
+import io.sluice.proxy.log.LogKind;
+import io.sluice.proxy.log.LogSetup;
 import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.metrics.Metric;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Snapshot;
@@ -23,7 +19,9 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
-import java.util.concurrent.atomic.LongAdder;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -35,18 +33,35 @@ public final class Scrape implements AutoCloseable {
   private @Nullable PrometheusMeterRegistry registry;
   private @Nullable JvmGcMetrics garbageCollection;
   private final Supplier<Snapshot> snapshots;
+  private final Supplier<List<CaptureState>> captures;
   private final Counters counters;
   private final String version;
 
-  public Scrape(Supplier<Snapshot> snapshots, Counters counters, String version) {
+  /**
+   * @param captures whether each capture is there
+   */
+  public Scrape(
+      Supplier<Snapshot> snapshots,
+      Supplier<List<CaptureState>> captures,
+      Counters counters,
+      String version) {
     this.snapshots = snapshots;
+    this.captures = captures;
     this.counters = counters;
     this.version = version;
   }
 
-  /** Everything, in Prometheus's text format. */
-  public String text() {
-    return registry().scrape();
+  /** Writes everything in Prometheus's text format, a line at a time. */
+  public void writeTo(OutputStream out) throws IOException {
+    registry().scrape(out);
+    MetricText text = new MetricText(out);
+    ProcessMetrics.write(text);
+    Snapshot snapshot = snapshots.get();
+    for (Metric metric : Metric.values()) {
+      text.begin(metric);
+      write(metric, snapshot, text);
+    }
+    text.flush();
   }
 
   /**
@@ -68,8 +83,6 @@ public final class Scrape implements AutoCloseable {
     new JvmThreadMetrics().bindTo(registry);
     garbageCollection = new JvmGcMetrics();
     garbageCollection.bindTo(registry);
-    registry.getPrometheusRegistry().register((MultiCollector) this::collect);
-    registry.getPrometheusRegistry().register((MultiCollector) ProcessMetrics::collect);
     return registry;
   }
 
@@ -83,200 +96,125 @@ public final class Scrape implements AutoCloseable {
     }
   }
 
-  private MetricSnapshots collect() {
-    Snapshot snapshot = snapshots.get();
-    MetricSnapshots.Builder all = MetricSnapshots.builder();
-    collectDaemon(snapshot, all);
-    collectRefusals(all);
-    collectDestinations(snapshot, all);
-    collectConnects(all);
-    return all.build();
-  }
-
-  private void collectDaemon(Snapshot snapshot, MetricSnapshots.Builder all) {
-    Gauge info = new Gauge("sluice_build_info", "The version that runs; always 1.");
-    info.add(1, "version", version);
-    Gauge generation =
-        new Gauge("sluice_generation", "Which configuration is in force, counted from 1.");
-    generation.add(snapshot.generation());
-    Counter reloads =
-        new Counter("sluice_config_reloads", "Configurations that were asked for after the first.");
-    reloads.add(counters.reloads(true).sum(), "result", "ok");
-    reloads.add(counters.reloads(false).sum(), "result", "refused");
-    Counter pauses =
-        new Counter(
-            "sluice_accept_pauses",
-            "How often a loop stopped accepting for a moment, being out of descriptors or ports.");
-    pauses.add(counters.acceptPauses().sum());
-    all.metricSnapshot(info.build())
-        .metricSnapshot(generation.build())
-        .metricSnapshot(reloads.build())
-        .metricSnapshot(pauses.build());
-  }
-
-  private void collectRefusals(MetricSnapshots.Builder all) {
-    Counter drops = new Counter("sluice_drops", "Refused connections and datagrams, by reason.");
-    for (DropReason reason : DropReason.values()) {
-      for (Protocol protocol : Protocol.values()) {
-        long count = counters.drops(reason, protocol).sum();
-        drops.add(count, "reason", reason.word(), "protocol", protocol.word());
+  /** The samples of a metric: the values of its labels in their order. */
+  private void write(Metric metric, Snapshot snapshot, MetricText text) throws IOException {
+    switch (metric) {
+      case BUILD_INFO -> text.sample(1, version);
+      case GENERATION -> text.sample(snapshot.generation());
+      case CONFIG_RELOADS -> {
+        text.sample(counters.reloads(true).sum(), "ok");
+        text.sample(counters.reloads(false).sum(), "refused");
       }
-    }
-    Counter misses =
-        new Counter("sluice_misses", "Lookups whose label matched, but has no socket.");
-    counters
-        .misses()
-        .forEach((miss, count) ->
-            misses.add(
-                count.sum(),
-                "label",
-                miss.label(),
-                "family",
-                miss.family().word(),
-                "protocol",
-                miss.protocol().word()));
-    Counter errors =
-        new Counter("sluice_assign_errors", "Assigns of programs that the engine refused.");
-    counters
-        .assignErrors()
-        .forEach((error, count) ->
-            errors.add(count.sum(), "program", error.program(), "errno", error.errno().name()));
-    Counter failures =
-        new Counter("sluice_program_errors", "Runs of a program that threw or answered nonsense.");
-    counters
-        .programErrors()
-        .forEach((program, count) -> failures.add(count.sum(), "program", program));
-    all.metricSnapshot(drops.build())
-        .metricSnapshot(misses.build())
-        .metricSnapshot(errors.build())
-        .metricSnapshot(failures.build());
-  }
-
-  private void collectDestinations(Snapshot snapshot, MetricSnapshots.Builder all) {
-    Counter lookups = new Counter("sluice_lookups", "Lookups that found a socket, by its label.");
-    Counter sessions = new Counter("sluice_sessions", "Sessions and flows that ended, by how.");
-    Counter bytes = new Counter("sluice_bytes", "Payload that was moved.");
-    Counter datagrams = new Counter("sluice_datagrams", "Datagrams that were moved.");
-    Counter messages = new Counter("sluice_messages", "Messages that were steered to a target.");
-    Counter messageDrops =
-        new Counter("sluice_messages_dropped", "Messages that were thrown away, by reason.");
-    Gauge active = new Gauge("sluice_sessions_active", "Sessions and flows that there are now.");
-    Gauge bindings = new Gauge("sluice_bindings", "Bindings in force.");
-    Gauge up = new Gauge("sluice_target_up", "0 while a target is passed over.");
-    for (Destination it : snapshot.destinations()) {
-      String label = it.label();
-      String protocol = it.protocol().word();
-      Destination.Traffic traffic = it.traffic();
-      for (Family family : Family.values()) {
-        long count = traffic.lookups(family).sum();
-        lookups.add(count, "label", label, "family", family.word(), "protocol", protocol);
-      }
-      for (SessionEnd end : SessionEnd.values()) {
-        long count = traffic.ends(end).sum();
-        sessions.add(count, "label", label, "protocol", protocol, "end", end.word());
-      }
-      active.add(traffic.active(), "label", label, "protocol", protocol);
-      inAndOut(bytes, label, protocol, traffic.bytesIn, traffic.bytesOut);
-      if (it.protocol() == Protocol.UDP) {
-        inAndOut(datagrams, label, protocol, traffic.datagramsIn, traffic.datagramsOut);
-      }
-      if (it.messages() != null) {
-        messages.add(traffic.messages.sum(), "label", label, "protocol", protocol);
-        for (MessageDrop reason : MessageDrop.values()) {
-          long count = traffic.messageDrops(reason).sum();
-          messageDrops.add(count, "label", label, "protocol", protocol, "reason", reason.word());
+      case BUFFER_BYTES -> text.sample(counters.bufferBytes());
+      case BUFFER_LIMIT -> text.sample(counters.bufferLimitBytes());
+      case CAPTURE_UP -> {
+        for (CaptureState capture : captures.get()) {
+          text.sample(capture.isUp() ? 1 : 0, capture.capture());
         }
       }
-      for (Target target : it.targets()) {
-        up.add(target.isUp() ? 1 : 0, "label", label, "target", protocol + ":" + target);
+      case ACCEPT_PAUSES -> text.sample(counters.acceptPauses().sum());
+      case LOG_LINES_LOST -> {
+        for (LogKind kind : LogKind.values()) {
+          text.sample(LogSetup.lost(kind), kind.word());
+        }
       }
-      bindings.add(snapshot.bindingsOf(it), "label", label, "protocol", protocol);
+      case DROPS -> {
+        for (DropReason reason : DropReason.values()) {
+          for (Protocol protocol : Protocol.values()) {
+            text.sample(counters.drops(reason, protocol).sum(), reason.word(), protocol.word());
+          }
+        }
+      }
+      case MISSES -> {
+        for (var it : counters.misses().entrySet()) {
+          Counters.Miss miss = it.getKey();
+          text.sample(
+              it.getValue().sum(), miss.label(), miss.family().word(), miss.protocol().word());
+        }
+      }
+      case ASSIGN_ERRORS -> {
+        for (var it : counters.assignErrors().entrySet()) {
+          text.sample(it.getValue().sum(), it.getKey().program(), it.getKey().errno().name());
+        }
+      }
+      case PROGRAM_ERRORS -> {
+        for (var it : counters.programErrors().entrySet()) {
+          text.sample(it.getValue().sum(), it.getKey());
+        }
+      }
+      case LOOKUPS, SESSIONS, BYTES, DATAGRAMS, MESSAGES, MESSAGES_DROPPED, SESSIONS_ACTIVE -> {
+        for (var it : snapshot.traffic().entrySet()) {
+          write(metric, it.getKey(), it.getValue(), text);
+        }
+      }
+      case BINDINGS -> {
+        for (Destination it : snapshot.destinations()) {
+          text.sample(snapshot.bindingsOf(it), it.label(), it.protocol().word());
+        }
+      }
+      case TARGET_UP -> {
+        for (Destination it : snapshot.destinations()) {
+          for (Target target : it.targets()) {
+            text.sample(target.isUp() ? 1 : 0, it.label(), it.protocol().word() + ":" + target);
+          }
+        }
+      }
+      case CONNECT_SECONDS -> writeConnects(text);
     }
-    all.metricSnapshot(lookups.build())
-        .metricSnapshot(sessions.build())
-        .metricSnapshot(bytes.build())
-        .metricSnapshot(datagrams.build())
-        .metricSnapshot(messages.build())
-        .metricSnapshot(messageDrops.build())
-        .metricSnapshot(active.build())
-        .metricSnapshot(bindings.build())
-        .metricSnapshot(up.build());
   }
 
-  private static void inAndOut(
-      Counter counter, String label, String protocol, LongAdder in, LongAdder out) {
-    counter.add(in.sum(), "label", label, "protocol", protocol, "direction", "in");
-    counter.add(out.sum(), "label", label, "protocol", protocol, "direction", "out");
+  private static void write(
+      Metric metric, Snapshot.Key key, Destination.Traffic traffic, MetricText text)
+      throws IOException {
+    String label = key.label();
+    String protocol = key.protocol().word();
+    switch (metric) {
+      case LOOKUPS -> {
+        for (Family family : Family.values()) {
+          text.sample(traffic.lookups(family).sum(), label, family.word(), protocol);
+        }
+      }
+      case SESSIONS -> {
+        for (SessionEnd end : SessionEnd.values()) {
+          text.sample(traffic.ends(end).sum(), label, protocol, end.word());
+        }
+      }
+      case BYTES -> {
+        text.sample(traffic.bytesIn.sum(), label, protocol, "in");
+        text.sample(traffic.bytesOut.sum(), label, protocol, "out");
+      }
+      case DATAGRAMS -> {
+        if (key.protocol() == Protocol.UDP) {
+          text.sample(traffic.datagramsIn.sum(), label, protocol, "in");
+          text.sample(traffic.datagramsOut.sum(), label, protocol, "out");
+        }
+      }
+      case MESSAGES -> {
+        if (traffic.hasMessages()) {
+          text.sample(traffic.messages.sum(), label, protocol);
+        }
+      }
+      case MESSAGES_DROPPED -> {
+        for (MessageDrop reason :
+            traffic.hasMessages() ? MessageDrop.values() : new MessageDrop[0]) {
+          text.sample(traffic.messageDrops(reason).sum(), label, protocol, reason.word());
+        }
+      }
+      case SESSIONS_ACTIVE -> text.sample(traffic.active(), label, protocol);
+      default -> throw new IllegalArgumentException(metric + " is not of a destination");
+    }
   }
 
-  private void collectConnects(MetricSnapshots.Builder all) {
+  private void writeConnects(MetricText text) throws IOException {
     long[] boundsMillis = Counters.connectBoundsMillis();
-    double[] bounds = new double[boundsMillis.length + 1];
-    long[] counts = new long[bounds.length];
+    double[] bounds = new double[boundsMillis.length];
     for (int i = 0; i < bounds.length; i++) {
-      bounds[i] = i < boundsMillis.length ? boundsMillis[i] / 1e3 : Double.POSITIVE_INFINITY;
+      bounds[i] = boundsMillis[i] / 1e3;
+    }
+    long[] counts = new long[counters.connects().length];
+    for (int i = 0; i < counts.length; i++) {
       counts[i] = counters.connects()[i].sum();
     }
-    all.metricSnapshot(
-        HistogramSnapshot.builder()
-            .name("sluice_connect_seconds")
-            .unit(Unit.SECONDS)
-            .help("How long it took to connect to a target, retries included.")
-            .dataPoint(
-                HistogramSnapshot.HistogramDataPointSnapshot.builder()
-                    .classicHistogramBuckets(ClassicHistogramBuckets.of(bounds, counts))
-                    .sum(counters.connectMillis().sum() / 1e3)
-                    .build())
-            .build());
-  }
-
-  /** A counter with labels; the text format adds {@code _total}. */
-  static final class Counter {
-    private final CounterSnapshot.Builder builder;
-
-    Counter(String name, String help) {
-      this.builder = CounterSnapshot.builder().name(name).help(help);
-    }
-
-    void add(long value, String... labels) {
-      add((double) value, labels);
-    }
-
-    void add(double value, String... labels) {
-      builder.dataPoint(
-          CounterSnapshot.CounterDataPointSnapshot.builder()
-              .value(value)
-              .labels(Labels.of(labels))
-              .build());
-    }
-
-    CounterSnapshot build() {
-      return builder.build();
-    }
-  }
-
-  /** A gauge with labels. */
-  static final class Gauge {
-    private final GaugeSnapshot.Builder builder;
-
-    Gauge(String name, String help) {
-      this.builder = GaugeSnapshot.builder().name(name).help(help);
-    }
-
-    void add(long value, String... labels) {
-      add((double) value, labels);
-    }
-
-    void add(double value, String... labels) {
-      builder.dataPoint(
-          GaugeSnapshot.GaugeDataPointSnapshot.builder()
-              .value(value)
-              .labels(Labels.of(labels))
-              .build());
-    }
-
-    GaugeSnapshot build() {
-      return builder.build();
-    }
+    text.histogram(bounds, counts, counters.connectMillis().sum() / 1e3);
   }
 }

@@ -7,14 +7,22 @@ import io.sluice.proxy.target.Snapshot;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.stream.Collectors;
 
 /** The page at {@code /}: destinations, drops and links, in plain HTML without scripts. */
 public final class StatusPage {
   private StatusPage() {}
 
-  /** The page for the state at hand. */
-  public static String of(Snapshot snapshot, Counters counters, String version) {
+  /** Writes the page for the state at hand. */
+  public static void write(Snapshot snapshot, Counters counters, String version, OutputStream out)
+      throws IOException {
+    out.write(of(snapshot, counters, version).getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static String of(Snapshot snapshot, Counters counters, String version) {
     StringBuilder html = new StringBuilder(4096);
     html.append(
         """

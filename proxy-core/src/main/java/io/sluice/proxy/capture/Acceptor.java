@@ -9,16 +9,14 @@ import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Accepts on one listening socket, on one loop. Edge-triggered: it accepts until there is nothing
  * more, yielding to other events now and then. Called on its loop only.
  */
 final class Acceptor implements EpollIoHandle, Runnable {
-  private static final Logger log = LoggerFactory.getLogger(Acceptor.class);
   private static final int BATCH = 64;
+  private static final int MOST_BATCHES_AT_STOP = 64; // as much as the kernel holds for us
 
   private final Loop loop;
   private final CaptureSocket socket;
@@ -27,6 +25,7 @@ final class Acceptor implements EpollIoHandle, Runnable {
   private final Sockaddr client = new Sockaddr();
   private final FileDescriptor descriptor;
   private @Nullable IoRegistration registration;
+  private boolean isOpen;
   private boolean closed;
 
   Acceptor(Loop loop, CaptureSocket socket, AcceptGate gate, ConnectionHandler handler) {
@@ -37,13 +36,20 @@ final class Acceptor implements EpollIoHandle, Runnable {
     this.descriptor = new FileDescriptor(socket.fd());
   }
 
-  /** Starts accepting. If epoll refuses, the socket is closed: who connects then sees it. */
-  void start() {
+  /**
+   * Puts the socket under epoll, and accepts nothing yet.
+   *
+   * @return false if epoll refuses
+   */
+  boolean register() {
     registration = loop.register(this, Loop.READ_EDGES);
-    if (registration == null) {
-      log.error("accepts nothing, as epoll refused it socket=\"{}\"", socket);
-      close();
-    }
+    return registration != null;
+  }
+
+  /** Accepts from now on, and first what has been waiting. */
+  void open() {
+    isOpen = true;
+    run();
   }
 
   @Override
@@ -57,15 +63,30 @@ final class Acceptor implements EpollIoHandle, Runnable {
    */
   @Override
   public void handle(IoRegistration registration, IoEvent event) {
-    loop.execute(this);
+    if (isOpen) {
+      loop.execute(this);
+    }
   }
 
   /** Accepts what is waiting. */
   @Override
   public void run() {
+    boolean mayBeMore = true;
+    try {
+      mayBeMore = acceptBatch();
+    } catch (RuntimeException | Error failure) {
+      loop.fault("accepting", failure); // thrown on, what waits would wait for the next to come
+    }
+    if (mayBeMore && registration != null && !closed) {
+      long _ = registration.submit(Loop.READ_EDGES); // epoll says so in turn
+    }
+  }
+
+  /** Accepts a batch; true if there may be more. */
+  private boolean acceptBatch() {
     for (int i = 0; i < BATCH; i++) {
       if (closed || !gate.tryEnter(this)) {
-        return;
+        return false;
       }
       int fd = loop.syscalls().accept(socket.fd(), client);
       if (fd >= 0) {
@@ -77,21 +98,25 @@ final class Acceptor implements EpollIoHandle, Runnable {
       gate.leave();
       switch (-fd) {
         case Linux.EAGAIN -> {
-          return;
+          return false;
         }
         case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS ->
             gate.pause(Linux.errnoName(-fd) + " at accept"); // tryEnter then queues this acceptor
         default -> {} // the connection broke before it was accepted: next
       }
     }
-    if (registration != null) {
-      long _ = registration.submit(Loop.READ_EDGES); // there may be more: epoll says so in turn
-    }
+    return true;
   }
 
-  /** Accepts a last batch of what is waiting, and closes the socket: the kernel resets the rest. */
+  /**
+   * Accepts what is waiting, as far as the gate lets it, and closes the socket: the kernel resets
+   * the rest. One that was never opened is just closed.
+   */
   void stop() {
-    run();
+    int batches = 0;
+    while (isOpen && batches < MOST_BATCHES_AT_STOP && acceptBatch()) {
+      batches++;
+    }
     close();
   }
 

@@ -4,29 +4,31 @@ import io.sluice.config.CaptureSpec;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
-import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
- * Which sockets the captures of a configuration need.
+ * What the captures of a configuration need: sockets, a program in the kernel, rules. Immutable;
+ * what is needed and what is there are compared by {@link #diff}.
  *
- * <p>Under {@code bind}, a single address gets a socket of its own: nobody else's traffic reaches
- * it. A prefix gets one wildcard socket per port, for all its addresses, whether the machine has
- * them already or not; what such a socket takes in for other addresses is refused.
- *
- * <p>Where the kernel or nftables brings the traffic, one socket of each protocol takes all of it:
- * under {@code sk_lookup} of both families, as what is bound to an IPv4-mapped address may be
- * assigned packets of either; under the others, where the address counts, one of each. It is bound
- * to the loopback, where nobody outside reaches it by itself; a redirected packet gets the address
- * of the interface that it came in by, so {@code redirect} needs the wildcard.
+ * @param captures none of them is {@code auto} any more
+ * @param sockets the sockets to bind, and for each the first capture that needs it
+ * @param inherited the sockets that are there already, each with the capture that takes it
+ * @param ranges everything that is captured, whichever way
  */
-final class CapturePlan {
-  private static final IpAddress LOOPBACK_IPV4 = IpAddress.ipv4(0x7f000001);
-  private static final IpAddress LOOPBACK_IPV6 = IpAddress.ipv6(0, 1);
-  private static final IpAddress LOOPBACK_BOTH = IpAddress.ipv6(0, 0xffff_7f00_0001L);
+record CapturePlan(
+    List<CaptureSpec> captures,
+    Map<Key, CaptureSpec> sockets,
+    Map<InheritedSockets.Inherited, CaptureSpec> inherited,
+    CapturedRanges ranges) {
+  private static final int WIDE = 1024;
+
+  /** Nothing is captured. */
+  static final CapturePlan NONE =
+      new CapturePlan(List.of(), Map.of(), Map.of(), CapturedRanges.NONE);
 
   /**
    * One socket address to bind.
@@ -43,96 +45,77 @@ final class CapturePlan {
       return address.isIpv4Mapped();
     }
 
+    /** Whether one group takes everything, so that each loop needs a member. */
+    boolean isForAll() {
+      return arrival != Arrival.BOUND && arrival != Arrival.WILDCARD;
+    }
+
     @Override
     public String toString() {
       return protocol.word() + " " + IpAddress.withPort(address, port);
     }
   }
 
-  private CapturePlan() {}
+  /** What is to be opened, and what is to be closed. */
+  record Diff(List<Key> open, List<Key> close) {}
 
   /**
-   * The sockets for these captures, and for each the first capture that needs it. Inherited ones
-   * are there already.
+   * The plan for these captures.
    *
+   * @param inherited the sockets that they take of those that are there
    * @param ipv6 whether this machine has IPv6 sockets at all
    */
-  static Map<Key, CaptureSpec> of(List<CaptureSpec> captures, boolean ipv6) {
+  static CapturePlan of(
+      List<CaptureSpec> captures,
+      Map<InheritedSockets.Inherited, CaptureSpec> inherited,
+      boolean ipv6) {
+    return new CapturePlan(
+        List.copyOf(captures),
+        sockets(captures, ipv6),
+        inherited,
+        CapturedRanges.of(InheritedSockets.narrowed(captures, inherited)));
+  }
+
+  /** The sockets to bind for these captures, and for each the first capture that needs it. */
+  static Map<Key, CaptureSpec> sockets(List<CaptureSpec> captures, boolean ipv6) {
     Map<Key, CaptureSpec> wanted = new LinkedHashMap<>();
     for (CaptureSpec capture : captures) {
+      CaptureMethod method = CaptureMethod.of(capture.method());
       for (Protocol protocol : capture.protocols()) {
         for (IpPrefix prefix : capture.addresses()) {
-          switch (capture.method()) {
-            case AUTO, BIND -> addBound(wanted, capture, protocol, prefix);
-            case SK_LOOKUP -> {
-              // Of both even if only IPv4 is captured: a reload that brings IPv6 finds it there.
-              boolean both = ipv6 || prefix.family() == Family.IPV6;
-              IpAddress bound = both ? LOOPBACK_BOTH : LOOPBACK_IPV4;
-              wanted.putIfAbsent(new Key(protocol, bound, 0, Arrival.SK_LOOKUP), capture);
-            }
-            case TPROXY, REDIRECT -> {
-              Arrival arrival = arrival(capture.method());
-              IpAddress bound = bound(prefix.family(), arrival);
-              int port = capture.options().socketPort();
-              wanted.putIfAbsent(new Key(protocol, bound, port, arrival), capture);
-            }
-            case INHERITED -> {}
-          }
+          method.sockets(capture, protocol, prefix, ipv6, key -> wanted.putIfAbsent(key, capture));
         }
       }
     }
     return wanted;
   }
 
-  private static void addBound(
-      Map<Key, CaptureSpec> wanted, CaptureSpec capture, Protocol protocol, IpPrefix prefix) {
-    boolean isExcepted =
-        capture.options().exceptAddresses().stream().anyMatch(it -> it.contains(prefix));
-    if (isExcepted) {
-      return;
-    }
-    Arrival arrival = prefix.isSingle() ? Arrival.BOUND : Arrival.WILDCARD;
-    for (PortRange range : Exceptions.ports(capture, protocol).ranges()) {
-      for (int port = range.first(); port <= range.last(); port++) {
-        wanted.putIfAbsent(new Key(protocol, bound(prefix), port, arrival), capture);
-      }
-    }
+  /** What it takes to get from sockets that are there to those of this plan. */
+  Diff diff(Set<Key> there) {
+    return new Diff(
+        sockets.keySet().stream().filter(it -> !there.contains(it)).toList(),
+        there.stream().filter(it -> !sockets.containsKey(it)).toList());
   }
 
-  private static Arrival arrival(CaptureSpec.Method method) {
-    return switch (method) {
-      case AUTO, BIND, INHERITED -> Arrival.WILDCARD;
-      case SK_LOOKUP -> Arrival.SK_LOOKUP;
-      case TPROXY -> Arrival.TPROXY;
-      case REDIRECT -> Arrival.REDIRECT;
-    };
+  /** The captures of a method. */
+  List<CaptureSpec> of(CaptureSpec.Method method) {
+    return captures.stream().filter(it -> it.method() == method).toList();
   }
 
-  private static IpAddress bound(Family family, Arrival arrival) {
-    if (arrival == Arrival.REDIRECT) {
-      return family == Family.IPV4 ? IpAddress.ANY_IPV4 : IpAddress.ANY_IPV6;
-    }
-    return family == Family.IPV4 ? LOOPBACK_IPV4 : LOOPBACK_IPV6;
+  /**
+   * Whether new connections no longer come to a socket that this plan does without: a program or
+   * rules of the plan get them first, or those that brought them are gone.
+   */
+  boolean isBypassed(Key gone) {
+    return gone.isForAll()
+        || captures.stream()
+            .anyMatch(it ->
+                (it.method() == CaptureSpec.Method.SK_LOOKUP || it.options().install())
+                    && Exceptions.ports(it, gone.protocol()).contains(gone.port()));
   }
 
-  /** What the socket for a prefix is bound to under {@code bind}. */
-  static IpAddress bound(IpPrefix prefix) {
-    if (prefix.isSingle()) {
-      return prefix.address();
-    }
-    return prefix.family() == Family.IPV4 ? IpAddress.ANY_IPV4 : IpAddress.ANY_IPV6;
-  }
-
-  /** How a capture's traffic comes in: by which of our sockets, or by which range. */
-  static String way(CaptureSpec capture, IpPrefix prefix, int port) {
-    return switch (capture.method()) {
-      case BIND -> IpAddress.withPort(bound(prefix), port);
-      case AUTO, SK_LOOKUP -> prefix.toString(); // of auto, only the running daemon knows more
-      case TPROXY, REDIRECT -> {
-        IpAddress through = bound(prefix.family(), arrival(capture.method()));
-        yield prefix + " through " + IpAddress.withPort(through, capture.options().socketPort());
-      }
-      case INHERITED -> capture.fdName();
-    };
+  /** Whether there are so many ports that each is bound on one loop only. */
+  boolean isWide() {
+    return sockets.keySet().stream().filter(it -> !it.isForAll()).count() >= WIDE;
   }
 }

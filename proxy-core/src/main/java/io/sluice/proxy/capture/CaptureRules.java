@@ -46,6 +46,11 @@ public final class CaptureRules {
     return new CaptureRules(captures.stream().filter(it -> it.method().hasRules()).toList());
   }
 
+  /** The captures that need these rules. */
+  List<CaptureSpec> captures() {
+    return captures;
+  }
+
   /** Whether there is nothing to install. */
   public boolean isEmpty() {
     return captures.isEmpty();
@@ -72,6 +77,20 @@ public final class CaptureRules {
       script.append("  }\n");
     }
     return script.append("}\n").toString();
+  }
+
+  /**
+   * Whether a table, as nft lists it, has at least as many rules of ours as these are: nft writes
+   * sets and numbers in its own way, so they can't be compared word by word.
+   */
+  boolean isIn(String table) {
+    for (String does : List.of(" redirect to :", " tproxy ip to ", " tproxy ip6 to ")) {
+      long wanted = nft().lines().filter(line -> line.contains(does)).count();
+      if (table.lines().filter(line -> line.contains(does)).count() < wanted) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private boolean has(CaptureSpec.Method method) {
@@ -139,6 +158,17 @@ public final class CaptureRules {
       String all = family == Family.IPV4 ? "0.0.0.0/0" : "::/0";
       commands.add(words(ip + " rule add " + RULE));
       commands.add(words(ip + " route replace local " + all + " dev lo table " + ROUTES));
+    }
+    return commands;
+  }
+
+  /** Commands that print something as long as {@link #routes} are there. */
+  List<List<String>> routeQuestions() {
+    List<List<String>> commands = new ArrayList<>();
+    for (Family family : routedFamilies()) {
+      String ip = family == Family.IPV4 ? "ip -4" : "ip -6";
+      commands.add(words(ip + " rule show pref " + ROUTES));
+      commands.add(words(ip + " route show table " + ROUTES));
     }
     return commands;
   }

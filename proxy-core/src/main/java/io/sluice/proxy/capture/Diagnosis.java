@@ -99,7 +99,7 @@ public final class Diagnosis {
       }
       String ip = prefix.family() == Family.IPV4 ? "ip" : "ip -6";
       String answer =
-          Programs.run(
+          ExternalCommand.run(
                   List.of(
                       "ip",
                       prefix.family() == Family.IPV4 ? "-4" : "-6",
@@ -118,18 +118,24 @@ public final class Diagnosis {
 
   private void addRules(CaptureSpec capture) {
     String what = "its rules are in the nftables table " + CaptureRules.TABLE;
+    String table = ExternalCommand.run(InstalledRules.LIST, "").said();
+    boolean isThere = CaptureRules.of(List.of(capture)).isIn(table);
     if (capture.options().install()) {
-      add(capture, what + " while it runs: it installs them", true, "");
-      return;
+      found.add(
+          Requirement.advice(
+              capture.name(),
+              what + ", where the daemon installs them",
+              isThere,
+              "start the daemon; while it runs it puts them back within a second or so"));
+    } else {
+      add(capture, what, isThere, "sluice capture install -f " + file);
     }
-    Programs.Outcome table = Programs.run(List.of("nft", "list", "table", "inet", "sluice"), "");
-    add(capture, what, table.isSuccess(), "sluice capture install -f " + file);
   }
 
   /** Ports that somebody has, or that this user may not have. */
   private void addPorts(CaptureSpec capture) {
     SocketOpener opener = new SocketOpener(new Syscalls());
-    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.of(List.of(capture), true);
+    Map<CapturePlan.Key, CaptureSpec> wanted = CapturePlan.sockets(List.of(capture), true);
     int failures = 0;
     for (CapturePlan.Key key : wanted.keySet()) {
       int result = opener.probe(key);

@@ -36,6 +36,20 @@ public final class Exceptions {
     return outranksClients ? localPorts() : List.of();
   }
 
+  /** What stays out, for the log; empty if nothing does. */
+  static String describe(CaptureSpec capture) {
+    StringBuilder all = new StringBuilder();
+    for (Protocol protocol : capture.protocols()) {
+      if (!excepted(capture, protocol).isEmpty()) {
+        all.append(" except=").append(protocol.word()).append(excepted(capture, protocol));
+      }
+    }
+    if (!capture.options().exceptAddresses().isEmpty()) {
+      all.append(" except=").append(capture.options().exceptAddresses());
+    }
+    return all.toString();
+  }
+
   /** The ports that the machine's own sockets get when they don't ask for one. */
   private static List<PortRange> localPorts() {
     String[] bounds = Sysctl.read("net/ipv4/ip_local_port_range", "32768 60999").split("\\s+", -1);

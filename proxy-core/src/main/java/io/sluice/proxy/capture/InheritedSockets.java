@@ -104,7 +104,7 @@ final class InheritedSockets {
   }
 
   /** The sockets that these captures take, each by the capture that takes it. */
-  Map<Inherited, CaptureSpec> of(List<CaptureSpec> captures, List<Captures.Failure> failures) {
+  Map<Inherited, CaptureSpec> of(List<CaptureSpec> captures, List<CaptureFailure> failures) {
     Map<Inherited, CaptureSpec> taken = new LinkedHashMap<>();
     List<CaptureSpec> wanting =
         captures.stream().filter(it -> it.method() == CaptureSpec.Method.INHERITED).toList();
@@ -127,8 +127,8 @@ final class InheritedSockets {
     return taken;
   }
 
-  private static Captures.Failure failure(CaptureSpec capture, String what) {
-    return new Captures.Failure(capture.name(), what, true);
+  private static CaptureFailure failure(CaptureSpec capture, String what) {
+    return new CaptureFailure(capture.name(), what, true);
   }
 
   private String missing(CaptureSpec capture) {

@@ -1,36 +1,97 @@
 package io.sluice.proxy.capture;
 
-import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.linux.Nftables;
+import io.sluice.proxy.linux.Syscalls;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Installs and removes {@link CaptureRules} by {@code nft} and {@code ip}. What a process that was
- * killed has left behind, the next install replaces. Called on one thread.
+ * Installs, watches and removes {@link CaptureRules} by {@code nft} and {@code ip}. What a process
+ * that was killed has left behind, the next install replaces. Called on the control thread.
  */
 public final class InstalledRules {
   private static final Logger log = LoggerFactory.getLogger(InstalledRules.class);
 
+  /** Prints our table. */
+  static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
+
+  /** How many looks apart the routing rules are asked for; nftables says itself what it changes. */
+  private static final int LOOKS_BETWEEN = 30;
+
+  private final Nftables nftables;
+  private CaptureRules installed = CaptureRules.of(List.of());
+  private String table = ""; // as nft lists it
+  private long generation = -1;
+  private int looks;
   private boolean areThere;
+  private boolean areIntact = true;
 
-  InstalledRules() {}
+  InstalledRules(Syscalls syscalls) {
+    this.nftables = new Nftables(syscalls);
+  }
 
-  /** Installs the rules of those captures that ask for it; removes ours if none does any more. */
-  List<Captures.Failure> apply(List<CaptureSpec> captures) {
-    List<CaptureSpec> asking = captures.stream().filter(it -> it.options().install()).toList();
-    if (asking.isEmpty()) {
-      remove();
-      return List.of();
+  /**
+   * Installs these rules in the place of those that are there. If it fails, what was there is.
+   *
+   * @return null, or what went wrong
+   */
+  @Nullable String replaceBy(CaptureRules rules) {
+    if (areThere && rules.toShell().equals(installed.toShell()) && areIntact()) {
+      return null;
     }
-    areThere = true; // also half of them are to be removed
-    String wrong = install(CaptureRules.of(asking));
+    String wrong = install(rules);
     if (wrong == null) {
-      log.info("installed table=\"{}\" captures={}", CaptureRules.TABLE, asking.size());
-      return List.of();
+      installed = rules;
+      areThere = true;
+      remember();
+      log.info("installed table=\"{}\"", CaptureRules.TABLE);
+    } else if (!areThere) {
+      removeRoutes();
     }
-    return asking.stream().map(it -> new Captures.Failure(it.name(), wrong, true)).toList();
+    return wrong;
+  }
+
+  private void remember() {
+    generation = nftables.generation();
+    table = ExternalCommand.run(LIST, "").said();
+    areIntact = true;
+  }
+
+  /**
+   * Whether the rules are as they were installed. Cheap as long as nobody changes anything in
+   * nftables.
+   */
+  boolean areIntact() {
+    if (!areThere) {
+      return true;
+    }
+    long now = nftables.generation();
+    looks++;
+    if (now < 0 || now != generation || looks % LOOKS_BETWEEN == 0) {
+      generation = now;
+      areIntact = ExternalCommand.run(LIST, "").said().equals(table) && areRoutesThere();
+    }
+    return areIntact;
+  }
+
+  private boolean areRoutesThere() {
+    return installed.routeQuestions().stream()
+        .allMatch(it -> !ExternalCommand.run(it, "").said().isBlank());
+  }
+
+  /**
+   * Installs them again, after somebody has changed or removed them.
+   *
+   * @return null, or what went wrong
+   */
+  @Nullable String restore() {
+    String wrong = install(installed);
+    if (wrong == null) {
+      remember();
+    }
+    return wrong;
   }
 
   /** Removes what was installed; nothing if nothing was. */
@@ -47,19 +108,19 @@ public final class InstalledRules {
   }
 
   /**
-   * Installs rules, in the place of ours that may be there.
+   * Installs rules, in the place of ours that may be there. The routes come first: without marked
+   * packets they do nothing, and the rules then come into force by one transaction.
    *
    * @return null, or what went wrong
    */
   public static @Nullable String install(CaptureRules rules) {
-    String wrong = run(List.of("nft", "-f", "-"), rules.nft());
     for (List<String> command : rules.routes()) {
-      if (wrong == null) {
-        String failed = run(command, "");
-        wrong = failed != null && failed.contains("File exists") ? null : failed;
+      String failed = run(command, "");
+      if (failed != null && !failed.contains("File exists")) {
+        return failed;
       }
     }
-    return wrong;
+    return run(List.of("nft", "-f", "-"), rules.nft());
   }
 
   /**
@@ -69,13 +130,17 @@ public final class InstalledRules {
    */
   public static @Nullable String removeAll() {
     String wrong = run(List.of("nft", "-f", "-"), CaptureRules.nftRemoval());
-    for (List<String> command : CaptureRules.routeRemoval()) {
-      String _ = run(command, ""); // fails if there is nothing to remove
-    }
+    removeRoutes();
     return wrong;
   }
 
+  private static void removeRoutes() {
+    for (List<String> command : CaptureRules.routeRemoval()) {
+      String _ = run(command, ""); // fails if there is nothing to remove
+    }
+  }
+
   private static @Nullable String run(List<String> command, String input) {
-    return Programs.run(command, input).problem();
+    return ExternalCommand.run(command, input).problem();
   }
 }

@@ -9,7 +9,10 @@ import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The {@link LookupProgram} in this process's network namespace, and its maps. Nothing of it has a
@@ -17,16 +20,18 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Ranges are never changed where the program reads them. New ones get maps and a program of
  * their own, which takes the old one's place in the link by one call: at each moment the kernel has
- * all of the old configuration or all of the new one. Called on one thread.
+ * all of the old configuration or all of the new one. That call can't fail, as the link is there
+ * before: a first one begins with a program that passes everything. Called on one thread.
  */
 final class KernelLookup {
+  private static final Logger log = LoggerFactory.getLogger(KernelLookup.class);
   private static final String NAMESPACE = "/proc/self/ns/net";
   private static final int NONE = -1;
 
   private final Syscalls syscalls;
   private final Bpf bpf;
-  private int sockets = NONE;
   private int link = NONE;
+  private int program = NONE;
 
   KernelLookup(Syscalls syscalls) {
     this.syscalls = syscalls;
@@ -40,57 +45,93 @@ final class KernelLookup {
       return map;
     }
     int _ = syscalls.close(map);
-    Bpf.LoadedProgram program =
-        bpf.load(
-            Linux.BPF_PROG_TYPE_SK_LOOKUP,
-            Linux.BPF_SK_LOOKUP,
-            LookupProgram.passes(),
-            "sluice_probe");
-    if (program.isLoaded()) {
-      int _ = syscalls.close(program.fd());
+    Bpf.LoadedProgram passing = loadPassing();
+    if (passing.isLoaded()) {
+      int _ = syscalls.close(passing.fd());
     }
-    return Math.min(0, program.fd());
+    return Math.min(0, passing.fd());
   }
 
   /**
-   * Has the program assign to this socket, and so to its reuseport group, until it is closed. A
-   * packet of a family that the socket doesn't take is passed.
+   * A program that is loaded, and a link that takes it; nothing of it is in force.
+   *
+   * @param program its descriptor; negative if something went wrong
+   * @param link the descriptor of a link
+   * @param wrong what went wrong; empty if nothing did
+   */
+  record Prepared(int program, int link, String wrong) {
+    boolean isReady() {
+      return program >= 0;
+    }
+  }
+
+  /** Gets a program for these ranges ready; as {@link #load}. */
+  Prepared prepare(CapturedRanges ranges, Map<Protocol, Integer> fds) {
+    Loading loading = load(ranges, fds);
+    return loading.program < 0 ? new Prepared(NONE, NONE, loading.wrong) : withLink(loading);
+  }
+
+  private Prepared withLink(Loading loading) {
+    if (link != NONE) {
+      return new Prepared(loading.program, link, "");
+    }
+    Bpf.LoadedProgram passing = loadPassing();
+    int result = passing.isLoaded() ? attach(passing.fd()) : passing.fd();
+    if (passing.isLoaded()) {
+      int _ = syscalls.close(passing.fd()); // the link holds it
+    }
+    if (result < 0) {
+      int _ = syscalls.close(loading.program);
+      String wrong =
+          result == -Linux.E2BIG
+              ? "sk_lookup: a network namespace takes 64 programs, and has them; see bpftool link"
+              : said("can't attach the program", result);
+      return new Prepared(NONE, NONE, wrong);
+    }
+    return new Prepared(loading.program, result, "");
+  }
+
+  /** Captures what was prepared from now on, and nothing else. */
+  void commit(Prepared prepared) {
+    int result = bpf.updateLink(prepared.link, prepared.program);
+    if (program != NONE) {
+      int _ = syscalls.close(program);
+    }
+    link = prepared.link;
+    program = prepared.program;
+    if (result < 0) {
+      log.error("{}", said("the link has gone, and is made again", result));
+    }
+  }
+
+  /** Gives back what was prepared. */
+  void abort(Prepared prepared) {
+    if (prepared.isReady()) {
+      int _ = syscalls.close(prepared.program);
+      if (prepared.link != link) {
+        int _ = syscalls.close(prepared.link);
+      }
+    }
+  }
+
+  /** Whether the program is attached: somebody may have detached its link ({@code bpftool}). */
+  boolean isAttached() {
+    return link != NONE && bpf.replaceLink(link, program, program) >= 0;
+  }
+
+  /**
+   * Attaches the program again.
    *
    * @return null, or what went wrong
    */
-  @Nullable String assignTo(Protocol protocol, int fd) {
-    if (sockets == NONE) {
-      int made =
-          bpf.createMap(
-              Bpf.MapSpec.of(
-                  Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, LookupProgram.SLOTS, "sluice_sockets"));
-      if (made < 0) {
-        return said("can't make a socket map", made);
-      }
-      sockets = made;
+  @Nullable String attachAgain() {
+    int made = attach(program);
+    if (made < 0) {
+      return said("can't attach the program", made);
     }
-    int slot = LookupProgram.slot(protocol == Protocol.UDP);
-    int result =
-        bpf.update(
-            sockets, little(4).putInt(slot).array(), little(8).putLong(fd).array(), Linux.BPF_ANY);
-    return result < 0 ? said("can't put a socket into its map", result) : null;
-  }
-
-  /**
-   * Captures these ranges from now on, and no others.
-   *
-   * @return null, or what went wrong: then all is as it was
-   */
-  @Nullable String capture(CapturedRanges ranges) {
-    Loading loading = load(ranges);
-    if (loading.program < 0) {
-      return loading.wrong;
-    }
-    try {
-      return attach(loading.program);
-    } finally {
-      int _ = syscalls.close(loading.program); // the link holds it
-    }
+    int _ = syscalls.close(link);
+    link = made;
+    return null;
   }
 
   /**
@@ -100,22 +141,52 @@ final class KernelLookup {
    */
   record Loading(int program, String wrong) {}
 
-  Loading load(CapturedRanges ranges) {
+  /**
+   * Loads a program for these ranges.
+   *
+   * @param fds the sockets that it assigns to, and so to their reuseport groups, until they are
+   *     closed: one of each protocol that is captured. A packet of a family that a socket doesn't
+   *     take is passed
+   */
+  Loading load(CapturedRanges ranges, Map<Protocol, Integer> fds) {
+    int sockets =
+        bpf.createMap(
+            Bpf.MapSpec.of(
+                Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, LookupProgram.SLOTS, "sluice_sockets"));
+    if (sockets < 0) {
+      return new Loading(NONE, said("can't make a socket map", sockets));
+    }
+    try {
+      for (Map.Entry<Protocol, Integer> each : fds.entrySet()) {
+        byte[] slot = little(4).putInt(LookupProgram.slot(each.getKey() == Protocol.UDP)).array();
+        byte[] fd = little(8).putLong(each.getValue()).array();
+        int result = bpf.update(sockets, slot, fd, Linux.BPF_ANY);
+        if (result < 0) {
+          return new Loading(NONE, said("can't put a socket into its map", result));
+        }
+      }
+      return load(ranges, sockets);
+    } finally {
+      int _ = syscalls.close(sockets); // the program holds it
+    }
+  }
+
+  private Loading load(CapturedRanges ranges, int sockets) {
     int[] maps = {NONE, NONE, NONE};
     try {
       String wrong = makeMaps(ranges, maps);
       if (wrong != null) {
         return new Loading(NONE, wrong);
       }
-      Bpf.LoadedProgram program =
+      Bpf.LoadedProgram loaded =
           bpf.load(
               Linux.BPF_PROG_TYPE_SK_LOOKUP,
               Linux.BPF_SK_LOOKUP,
               LookupProgram.code(maps[0], maps[1], maps[2], sockets),
               "sluice_capture");
-      return program.isLoaded()
-          ? new Loading(program.fd(), "")
-          : new Loading(NONE, said("can't load the program", program.fd()) + "\n" + program.log());
+      return loaded.isLoaded()
+          ? new Loading(loaded.fd(), "")
+          : new Loading(NONE, said("can't load the program", loaded.fd()) + "\n" + loaded.log());
     } finally {
       for (int map : maps) {
         if (map >= 0) {
@@ -190,25 +261,20 @@ final class KernelLookup {
     return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private @Nullable String attach(int program) {
-    if (link != NONE) {
-      int result = bpf.updateLink(link, program);
-      return result < 0 ? said("can't replace the program", result) : null;
-    }
+  /** Makes a link to this process's network namespace; a negative errno if it can't. */
+  private int attach(int program) {
     int namespace = syscalls.open(NAMESPACE);
     if (namespace < 0) {
-      return said("can't open " + NAMESPACE, namespace);
+      return namespace;
     }
     int made = bpf.createLink(program, namespace, Linux.BPF_SK_LOOKUP);
     int _ = syscalls.close(namespace);
-    if (made == -Linux.E2BIG) {
-      return "sk_lookup: a network namespace takes 64 programs, and has them; see bpftool link";
-    }
-    if (made < 0) {
-      return said("can't attach the program", made);
-    }
-    link = made;
-    return null;
+    return made;
+  }
+
+  private Bpf.LoadedProgram loadPassing() {
+    return bpf.load(
+        Linux.BPF_PROG_TYPE_SK_LOOKUP, Linux.BPF_SK_LOOKUP, LookupProgram.passes(), "sluice_probe");
   }
 
   private static String said(String what, int result) {
@@ -227,11 +293,9 @@ final class KernelLookup {
   void close() {
     if (link != NONE) {
       int _ = syscalls.close(link);
+      int _ = syscalls.close(program);
       link = NONE;
-    }
-    if (sockets != NONE) {
-      int _ = syscalls.close(sockets);
-      sockets = NONE;
+      program = NONE;
     }
   }
 }

@@ -51,7 +51,7 @@ final class Methods {
     return with(capture, method);
   }
 
-  /** Whether a socket of its own for each port is bearable. */
+  /** Whether its ports are few enough for a socket each. */
   static boolean isSmall(CaptureSpec capture) {
     long ports = capture.ports().stream().mapToLong(it -> it.size()).sum();
     return ports * capture.protocols().size() * capture.addresses().size() <= MOST_BOUND;

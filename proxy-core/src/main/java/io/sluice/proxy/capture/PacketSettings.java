@@ -23,7 +23,7 @@ final class PacketSettings {
 
   private PacketSettings() {}
 
-  /** What a capture needs, or had better have. */
+  /** What a capture needs, and what keeps some of its traffic away. */
   static List<Requirement> of(CaptureSpec capture) {
     List<Requirement> found = new ArrayList<>();
     CaptureSpec.Method method = capture.method();

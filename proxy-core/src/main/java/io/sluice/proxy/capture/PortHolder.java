@@ -16,10 +16,29 @@ import java.util.Set;
  * ordinary user one sees one's own processes only.
  */
 final class PortHolder {
+  /** A socket may be closed between the two lists that are compared. */
+  private static final int LOOKS = 5;
+
   private PortHolder() {}
 
   /** {@code nginx (pid 123)}, or what else can be said of who holds the port. */
   static String find(Protocol protocol, IpAddress address, int port) {
+    Set<String> inodes = inodes(protocol, port);
+    return inodes.isEmpty() ? "nobody that " + address + " shows" : owner(inodes);
+  }
+
+  /** Whether no process but this one has a socket with the port. */
+  static boolean isThisProcess(Protocol protocol, int port) {
+    for (int look = 0; look < LOOKS; look++) {
+      Set<String> inodes = inodes(protocol, port);
+      if (held(Path.of("/proc/self/fd"), inodes).containsAll(inodes)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static Set<String> inodes(Protocol protocol, int port) {
     Set<String> inodes = new HashSet<>();
     for (String table : List.of(protocol.word(), protocol.word() + "6")) {
       try {
@@ -35,13 +54,13 @@ final class PortHolder {
         // Without this table the other one may tell.
       }
     }
-    return inodes.isEmpty() ? "nobody that " + address + " shows" : owner(inodes);
+    return inodes;
   }
 
   private static String owner(Set<String> inodes) {
     try (DirectoryStream<Path> processes = Files.newDirectoryStream(Path.of("/proc"), "[1-9]*")) {
       for (Path process : processes) {
-        if (holds(process.resolve("fd"), inodes)) {
+        if (!held(process.resolve("fd"), inodes).isEmpty()) {
           String name = Files.readString(process.resolve("comm")).strip();
           return name + " (pid " + process.getFileName() + ")";
         }
@@ -52,16 +71,27 @@ final class PortHolder {
     return "a process that this user may not see";
   }
 
-  private static boolean holds(Path descriptors, Set<String> inodes) {
+  /** Those of these inodes that a process holds. */
+  private static Set<String> held(Path descriptors, Set<String> inodes) {
+    Set<String> held = new HashSet<>();
     try (DirectoryStream<Path> links = Files.newDirectoryStream(descriptors)) {
       for (Path link : links) {
-        if (inodes.contains(Files.readSymbolicLink(link).toString())) {
-          return true;
+        String inode = link(link);
+        if (inodes.contains(inode)) {
+          held.add(inode);
         }
       }
     } catch (IOException | DirectoryIteratorException _) {
       // Somebody else's process, or one that has just ended.
     }
-    return false;
+    return held;
+  }
+
+  private static String link(Path descriptor) {
+    try {
+      return Files.readSymbolicLink(descriptor).toString();
+    } catch (IOException _) {
+      return ""; // closed since it was listed
+    }
   }
 }

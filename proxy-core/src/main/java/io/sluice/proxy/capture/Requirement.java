@@ -13,18 +13,18 @@ package io.sluice.proxy.capture;
 public record Requirement(
     String capture, String what, boolean isMet, String mend, boolean isAdvice) {
 
-  /** Something that it can't do without. */
+  /** Something without which the capture can't start. */
   public Requirement(String capture, String what, boolean isMet, String mend) {
     this(capture, what, isMet, mend, false);
   }
 
-  /** Something that it had better have. */
+  /** Something without which only a part of it works. */
   static Requirement advice(String capture, String what, boolean isMet, String mend) {
     return new Requirement(capture, what, isMet, mend, true);
   }
 
-  /** Whether nothing fails for want of it. */
-  public boolean isBearable() {
+  /** Whether the capture can start: it is met, or is advice only. */
+  public boolean permitsStart() {
     return isMet || isAdvice;
   }
 

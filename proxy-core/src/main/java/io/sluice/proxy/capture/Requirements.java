@@ -125,7 +125,7 @@ public final class Requirements {
             new Requirement(
                 capture.name(),
                 "install needs the program " + program,
-                Programs.find(program) != null,
+                ExternalCommand.find(program) != null,
                 "apt-get install " + (program.equals("nft") ? "nftables" : "iproute2")));
       }
     }

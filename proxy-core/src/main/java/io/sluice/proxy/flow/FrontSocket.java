@@ -21,6 +21,7 @@ final class FrontSocket implements EpollIoHandle {
   private final FileDescriptor descriptor;
   private @Nullable IoRegistration registration;
   private boolean isOpen = true;
+  private boolean isRead;
   private int flows;
 
   FrontSocket(UdpRelay relay, CaptureSocket socket) {
@@ -45,9 +46,14 @@ final class FrontSocket implements EpollIoHandle {
     return socket;
   }
 
-  /** Whether it is read. */
-  boolean isOpen() {
-    return isOpen;
+  /** Has datagrams taken in from now on. */
+  void read() {
+    isRead = true;
+  }
+
+  /** Whether datagrams are taken in. */
+  boolean isRead() {
+    return isRead && isOpen;
   }
 
   /** Whether the reply must say which address it comes from. */

@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
  * <p>One for each address and port that clients have asked, made with the first answer of a target,
  * shared by the flows of that address and port, and closed with the last of them. There are at most
  * {@value #MOST}: then the one that has been idle longest makes room, and comes back when it is
- * needed again. They are bound, but not connected, and never read: whatever brings traffic to the
- * front socket comes before unconnected sockets, so nothing arrives here. Belongs to its loop's
+ * needed again. They are never read, and so are connected to themselves: nothing arrives here, even
+ * after a reload has taken away what brought traffic to the front socket. Belongs to its loop's
  * thread.
  */
 final class ReplySockets {
@@ -133,6 +133,7 @@ final class ReplySockets {
       closeDescriptor(fd);
       return result;
     }
+    int _ = syscalls.connect(fd, local); // where there is no way to it, nothing comes in either
     return fd;
   }
 

@@ -24,8 +24,6 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * UDP on one event loop: takes datagrams in batches from the front sockets, and passes runs of the
@@ -38,8 +36,6 @@ import org.slf4j.LoggerFactory;
  * after a second.)
  */
 public final class UdpRelay implements DatagramHandler {
-  private static final Logger log = LoggerFactory.getLogger(UdpRelay.class);
-
   /** How many datagrams one system call takes. */
   private static final int SLOTS = 32;
 
@@ -100,14 +96,19 @@ public final class UdpRelay implements DatagramHandler {
    *     option)
    */
   @Override
-  public void open(CaptureSocket socket) {
+  public boolean register(CaptureSocket socket) {
     FrontSocket front = new FrontSocket(this, socket);
-    if (!front.register(loop)) {
-      log.warn("not captured, epoll has no more watches socket=\"{}\"", socket);
-      int _ = syscalls.close(socket.fd());
-      return;
-    }
     fronts.add(front);
+    return front.register(loop);
+  }
+
+  @Override
+  public void open(CaptureSocket socket) {
+    FrontSocket front = fronts.find(socket.port(), socket.fd());
+    if (front != null) {
+      front.read();
+      clientsReady(front);
+    }
   }
 
   /**
@@ -124,8 +125,8 @@ public final class UdpRelay implements DatagramHandler {
     if (!socket.isShared()) {
       connectToItself(socket);
     }
-    int shares = MOST_SHARES_AT_CLOSE;
-    while (receive(front) && shares > 0) {
+    int shares = front.isRead() ? MOST_SHARES_AT_CLOSE : 0;
+    while (shares > 0 && receive(front)) {
       shares--;
     }
     abandon(front);
@@ -168,7 +169,12 @@ public final class UdpRelay implements DatagramHandler {
 
   /** Epoll says that clients have sent something. */
   void clientsReady(FrontSocket front) {
-    if (receive(front)) {
+    try {
+      if (front.isRead() && receive(front)) {
+        front.rearm();
+      }
+    } catch (RuntimeException | Error failure) {
+      loop.fault("a front socket", failure); // thrown on, it would end the loop
       front.rearm();
     }
   }

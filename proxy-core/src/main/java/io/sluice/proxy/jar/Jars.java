@@ -1,5 +1,6 @@
 package io.sluice.proxy.jar;
 
+import io.sluice.config.Code;
 import io.sluice.config.ConfigException;
 import io.sluice.config.JarClass;
 import io.sluice.config.Place;
@@ -77,18 +78,22 @@ public final class Jars {
    * @throws ConfigException if that fails, or takes longer than 5 s; with one problem, at the jar's
    *     or the class's place
    */
-  public <T, A> T load(JarClass from, Class<T> type, Class<A> argumentType, A argument)
+  public <T, A> T load(Code from, Class<T> type, Class<A> argumentType, A argument)
       throws ConfigException {
-    return load(from, type, new Argument(argumentType, argument));
+    return switch (from) {
+      case JarClass jar -> load(jar, type, new Argument(argumentType, argument));
+    };
   }
 
   /**
    * Loads a class and makes an object of it, by its public constructor that takes nothing.
    *
-   * @throws ConfigException as {@link #load(JarClass, Class, Class, Object)}
+   * @throws ConfigException as {@link #load(Code, Class, Class, Object)}
    */
-  public <T> T load(JarClass from, Class<T> type) throws ConfigException {
-    return load(from, type, null);
+  public <T> T load(Code from, Class<T> type) throws ConfigException {
+    return switch (from) {
+      case JarClass jar -> load(jar, type, null);
+    };
   }
 
   private <T> T load(JarClass from, Class<T> type, @Nullable Argument argument)

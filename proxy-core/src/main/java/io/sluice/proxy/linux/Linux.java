@@ -29,6 +29,7 @@ public final class Linux {
   public static final int SO_TYPE = 3;
   public static final int SO_ERROR = 4;
   public static final int SO_RCVBUF = 8;
+  public static final int SO_KEEPALIVE = 9;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
   public static final int SO_RCVLOWAT = 18;
@@ -64,6 +65,9 @@ public final class Linux {
 
   // netinet/tcp.h
   public static final int TCP_NODELAY = 1;
+  public static final int TCP_KEEPIDLE = 4;
+  public static final int TCP_KEEPINTVL = 5;
+  public static final int TCP_KEEPCNT = 6;
 
   // fcntl.h, linux/splice.h
   public static final int F_SETFL = 4;

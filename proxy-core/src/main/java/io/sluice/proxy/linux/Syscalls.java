@@ -142,7 +142,12 @@ public class Syscalls {
 
   /** A non-blocking, close-on-exec socket; {@code type} is SOCK_STREAM or SOCK_DGRAM. */
   public int socket(int family, int type) {
-    return call(SOCKET, family, type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC, 0);
+    return socket(family, type, 0);
+  }
+
+  /** The same of one of a family's protocols, like NETLINK_NETFILTER. */
+  public int socket(int family, int type, int protocol) {
+    return call(SOCKET, family, type | Linux.SOCK_NONBLOCK | Linux.SOCK_CLOEXEC, protocol);
   }
 
   public int bind(int fd, Sockaddr address) {

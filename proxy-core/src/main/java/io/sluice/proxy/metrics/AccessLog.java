@@ -1,5 +1,7 @@
 package io.sluice.proxy.metrics;
 
+import io.sluice.proxy.log.LogSetup;
+import io.sluice.proxy.log.Quoted;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
@@ -7,11 +9,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One record per session, at its end, in a fixed order of keys. Written by an asynchronous appender
- * that loses records rather than hold an event loop up.
+ * One record per session, at its end, in a fixed order of keys. The log's queue loses records
+ * rather than hold an event loop up.
  */
 public final class AccessLog {
-  private static final Logger log = LoggerFactory.getLogger("access");
+  private static final Logger log = LoggerFactory.getLogger(LogSetup.ACCESS);
 
   private AccessLog() {}
 
@@ -48,8 +50,8 @@ public final class AccessLog {
         protocol.word(),
         IpAddress.withPort(client, clientPort),
         IpAddress.withPort(local, localPort),
-        label,
-        target,
+        Quoted.of(label),
+        Quoted.of(target),
         end,
         durationMillis,
         bytesIn,

@@ -10,6 +10,7 @@ import io.sluice.steering.Socket;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +36,8 @@ public final class Counters implements LookupObserver {
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
   private final Map<String, LongAdder> programErrors = new ConcurrentHashMap<>();
   private final RateLimit programLog = new RateLimit(1_000);
+  private volatile LongSupplier bufferBytes = () -> 0;
+  private volatile LongSupplier bufferLimitBytes = () -> 0;
 
   /** Whose socket was missing. */
   public record Miss(String label, Family family, Protocol protocol) {}
@@ -49,6 +52,22 @@ public final class Counters implements LookupObserver {
       adders[i] = new LongAdder();
     }
     return adders;
+  }
+
+  /** Says where to ask how much memory is in flight, and how much may be. Asked on any thread. */
+  public void buffers(LongSupplier bytes, LongSupplier limitBytes) {
+    bufferBytes = bytes;
+    bufferLimitBytes = limitBytes;
+  }
+
+  /** How much memory is in flight. */
+  public long bufferBytes() {
+    return bufferBytes.getAsLong();
+  }
+
+  /** How much may be. */
+  public long bufferLimitBytes() {
+    return bufferLimitBytes.getAsLong();
   }
 
   /** Counts refused connections and datagrams. */

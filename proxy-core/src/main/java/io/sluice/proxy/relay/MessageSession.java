@@ -14,11 +14,9 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
-import io.sluice.steering.Socket;
 import io.sluice.steering.stream.MessageDrop;
 import io.sluice.steering.stream.SkSkb;
 import io.sluice.steering.stream.Strparser;
-import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,25 +39,14 @@ import org.jspecify.annotations.Nullable;
  *   a target's FIN         it gets FIN and no further message; the next one makes a new connection
  * </pre>
  */
-final class MessageSession extends Session implements SkSkb.Receiver {
-  /** A run of messages this long is sent as it stands, a shorter one is gathered first. */
-  private static final int LONG_RUN_BYTES = 16 << 10;
-
-  private static final int NOBODY = -1;
-
+final class MessageSession extends Session {
   private final Target home;
   private final MessagePlan plan;
   private final LookupContext connection = new LookupContext();
   private final SkSkb skb;
   private final Strparser strparser;
   private final MessageInput input;
-  private final MessageTries tries;
-
-  /** How many messages each target was given that its socket hasn't taken. */
-  private final int[] unsent;
-
-  /** The target that the next message waits for, or NOBODY. */
-  private int awaited = NOBODY;
+  private final MessageSteering steering;
 
   /** The client's messages are over: by FIN, or by an end of another kind. */
   private boolean isInputOver;
@@ -67,14 +54,6 @@ final class MessageSession extends Session implements SkSkb.Receiver {
   /** The client is to be reset, once it has what was sent to it. */
   private boolean isDismissing;
 
-  private boolean isUnreachable;
-
-  // The run of messages at hand: neighbours in the input, for one target.
-  private @Nullable Peer runTo;
-  private int runFrom;
-  private int runUntil;
-
-  private long messages;
   private int opened;
 
   MessageSession(
@@ -87,8 +66,6 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     super(relay, fd, plan.targets().size(), via);
     this.home = home;
     this.plan = plan;
-    this.unsent = new int[plan.targets().size()];
-    this.tries = new MessageTries(relay.loop(), plan, home.destination().spec().retries());
     LookupContext _ =
         connection.of(
             Protocol.TCP,
@@ -100,9 +77,10 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     if (via != null) {
       LookupContext _ = via.addTo(connection);
     }
-    this.skb = plan.open(connection, this::isUsable);
-    this.strparser = requireNonNull(skb.strparser());
     this.input = new MessageInput(relay.loop(), plan.spec().maxMessageBytes());
+    this.steering = new MessageSteering(this, home, plan, input);
+    this.skb = plan.open(connection, steering::isUsable);
+    this.strparser = requireNonNull(skb.strparser());
   }
 
   @Override
@@ -148,7 +126,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
 
   @Override
   void writable(Peer peer) {
-    int result = flush(peer);
+    int result = steering.flush(peer);
     if (result == -Linux.EAGAIN) {
       return;
     }
@@ -157,20 +135,11 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     } else if (peer == client) {
       pumpAllReplies();
       settle();
-    } else if (awaited == peer.index) {
+    } else if (steering.isAwaiting(peer)) {
       resume();
     } else {
       settle();
     }
-  }
-
-  private int flush(Peer peer) {
-    int result = peer.flush();
-    if (result == 0 && peer != client && unsent[peer.index] > 0) {
-      destination().traffic().messages.add(unsent[peer.index]);
-      unsent[peer.index] = 0;
-    }
-    return result;
   }
 
   // ---- from the client
@@ -178,7 +147,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
   /** Steers what the client has sent, as far as it goes. */
   private void pumpClient() {
     for (int turn = 0; turn < TURNS; turn++) {
-      if (isInputOver || awaited != NOBODY || isClosed()) {
+      if (isInputOver || steering.isAwaiting() || isClosed()) {
         return;
       }
       long count = input.read(client.number());
@@ -198,7 +167,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
         return; // a short read emptied it; more, or a FIN, will be a new edge
       }
     }
-    if (!isInputOver && awaited == NOBODY && !isClosed()) {
+    if (!isInputOver && !steering.isAwaiting() && !isClosed()) {
       client.yieldTurn();
     }
   }
@@ -207,7 +176,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     if (client.broken) {
       broke(client);
     } else {
-      skb.end(input.length(), this);
+      skb.end(input.length(), steering);
       inputIsOver();
       settle();
     }
@@ -219,7 +188,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
       settle();
       return;
     }
-    awaited = NOBODY;
+    steering.goOn();
     strparser.extend(loop().timeMillis());
     loop().schedule(this); // the parser's deadline counts again
     steer();
@@ -228,7 +197,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
 
   private void resumeIfFree() {
     try {
-      if (isAwaitedFree()) {
+      if (steering.isAwaitedFree()) {
         resume();
       }
     } catch (RuntimeException | Error failure) {
@@ -236,28 +205,23 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     }
   }
 
-  /** Whether what a message waited for is there already, without an event that would say so. */
-  private boolean isAwaitedFree() {
-    Peer busy = awaited == NOBODY ? null : upstreams[awaited];
-    return busy != null && !busy.isConnecting && !busy.isPending();
-  }
-
   /** Hands the messages that have been read to their targets. */
   private void steer() {
     boolean wasInMessage = strparser.isInMessage();
     NativeBuffer buffer = input.buffer();
-    int done = skb.receive(buffer.bytes(), input.from(), input.until(), loop().timeMillis(), this);
-    endRun(true);
+    int done =
+        skb.receive(buffer.bytes(), input.from(), input.until(), loop().timeMillis(), steering);
+    steering.endRun(true);
     input.consume(done);
     if (!input.keep()) {
       abort(SessionEnd.FAILED);
-    } else if (sendGathered()) {
-      if (isUnreachable) {
-        unreachable(tries.reason());
+    } else if (steering.sendGathered()) {
+      if (steering.isUnreachable()) {
+        unreachable(steering.reason());
       } else if (skb.stopped() != null) {
         dismiss(SessionEnd.STREAM_ERROR);
       } else {
-        if (isAwaitedFree()) {
+        if (steering.isAwaitedFree()) {
           loop().execute(this::resumeIfFree); // it had room again before we stopped
         }
         if (!wasInMessage && strparser.isInMessage()) {
@@ -267,134 +231,17 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     }
   }
 
-  /** Sends what was gathered, to all targets first; false if one of them has broken. */
-  private boolean sendGathered() {
-    boolean areWhole = true;
-    for (Peer upstream : upstreams) {
-      if (upstream != null && !upstream.isConnecting) {
-        int result = upstream.broken ? 0 : flush(upstream);
-        upstream.broken |= result < 0 && result != -Linux.EAGAIN;
-        areWhole &= !upstream.broken;
-      }
-    }
-    if (!areWhole) {
-      for (Peer upstream : upstreams) {
-        if (upstream != null && upstream.broken && !isClosed()) {
-          broke(upstream);
-        }
-      }
-    }
-    return areWhole;
-  }
-
-  @Override
-  public SkSkb.Delivery deliver(
-      ByteBuffer bytes, int offset, int length, @Nullable Socket target, boolean isIngress) {
-    if (isIngress) {
-      dropped(MessageDrop.VERDICT, length); // nobody reads here but the targets and the client
-      return SkSkb.Delivery.TAKEN;
-    }
-    int index = target == null ? plan.targets().indexOf(home) : plan.index(target);
-    if (index < 0) {
-      relay.counters().strangeSocket(target == null ? home.socket() : target);
-      dropped(MessageDrop.VERDICT_ERROR, length);
-      return SkSkb.Delivery.TAKEN;
-    }
-    Peer to = upstreams[index];
-    if (to != null
-        && to.ended) { // after its FIN it may read no more: the next has a new connection
-      if (to.isPending()) {
-        return busy(to);
-      }
-      closeUpstream(index);
-      to = null;
-    }
-    if (to == null) {
-      return noConnection(index);
-    }
-    if (runTo != to || runUntil != offset) {
-      startRun(to, offset);
-    }
-    int before = to.pendingBytes() + runUntil - runFrom;
-    boolean isFull = before > 0 && before + length > Loop.BUFFER_BYTES;
-    if (isFull || to.blocked && !loop().buffers().hasRoom()) {
-      endRun(true);
-      startRun(to, offset);
-      int result = flush(to);
-      if (result != 0) { // an error shows again when it is flushed for the last time
-        return busy(to);
-      }
-    }
-    runUntil += length;
-    unsent[index]++;
-    messages++;
-    tries.next();
-    return SkSkb.Delivery.TAKEN;
-  }
-
-  private SkSkb.Delivery busy(Peer to) {
-    awaited = to.index;
-    to.blocked = true;
-    return SkSkb.Delivery.BUSY;
-  }
-
-  private void startRun(Peer to, int offset) {
-    endRun(false);
-    runTo = to;
-    runFrom = offset;
-    runUntil = offset;
-  }
-
-  /** Sends, or gathers, the run of messages at hand. */
-  private void endRun(boolean isLast) {
-    Peer to = runTo;
-    int length = runUntil - runFrom;
-    runTo = null;
-    if (to == null || length == 0) {
-      return;
-    }
-    NativeBuffer buffer = input.buffer();
-    boolean isGathered = !isLast && length < LONG_RUN_BYTES && loop().buffers().hasRoom();
-    if (to.isPending() || isGathered) {
-      to.broken |= !to.keep(buffer, runFrom, length, Loop.BUFFER_BYTES);
-    } else {
-      int result = to.send(buffer, runFrom, length, 0);
-      to.broken |= result < 0 && result != -Linux.EAGAIN;
-    }
-  }
-
-  @Override
-  public void dropped(MessageDrop why, int lengthBytes) {
-    destination().traffic().messageDrops(why).increment();
-  }
-
-  @Override
-  public void programFailed(Throwable cause) {
-    relay.counters().programFailed(plan.verdictName(), cause);
-  }
-
   // ---- connecting
 
-  private boolean isUsable(int index, boolean evenDown) {
-    return upstreams[index] != null || tries.isUsable(index, evenDown);
-  }
-
-  /** A message is for a target without connection: one is made, later. */
-  private SkSkb.Delivery noConnection(int index) {
-    if (!tries.wasTried(index)) {
-      awaited = index;
-      // Later, because epoll may still have an event for a socket whose number this one gets.
-      loop().execute(() -> connectAwaited(index));
-      return SkSkb.Delivery.BUSY;
-    }
-    isUnreachable = !tries.mayTryAnother();
-    return isUnreachable ? SkSkb.Delivery.BUSY : SkSkb.Delivery.ANOTHER;
+  /** Later, because epoll may still have an event for a socket whose number this one gets. */
+  void connectLater(int index) {
+    loop().execute(() -> connectAwaited(index));
   }
 
   private void connectAwaited(int index) {
     if (!isClosed() && !isInputOver && upstreams[index] == null) {
       try {
-        connect(index);
+        connecting.connect(index);
       } catch (RuntimeException | Error failure) {
         failed(failure);
       }
@@ -413,21 +260,21 @@ final class MessageSession extends Session implements SkSkb.Receiver {
   @Override
   void connected(Peer upstream) {
     opened++;
-    if (sendHeader(upstream)) {
+    if (connecting.sendHeader(upstream)) {
       resume();
     }
   }
 
   @Override
   void notConnected(int index, DropReason reason) {
-    tries.failed(index, reason);
+    steering.failed(index, reason);
     resume();
   }
 
   /** Nobody can be reached for a message. */
   @Override
   void unreachable(DropReason why) {
-    if (messages > 0) {
+    if (steering.hasBegun()) {
       dismiss(SessionEnd.NO_TARGET);
     } else {
       super.unreachable(why);
@@ -464,9 +311,9 @@ final class MessageSession extends Session implements SkSkb.Receiver {
   private void inputIsOver() {
     if (!isInputOver) {
       isInputOver = true;
-      awaited = NOBODY;
+      steering.goOn();
       input.discard();
-      stopConnecting();
+      connecting.stop();
       loop().schedule(this); // the deadline is nearer now
     }
   }
@@ -527,7 +374,7 @@ final class MessageSession extends Session implements SkSkb.Receiver {
     peer.broken = true;
     if (peer == client) {
       ending.because(SessionEnd.CLIENT_RESET);
-      skb.end(input.length(), this);
+      skb.end(input.length(), steering);
       inputIsOver();
       clientIsGone();
     } else {
@@ -583,13 +430,13 @@ final class MessageSession extends Session implements SkSkb.Receiver {
   @Override
   protected long deadlineMillis() {
     long deadline = super.deadlineMillis();
-    return awaited == NOBODY ? Math.min(deadline, strparser.deadlineMillis()) : deadline;
+    return !steering.isAwaiting() ? Math.min(deadline, strparser.deadlineMillis()) : deadline;
   }
 
   @Override
   void timeUp(long nowMillis) {
-    if (awaited == NOBODY && !isInputOver && strparser.expire(nowMillis)) {
-      dropped(MessageDrop.PARSER_TIMEOUT, input.length());
+    if (!steering.isAwaiting() && !isInputOver && strparser.expire(nowMillis)) {
+      steering.dropped(MessageDrop.PARSER_TIMEOUT, input.length());
       dismiss(SessionEnd.STREAM_ERROR);
     } else {
       super.timeUp(nowMillis);

@@ -1,5 +1,6 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.config.Keepalive;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
@@ -59,6 +60,7 @@ final class Peer extends Watched {
   private boolean isDelaying;
 
   private boolean hasSent;
+  private boolean isKeptAlive;
   private @Nullable NativeBuffer held;
   private int from;
   private int until;
@@ -300,6 +302,19 @@ final class Peer extends Watched {
     int _ = syscalls().setResetOnClose(number());
   }
 
+  /** Has the kernel ask now and then whether its other end is still there; a Unix socket's is. */
+  void keepAlive(Keepalive how) {
+    if (!isKeptAlive && isOpen() && !isConnecting) {
+      isKeptAlive = true;
+      int idle = (int) how.idle().toSeconds();
+      int interval = (int) how.interval().toSeconds();
+      int _ = syscalls().setOption(number(), Linux.IPPROTO_TCP, Linux.TCP_KEEPIDLE, idle);
+      int _ = syscalls().setOption(number(), Linux.IPPROTO_TCP, Linux.TCP_KEEPINTVL, interval);
+      int _ = syscalls().setOption(number(), Linux.IPPROTO_TCP, Linux.TCP_KEEPCNT, how.count());
+      int _ = syscalls().setOption(number(), Linux.SOL_SOCKET, Linux.SO_KEEPALIVE, 1);
+    }
+  }
+
   /** How much of what was to be sent its kernel hasn't confirmed. */
   int undelivered() {
     return isOpen() ? pendingBytes() + Math.max(0, syscalls().unacknowledged(number())) : 0;
@@ -331,6 +346,9 @@ final class Peer extends Watched {
   public void close() {
     if (isOpen()) {
       discard();
+      if (broken && !errored) { // we gave it up: it must not take a part for the whole
+        resetOnClose();
+      }
       super.close();
     }
   }

@@ -1,20 +1,15 @@
 package io.sluice.proxy.relay;
 
-import static java.util.Objects.requireNonNull;
-
-import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.metrics.AccessLog;
-import io.sluice.proxy.target.Attempt;
 import io.sluice.proxy.target.Destination;
-import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.SessionEnd;
 import io.sluice.proxy.target.Target;
-import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -34,25 +29,23 @@ abstract class Session extends Sessions.Entry {
   static final int TURNS = 16;
 
   private static final Logger log = LoggerFactory.getLogger(Session.class);
-  private static final int NOBODY = -1;
+
+  /** A connection younger than this does without keepalive: it spares short ones the calls. */
+  private static final long KEEPALIVE_AFTER_MILLIS = 1_000;
 
   final TcpRelay relay;
   final Peer client;
   final @Nullable Peer[] upstreams;
   final @Nullable Via via;
   final Ending ending;
+  final Connecting connecting = new Connecting(this);
   private boolean isClosed;
   private boolean isStalled;
   private long bytesIn;
   private long bytesOut;
 
-  /** The target to which a connection is being made, at most one at a time; or NOBODY. */
-  private int wanted = NOBODY;
-
-  /** Where it is tried to be reached. */
-  private @Nullable Endpoint endpoint;
-
-  private long wantedSinceMillis;
+  /** When connections are old enough for keepalive; never, if all have it that should. */
+  private long keepaliveAtMillis;
 
   Session(TcpRelay relay, int fd, int targets, @Nullable Via via) {
     this.relay = relay;
@@ -60,6 +53,7 @@ abstract class Session extends Sessions.Entry {
     this.client = new Peer(this, fd, Peer.CLIENT, false);
     this.upstreams = new @Nullable Peer[targets];
     this.ending = new Ending(this, relay.loop().timeMillis());
+    this.keepaliveAtMillis = ending.startMillis() + KEEPALIVE_AFTER_MILLIS;
   }
 
   abstract Destination destination();
@@ -130,105 +124,9 @@ abstract class Session extends Sessions.Entry {
 
   // ---- connecting
 
-  /** Connects to a target: {@link #connected} or {@link #notConnected} follows, maybe at once. */
-  final void connect(int index) {
-    wanted = index;
-    wantedSinceMillis = loop().timeMillis();
-    attempt(index);
-  }
-
-  private void attempt(int index) {
-    Target target = target(index);
-    Attempt attempt = relay.connect(target, client.number(), connection());
-    endpoint = attempt.endpoint();
-    switch (attempt.state()) {
-      case FAILED -> failedToConnect(attempt.reason());
-      case BUSY -> loop().schedule(this); // the next tick tries again
-      case CONNECTED, CONNECTING -> {
-        Peer upstream = new Peer(this, attempt.descriptor(), index, !target.isUnix());
-        upstreams[index] = upstream;
-        upstream.isConnecting = attempt.state() == Attempt.State.CONNECTING;
-        upstream.ownSource = relay.guard().note(Protocol.TCP, attempt, target);
-        target.opened();
-        if (!upstream.watch() || !mayKeep(upstream)) {
-          failedToConnect(DropReason.NO_DESCRIPTORS);
-        } else if (upstream.isConnecting) {
-          loop().schedule(this);
-        } else {
-          isConnected(upstream);
-        }
-      }
-    }
-  }
-
-  /** Nobody is to be connected to any more. */
-  final void stopConnecting() {
-    if (wanted != NOBODY) {
-      closeUpstream(wanted);
-      wanted = NOBODY;
-    }
-  }
-
   /** Whether there are descriptors enough for this connection besides the client's. */
   boolean mayKeep(Peer upstream) {
     return true;
-  }
-
-  private void failedToConnect(DropReason reason) {
-    int index = wanted;
-    wanted = NOBODY;
-    closeUpstream(index);
-    if (reason == DropReason.NO_DESCRIPTORS) {
-      unreachable(reason); // it isn't the target's fault, and others would be no better
-    } else {
-      relay.connectFailed(target(index), endpoint, reason);
-      notConnected(index, reason);
-    }
-  }
-
-  /** epoll reports something about the socket that is being connected. */
-  private void connecting(Peer upstream, int events) {
-    int errno = 0;
-    if ((events & Watched.BROKEN) != 0) {
-      errno = syscalls().option(upstream.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
-      if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
-        failedToConnect(Upstreams.reason(errno));
-        return;
-      }
-      // It was connected, may have sent something, and was reset then.
-    }
-    if (errno != 0 || (events & Watched.WRITABLE) != 0) {
-      isConnected(upstream);
-      move(upstream, events); // it may have spoken already, and epoll will not say so again
-    }
-  }
-
-  private void isConnected(Peer upstream) {
-    long now = loop().timeMillis();
-    wanted = NOBODY;
-    upstream.isConnecting = false;
-    requireNonNull(endpoint).succeeded();
-    ending.stirred(now);
-    relay.counters().connected(now - wantedSinceMillis);
-    loop().schedule(this);
-    connected(upstream);
-  }
-
-  /** Begins what a target hears with a PROXY protocol header; false if the target broke. */
-  final boolean sendHeader(Peer upstream) {
-    ProxyHeaderWriter writer = destination().header();
-    if (writer == null) {
-      return true;
-    }
-    byte[] header =
-        writer.header(connection(), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
-    loop().buffer().copyFrom(header);
-    int result = upstream.send(loop().buffer(), 0, header.length, 0);
-    boolean isWhole = result == 0 || result == -Linux.EAGAIN;
-    if (!isWhole) {
-      broke(upstream);
-    }
-    return isWhole;
   }
 
   /** No target could be reached: resets the client. */
@@ -246,7 +144,7 @@ abstract class Session extends Sessions.Entry {
       return;
     }
     if (peer.isConnecting) {
-      connecting(peer, events);
+      connecting.ready(peer, events);
       return;
     }
     if (client.isOpen()) {
@@ -257,7 +155,7 @@ abstract class Session extends Sessions.Entry {
     }
   }
 
-  private void move(Peer peer, int events) {
+  final void move(Peer peer, int events) {
     if ((events & (Watched.WRITABLE | Watched.BROKEN)) != 0 && moves(peer) && peer.blocked) {
       writable(peer);
     }
@@ -394,14 +292,9 @@ abstract class Session extends Sessions.Entry {
     if (isClosed || isStalled) {
       return 0; // at the next tick
     }
-    if (wanted == NOBODY) {
-      return ending.deadlineMillis();
-    }
-    return upstreams[wanted] == null ? 0 : connectByMillis();
-  }
-
-  private long connectByMillis() {
-    return wantedSinceMillis + destination().spec().connectTimeout().toMillis();
+    return connecting.isBusy()
+        ? connecting.deadlineMillis()
+        : Math.min(ending.deadlineMillis(), keepaliveAtMillis);
   }
 
   @Override
@@ -430,12 +323,31 @@ abstract class Session extends Sessions.Entry {
     if (isClosed) {
       return;
     }
-    if (wanted == NOBODY) {
+    if (nowMillis >= keepaliveAtMillis) {
+      keepAlive();
+    }
+    if (connecting.isBusy()) {
+      connecting.timeUp(nowMillis);
+    } else {
       ending.timeUp(nowMillis);
-    } else if (nowMillis >= connectByMillis()) {
-      failedToConnect(DropReason.CONNECT_TIMEOUT);
-    } else if (upstreams[wanted] == null) {
-      attempt(wanted);
+    }
+  }
+
+  /** A connection is made: in a while it is old enough for keepalive. */
+  final void keepAliveFrom(long nowMillis) {
+    keepaliveAtMillis = nowMillis + KEEPALIVE_AFTER_MILLIS;
+  }
+
+  private void keepAlive() {
+    keepaliveAtMillis = Long.MAX_VALUE;
+    Keepalive how = destination().spec().keepalive();
+    if (how != null) {
+      client.keepAlive(how);
+      for (Peer upstream : upstreams) {
+        if (upstream != null) {
+          upstream.keepAlive(how);
+        }
+      }
     }
   }
 

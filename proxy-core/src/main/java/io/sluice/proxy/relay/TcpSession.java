@@ -82,14 +82,14 @@ final class TcpSession extends Session {
 
   @Override
   void start() {
-    connect(ONLY);
+    connecting.connect(ONLY);
   }
 
   @Override
   void connected(Peer upstream) {
     if (!client.watch()) {
       unreachable(DropReason.NO_DESCRIPTORS);
-    } else if (sendHeader(upstream)) {
+    } else if (connecting.sendHeader(upstream)) {
       pump(client); // most have spoken by now: this spares them the wait for epoll to say so
     }
   }
@@ -118,7 +118,7 @@ final class TcpSession extends Session {
   private void connectAgain() {
     if (!isClosed()) {
       try {
-        connect(ONLY);
+        connecting.connect(ONLY);
       } catch (RuntimeException | Error failure) {
         failed(failure);
       }

@@ -2,7 +2,7 @@ package io.sluice.proxy.target;
 
 import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
-import io.sluice.config.DestinationSpec.PayloadBytes;
+import io.sluice.config.Selection;
 import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.header.ProxyHeaderWriter;
@@ -25,6 +25,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +63,7 @@ public final class Destination {
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
     private final AtomicInteger active = new AtomicInteger();
+    private volatile boolean hasMessages;
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
     private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
     private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
@@ -97,17 +99,28 @@ public final class Destination {
     public int active() {
       return active.get();
     }
+
+    /** Whether streams under this label are, or were, steered by message. */
+    public boolean hasMessages() {
+      return hasMessages;
+    }
   }
 
   /**
-   * @param previous what the label stood for until now: its sessions still count
+   * @param previous what the label stood for until now
+   * @param traffic the label's, which may have sessions already
    * @throws ConfigException if its program can't be loaded
    */
-  Destination(DestinationSpec spec, @Nullable Destination previous, Resolver resolver, Jars jars)
+  Destination(
+      DestinationSpec spec,
+      @Nullable Destination previous,
+      Traffic traffic,
+      Resolver resolver,
+      Jars jars)
       throws ConfigException {
     this.spec = spec;
     this.header = ProxyHeaderWriter.of(spec.proxyProtocol());
-    this.traffic = previous == null ? new Traffic() : previous.traffic;
+    this.traffic = traffic;
     this.sources =
         new SourceAddresses(
             spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
@@ -120,51 +133,64 @@ public final class Destination {
     for (var targetSpec : spec.targets()) {
       Target target = new Target(this, targetSpec, known.get(targetSpec.address()), resolver);
       made.add(target);
-      members.add(new ReuseportGroup.Member(target.socket(), targetSpec.weight()));
+      members.add(
+          new ReuseportGroup.Member(target.socket(), targetSpec.weight(), targetSpec.identity()));
     }
     this.targets = List.copyOf(made);
-    this.group =
-        ReuseportGroup.of(
-            members,
-            switch (spec.select()) {
-              case HASH -> ReuseportGroup.Selection.HASH;
-              case SOURCE -> ReuseportGroup.Selection.SOURCE;
-              case ROUND_ROBIN -> ReuseportGroup.Selection.ROUND_ROBIN;
-              case LEAST_CONNECTIONS -> ReuseportGroup.Selection.LEAST_CONNECTIONS;
-              case PAYLOAD, QUIC, PROGRAM -> ReuseportGroup.Selection.HASH; // after their programs
-            },
-            socket -> Target.of(socket).active());
+    this.group = ReuseportGroup.of(members, fallback(spec), socket -> Target.of(socket).active());
     this.targets.forEach(Target::join);
     this.messages =
         spec.messages() == null ? null : new MessagePlan(spec, spec.messages(), this.targets, jars);
-    if (spec.payload() != null && messages == null) {
-      PayloadBytes bytes = spec.payload();
-      group.attach("payload", new PayloadProgram(bytes.offset(), bytes.length()));
-    }
-    if (spec.program() != null && messages == null) {
-      group.attach(spec.program().className(), jars.load(spec.program(), ReuseportProgram.class));
-    }
-    if (spec.quic() == null) {
-      this.connectionIds = null;
-      this.quic = null;
-      return;
+    if (messages != null) {
+      traffic.hasMessages = true;
     }
     this.connectionIds =
-        previous == null || previous.connectionIds == null
-            ? new ConnectionIds(CONNECTION_IDS, CONNECTION_ID_MILLIS, Loop::nowMillis)
-            : previous.connectionIds;
+        spec.selection() instanceof Selection.Quic ? connectionIds(previous) : null;
     this.quic =
-        new QuicProgram(
-            connectionIds,
-            spec.quic().connectionIdLength(),
-            members,
-            serverIds(spec.quic(), targets));
-    group.attach("quic", quic);
+        spec.selection() instanceof Selection.Quic its && connectionIds != null
+            ? new QuicProgram(
+                connectionIds, its.connectionIdLength(), members, serverIds(its, targets))
+            : null;
+    if (messages == null) {
+      attachProgram(spec.selection(), jars);
+    }
+  }
+
+  /** How the group selects by itself: after its program, if it has one. */
+  private static ReuseportGroup.Selection fallback(DestinationSpec spec) {
+    return switch (spec.selection()) {
+      case Selection.Source _ -> ReuseportGroup.Selection.SOURCE;
+      case Selection.RoundRobin _ -> ReuseportGroup.Selection.ROUND_ROBIN;
+      case Selection.LeastConnections _ -> ReuseportGroup.Selection.LEAST_CONNECTIONS;
+      case Selection.Hash _, Selection.Payload _, Selection.Quic _, Selection.Program _ ->
+          ReuseportGroup.Selection.HASH;
+    };
+  }
+
+  private void attachProgram(Selection selection, Jars jars) throws ConfigException {
+    switch (selection) {
+      case Selection.Payload bytes ->
+          group.attach("payload", new PayloadProgram(bytes.offset(), bytes.length()));
+      case Selection.Program its ->
+          group.attach(its.code().name(), jars.load(its.code(), ReuseportProgram.class));
+      case Selection.Quic _ -> group.attach("quic", Objects.requireNonNull(quic));
+      case Selection.Hash _,
+          Selection.Source _,
+          Selection.RoundRobin _,
+          Selection.LeastConnections _ -> {}
+    }
+  }
+
+  private static ConnectionIds connectionIds(@Nullable Destination previous) {
+    return previous == null || previous.connectionIds == null
+        ? new ConnectionIds(CONNECTION_IDS, CONNECTION_ID_MILLIS, Loop::nowMillis)
+        : previous.connectionIds;
   }
 
   private static QuicProgram.@Nullable ServerIds serverIds(
-      DestinationSpec.Quic quic, List<Target> targets) {
-    if (quic.serverId() == null) {
+      Selection.Quic quic, List<Target> targets) {
+    Selection.ServerId serverId = quic.serverId();
+    if (serverId == null) {
       return null;
     }
     Map<Long, Socket> byId = new HashMap<>();
@@ -174,7 +200,7 @@ public final class Destination {
         byId.put(HexFormat.fromHexDigitsToLong(id), target.socket());
       }
     }
-    return new QuicProgram.ServerIds(quic.serverId().offset(), quic.serverId().length(), byId);
+    return new QuicProgram.ServerIds(serverId.offset(), serverId.length(), byId);
   }
 
   public DestinationSpec spec() {
@@ -236,12 +262,12 @@ public final class Destination {
    * @return the connection; null if the answer doesn't say
    */
   public ConnectionIds.@Nullable Entry learn(Payload answer, Target from) {
-    if (quic == null || spec.quic() == null) {
+    if (quic == null || !(spec.selection() instanceof Selection.Quic configured)) {
       return null;
     }
     ConnectionIds.Entry connection = quic.learn(answer, from.socket());
     if (connection != null
-        && connection.length() != spec.quic().connectionIdLength()
+        && connection.length() != configured.connectionIdLength()
         && idWarning.permits()) {
       log.warn(
           "connection IDs have another length than configured: clients that change their address"
@@ -249,7 +275,7 @@ public final class Destination {
           spec.label(),
           from,
           connection.length(),
-          spec.quic().connectionIdLength());
+          configured.connectionIdLength());
     }
     return connection;
   }

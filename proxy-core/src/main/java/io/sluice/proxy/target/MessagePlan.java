@@ -1,11 +1,11 @@
 package io.sluice.proxy.target;
 
+import io.sluice.config.Code;
 import io.sluice.config.ConfigException;
 import io.sluice.config.DestinationSpec;
-import io.sluice.config.DestinationSpec.PayloadBytes;
-import io.sluice.config.JarClass;
 import io.sluice.config.MessageSpec;
 import io.sluice.config.MessageSpec.Framing;
+import io.sluice.config.Selection;
 import io.sluice.proxy.jar.Jars;
 import io.sluice.steering.Errno;
 import io.sluice.steering.IpAddress;
@@ -21,6 +21,7 @@ import io.sluice.steering.stream.SpreadVerdict;
 import io.sluice.steering.stream.StreamParser;
 import io.sluice.steering.stream.StreamVerdict;
 import io.sluice.steering.stream.Strparser;
+import io.sluice.steering.stream.SyslogParser;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -56,16 +57,21 @@ public final class MessagePlan {
         switch (spec.framing()) {
           case Framing.Line _ -> new LineParser();
           case Framing.OctetCounted _ -> new OctetCountedParser();
+          case Framing.Syslog _ -> new SyslogParser();
           case Framing.LengthField it ->
               new LengthFieldParser(it.offset(), it.size(), it.bigEndian(), it.adjustment());
         };
-    PayloadBytes bytes = destination.payload();
     this.by =
-        bytes != null
-            ? new SpreadVerdict.By.Hash(bytes.offset(), bytes.length())
-            : destination.select() == DestinationSpec.Select.ROUND_ROBIN
-                ? new SpreadVerdict.By.Turn()
-                : new SpreadVerdict.By.Hash(0, 0);
+        switch (destination.selection()) {
+          case Selection.Payload bytes -> new SpreadVerdict.By.Hash(bytes.offset(), bytes.length());
+          case Selection.RoundRobin _ -> new SpreadVerdict.By.Turn();
+          case Selection.Hash _,
+              Selection.Source _,
+              Selection.LeastConnections _,
+              Selection.Quic _,
+              Selection.Program _ ->
+              new SpreadVerdict.By.Hash(0, 0);
+        };
     this.weights = targets.stream().mapToInt(it -> it.spec().weight()).toArray();
     this.sockets = new SockMap(targets.size());
     this.own = new Socket[targets.size()];
@@ -81,8 +87,8 @@ public final class MessagePlan {
         throw new IllegalStateException(targets.get(i) + ": " + Errno.ofResult(result));
       }
     }
-    JarClass its = destination.program();
-    this.verdictName = its == null ? destination.label() : its.className();
+    Code its = destination.selection() instanceof Selection.Program it ? it.code() : null;
+    this.verdictName = its == null ? destination.label() : its.name();
     this.program = its == null ? null : jars.load(its, StreamVerdict.class, SockMap.class, sockets);
   }
 

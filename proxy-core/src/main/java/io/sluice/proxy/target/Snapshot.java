@@ -7,6 +7,7 @@ import io.sluice.config.DestinationSpec;
 import io.sluice.config.ListenerSpec;
 import io.sluice.config.Problem;
 import io.sluice.config.ProgramSpec;
+import io.sluice.config.Selection;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.HeaderSources;
@@ -19,7 +20,6 @@ import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
-import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import io.sluice.steering.binding.BindingsProgram;
 import io.sluice.steering.binding.RulesProgram;
@@ -43,6 +43,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param asksForInterface whether some program looks at the ingress interface, which costs a system
  *     call per connection
+ * @param traffic what is counted by label, also of labels that have gone while sessions live
  * @param generation counts up from 1 with each configuration that came into force
  */
 public record Snapshot(
@@ -51,16 +52,18 @@ public record Snapshot(
     BindingTable bindings,
     SkLookup engine,
     List<Destination> destinations,
+    Map<Key, Destination.Traffic> traffic,
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
-    HeaderSources headerSources) {
+    HeaderSources headerSources,
+    SockMap sockets) {
 
   /** What names a destination: a label stands for one of each protocol. */
   public record Key(String label, Protocol protocol) {}
 
   /**
-   * Makes the next snapshot. The resolver forgets the names that it doesn't have; jars are read
-   * anew.
+   * Makes the next snapshot, and changes nothing that is in force. The resolver begins to ask for
+   * its names; jars are read anew.
    *
    * @param previous the one in force: destinations whose specification is the same live on, but for
    *     those with a program, whose jar may be another
@@ -72,6 +75,7 @@ public record Snapshot(
     if (previous != null) {
       previous.destinations.forEach(it -> known.put(new Key(it.label(), it.protocol()), it));
     }
+    Map<Key, Destination.Traffic> traffic = traffic(config, previous, known.keySet());
     Map<Key, Integer> slots = new LinkedHashMap<>();
     List<Destination> destinations = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
@@ -80,7 +84,7 @@ public record Snapshot(
       Key key = new Key(spec.label(), spec.protocol());
       slots.put(key, destinations.size());
       try {
-        destinations.add(carriedOver(known.get(key), spec, resolver, jars));
+        destinations.add(carriedOver(known.get(key), spec, counted(traffic, key), resolver, jars));
       } catch (ConfigException unusable) {
         problems.addAll(unusable.problems());
       }
@@ -93,19 +97,9 @@ public record Snapshot(
         throw new IllegalStateException(destinations.get(slot) + ": " + Errno.ofResult(result));
       }
     }
-    BindingTable bindings = BindingTable.of(config.bindings());
-    Map<Key, Integer> bindingCounts = new HashMap<>();
-    for (Binding binding : config.bindings()) {
-      bindingCounts.merge(new Key(binding.label(), binding.protocol()), 1, Integer::sum);
-    }
+    BindingTable bindings = config.bindings();
     ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
-    List<ProgramChain.Link> links;
-    try {
-      links = links(config.programs(), bindings, maps, jars);
-    } catch (ConfigException unusable) {
-      sockets.clear(); // those that live on would keep this map
-      throw unusable;
-    }
+    List<ProgramChain.Link> links = links(config.programs(), bindings, maps, jars);
     List<Socket> listening = new ArrayList<>();
     for (ListenerSpec spec : config.listeners()) {
       int slot = slot(slots, spec.destination(), spec.protocol());
@@ -117,16 +111,27 @@ public record Snapshot(
       listener.group(destination.group());
       listening.add(listener);
     }
-    resolver.retain(names(config));
     return new Snapshot(
         previous == null ? 1 : previous.generation + 1,
         config,
         bindings,
         new SkLookup(ProgramChain.of(links), ListenerTable.of(listening)),
         List.copyOf(destinations),
-        bindingCounts,
+        traffic,
+        bindingCounts(bindings),
         asksForInterface(config),
-        HeaderSources.of(config.captures()));
+        HeaderSources.of(config.captures()),
+        sockets);
+  }
+
+  /** Has the resolver forget the names that it doesn't have. */
+  public void retainNames(Resolver resolver) {
+    resolver.retain(names(config));
+  }
+
+  /** Lets go of what it shares with others: it never came into force. */
+  public void discard() {
+    sockets.clear(); // destinations that live on would keep this map
   }
 
   private static List<ProgramChain.Link> links(
@@ -142,8 +147,8 @@ public record Snapshot(
                   BindingsProgram.of(bindings, maps.sockets(), maps.slots());
               case ProgramSpec.Rules rules ->
                   RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
-              case ProgramSpec.Jar jar ->
-                  jars.load(jar.from(), Program.class, ProgramMaps.class, maps);
+              case ProgramSpec.Custom custom ->
+                  jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
             };
         links.add(new ProgramChain.Link(spec.name(), program));
       } catch (ConfigException unusable) {
@@ -152,6 +157,19 @@ public record Snapshot(
     }
     refuseIfAny(problems);
     return links;
+  }
+
+  private static Map<Key, Integer> bindingCounts(BindingTable bindings) {
+    Map<Key, Integer> counts = new HashMap<>();
+    for (Protocol protocol : Protocol.values()) {
+      int[] byLabel = bindings.counts(protocol);
+      for (int label = 0; label < byLabel.length; label++) {
+        if (byLabel[label] > 0) {
+          counts.put(new Key(bindings.labels().get(label), protocol), byLabel[label]);
+        }
+      }
+    }
+    return counts;
   }
 
   private static void refuseIfAny(List<Problem> problems) throws ConfigException {
@@ -168,7 +186,7 @@ public record Snapshot(
               case ProgramSpec.Bindings _ -> false;
               case ProgramSpec.Rules program ->
                   program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
-              case ProgramSpec.Jar _ -> true;
+              case ProgramSpec.Custom _ -> true;
             });
   }
 
@@ -227,11 +245,43 @@ public record Snapshot(
     return Objects.requireNonNullElse(slots.get(new Key(label, protocol)), -1);
   }
 
+  /**
+   * What is counted belongs to the label: it stays while sessions live, though the label has gone,
+   * and goes on when the label comes back. A label that has just gone stays for one more
+   * generation, as somebody may be opening a session under it.
+   */
+  private static Map<Key, Destination.Traffic> traffic(
+      Config config, @Nullable Snapshot previous, Set<Key> before) {
+    Map<Key, Destination.Traffic> traffic = new LinkedHashMap<>();
+    if (previous != null) {
+      previous.traffic.forEach((key, counted) -> {
+        if (counted.active() > 0 || before.contains(key)) {
+          traffic.put(key, counted);
+        }
+      });
+    }
+    for (DestinationSpec spec : config.destinations()) {
+      traffic.computeIfAbsent(
+          new Key(spec.label(), spec.protocol()), _ -> new Destination.Traffic());
+    }
+    return Collections.unmodifiableMap(traffic);
+  }
+
+  private static Destination.Traffic counted(Map<Key, Destination.Traffic> traffic, Key key) {
+    return Objects.requireNonNull(traffic.get(key));
+  }
+
   private static Destination carriedOver(
-      @Nullable Destination old, DestinationSpec spec, Resolver resolver, Jars jars)
+      @Nullable Destination old,
+      DestinationSpec spec,
+      Destination.Traffic traffic,
+      Resolver resolver,
+      Jars jars)
       throws ConfigException {
-    return old != null && old.spec().equals(spec) && spec.program() == null
+    return old != null
+            && old.spec().equals(spec)
+            && !(spec.selection() instanceof Selection.Program)
         ? old
-        : new Destination(spec, old, resolver, jars);
+        : new Destination(spec, old, traffic, resolver, jars);
   }
 }

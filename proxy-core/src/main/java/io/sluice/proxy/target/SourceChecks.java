@@ -58,22 +58,22 @@ public final class SourceChecks {
    * Addresses of sources that this machine doesn't have, a line for each. They may come yet, as a
    * floating address does; until then their turns fall to others.
    */
-  public static List<String> strangers(Config config) {
-    List<String> strangers = new ArrayList<>();
+  public static List<String> missingAddresses(Config config) {
+    List<String> missing = new ArrayList<>();
     for (DestinationSpec destination : config.destinations()) {
       if (destination.source() instanceof SourceSpec.Addresses(List<IpPrefix> prefixes)) {
         for (IpPrefix prefix : prefixes) {
-          String stranger = stranger(prefix);
-          if (stranger != null) {
-            strangers.add("source of " + name(destination) + ": " + stranger);
+          String absent = missingAddress(prefix);
+          if (absent != null) {
+            missing.add("source of " + name(destination) + ": " + absent);
           }
         }
       }
     }
-    return strangers;
+    return missing;
   }
 
-  private static @Nullable String stranger(IpPrefix prefix) {
+  private static @Nullable String missingAddress(IpPrefix prefix) {
     if (prefix.family() == Family.IPV6 && !prefix.isSingle()) {
       return null; // a local route may cover it, and bind doesn't tell
     }

@@ -43,12 +43,7 @@ public final class Steering {
   /** Where it goes; or null: then {@link #refusal} says why, and it has been counted. */
   public @Nullable Target steer() {
     Verdict verdict = snapshots.get().engine().lookup(context);
-    Socket socket =
-        switch (verdict) {
-          case Verdict.Assign assign -> assign.socket();
-          case Verdict.Pass pass -> pass.listener();
-          case Verdict.Drop _ -> null;
-        };
+    Socket socket = verdict.socket();
     if (socket == null) {
       refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
       return null;

@@ -20,7 +20,8 @@ final class CapturePlanTest {
         "sk_lookup | both | true  | tcp [::ffff:127.0.0.1]:0, udp [::ffff:127.0.0.1]:0",
         "sk_lookup | ipv4 | true  | tcp [::ffff:127.0.0.1]:0, udp [::ffff:127.0.0.1]:0",
         "sk_lookup | ipv4 | false | tcp 127.0.0.1:0, udp 127.0.0.1:0",
-        "tproxy    | both | true  | tcp 127.0.0.1:15001, tcp [::1]:15001, udp 127.0.0.1:15001, udp [::1]:15001",
+        "tproxy    | both | true  | tcp 127.0.0.1:15001, tcp [::1]:15001, udp 127.0.0.1:15001, udp"
+            + " [::1]:15001",
         "redirect  | both | true  | tcp 0.0.0.0:15002, tcp [::]:15002",
       })
   void aMethodHasItsSockets(String method, String families, boolean ipv6, String sockets)
@@ -29,7 +30,7 @@ final class CapturePlanTest {
         "version: 1\ncapture: [{name: edge, method: %s, ports: any, addresses: [%s]}]\n"
             .formatted(method, families.equals("both") ? BOTH : "192.0.2.0/24, 198.51.100.0/24");
     List<CaptureSpec> captures = ConfigReader.read("f", text, Map.of()).captures();
-    assertThat(CapturePlan.of(captures, ipv6).keySet())
+    assertThat(CapturePlan.sockets(captures, ipv6).keySet())
         .extracting(CapturePlan.Key::toString)
         .containsExactlyInAnyOrder(sockets.split(", "));
   }

@@ -16,8 +16,10 @@ import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -89,15 +91,16 @@ final class CapturedRangesTest {
     List<Integer> opened = new ArrayList<>();
     try {
       long[] cookies = new long[LookupProgram.SLOTS];
+      Map<Protocol, Integer> fds = new EnumMap<>(Protocol.class);
       for (Protocol protocol : Protocol.values()) {
         int fd = socket(syscalls, protocol, loopback);
         opened.add(fd);
-        assertThat(kernel.assignTo(protocol, fd)).isNull();
+        fds.put(protocol, fd);
         cookies[slot(protocol)] = syscalls.cookie(fd);
       }
       for (int round = 0; round < 20; round++) {
         CapturedRanges ranges = CapturedRanges.of(captures.captures());
-        KernelLookup.Loading loading = kernel.load(ranges);
+        KernelLookup.Loading loading = kernel.load(ranges, fds);
         assertThat(loading.wrong()).as("seed " + seed).isEmpty();
         opened.add(loading.program());
         for (int i = 0; i < QUESTIONS; i++) {

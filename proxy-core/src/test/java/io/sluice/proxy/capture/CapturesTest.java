@@ -3,6 +3,7 @@ package io.sluice.proxy.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.sluice.proxy.RefusedException;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -197,6 +198,57 @@ final class CapturesTest {
       assertThatThrownBy(() -> TestDaemon.start(capture(server, "" + busy, false)))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("EADDRINUSE");
+    }
+  }
+
+  @Test
+  void aStrictCaptureThatCantHaveItsNewPortRefusesTheReloadAndKeepsItsOldOne() throws Exception {
+    int free = TestDaemon.freePort();
+    try (TestServer server = named("a");
+        ServerSocket taken = new ServerSocket(0, 1, Streams.LOOPBACK);
+        TestDaemon daemon = TestDaemon.start(capture(server, "" + port, true))) {
+      int busy = taken.getLocalPort();
+      assertThatThrownBy(() -> daemon.reload(capture(server, free + ", " + busy, true)))
+          .isInstanceOf(RefusedException.class)
+          .hasMessageContaining("capture edge: can't bind tcp 127.0.0.1:" + busy + ": EADDRINUSE");
+      assertThat(daemon.snapshot().generation()).isEqualTo(1);
+      assertThat(ask("127.0.0.1", port)).isEqualTo("a");
+      assertThat(isRefused("127.0.0.1", free)).as("what was prepared is given back").isTrue();
+      daemon.reload(capture(server, "" + free, true));
+      assertThat(ask("127.0.0.1", free)).isEqualTo("a");
+      assertThat(isRefused("127.0.0.1", port)).isTrue();
+    }
+  }
+
+  @Test
+  void aReloadThatIsPreparedAndNotCommittedChangesNothing() throws Exception {
+    int other = TestDaemon.freePort();
+    try (TestServer server = named("a");
+        TestDaemon daemon = TestDaemon.start(loops, port, server.targets())) {
+      for (int i = 0; i < 3; i++) {
+        daemon.prepareAndGiveUp(TestDaemon.web(loops, other, server.targets()));
+        assertThat(isRefused("127.0.0.1", other)).isTrue();
+        assertThat(ask("127.0.0.1", port)).isEqualTo("a");
+      }
+      assertThat(daemon.snapshot().generation()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aPortThatWasBusyIsTakenOnceItIsFree() throws Exception {
+    try (TestServer server = named("a");
+        ServerSocket taken = new ServerSocket(0, 1, Streams.LOOPBACK)) {
+      int busy = taken.getLocalPort();
+      try (TestDaemon daemon = TestDaemon.start(capture(server, port + ", " + busy, false))) {
+        daemon.reconcile();
+        assertThat(daemon.captureStates()).hasSize(1).noneMatch(CaptureState::isUp);
+        assertThat(daemon.captureStates().getFirst().why()).contains("tcp 127.0.0.1:" + busy);
+        taken.close();
+        daemon.reconcile();
+        assertThat(ask("127.0.0.1", busy)).isEqualTo("a");
+        assertThat(daemon.captureStates()).allMatch(CaptureState::isUp);
+      }
+      assertThat(isRefused("127.0.0.1", busy)).isTrue();
     }
   }
 

@@ -21,8 +21,10 @@ final class InheritedSocketsTest {
       delimiter = '|',
       value = {
         "''                                              | LISTEN_FDS is not set",
-        "LISTEN_FDS=1                                    | LISTEN_PID= is not this process, which is 4711",
-        "LISTEN_FDS=1 LISTEN_PID=12                      | LISTEN_PID=12 is not this process, which is 4711",
+        "LISTEN_FDS=1                                    | LISTEN_PID= is not this process, which"
+            + " is 4711",
+        "LISTEN_FDS=1 LISTEN_PID=12                      | LISTEN_PID=12 is not this process, which"
+            + " is 4711",
         "LISTEN_FDS=x LISTEN_PID=4711                    | LISTEN_FDS=x is no number of sockets",
         "LISTEN_FDS=9999 LISTEN_PID=4711                 | LISTEN_FDS=9999 is no number of sockets",
         "LISTEN_FDS=0 LISTEN_PID=4711                    | none was",
@@ -47,8 +49,8 @@ final class InheritedSocketsTest {
     List<CaptureSpec> captures =
         ConfigReader.read("f", "version: 1\ncapture: [{name: web, method: inherited}]\n", Map.of())
             .captures();
-    List<Captures.Failure> failures = new ArrayList<>();
+    List<CaptureFailure> failures = new ArrayList<>();
     assertThat(InheritedSockets.of(variables, PID).of(captures, failures)).isEmpty();
-    return failures.stream().map(Captures.Failure::toString).toList();
+    return failures.stream().map(CaptureFailure::toString).toList();
   }
 }

@@ -69,7 +69,7 @@ final class World implements AutoCloseable {
     if (spec.reuse() == Spec.Reuse.PORT) {
       twin.socket.group((_, hit) -> {
         groupAsked = true;
-        return hit;
+        return hit.assign();
       });
     }
     return twin;

@@ -13,6 +13,8 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.Limits;
 import io.sluice.config.ProgramSpec;
+import io.sluice.config.Selection;
+import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.TestDaemon;
@@ -38,6 +40,7 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.BindingTable;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -159,14 +162,17 @@ final class RelayHarness implements AutoCloseable {
             "echo",
             Protocol.UDP,
             List.of(new TargetSpec(target, 1)),
-            DestinationSpec.Select.HASH,
+            new Selection.Hash(),
             Duration.ofSeconds(5),
             idleTimeout,
             0,
             maxConnections,
             affinity,
             null,
-            null);
+            SourceSpec.KERNEL,
+            null,
+            null,
+            0);
     return config(List.of(), List.of(destination));
   }
 
@@ -178,13 +184,13 @@ final class RelayHarness implements AutoCloseable {
     return new Config(
         captures,
         false,
-        bindings,
+        BindingTable.of(bindings),
         destinations,
         List.of(new ProgramSpec.Bindings("bindings")),
         List.of(),
         List.of(),
         1,
-        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1)),
+        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), 0),
         new Admin(null, null));
   }
 
@@ -237,7 +243,7 @@ final class RelayHarness implements AutoCloseable {
 
   CaptureSocket open(String address, int port, String... prefixes) {
     CaptureSocket socket = bind(address, port, prefixes);
-    run(() -> relay.open(socket));
+    start(socket);
     return socket;
   }
 
@@ -264,8 +270,15 @@ final class RelayHarness implements AutoCloseable {
             Arrival.SK_LOOKUP,
             false,
             plain.captured());
-    run(() -> relay.open(steered));
+    start(steered);
     return steered;
+  }
+
+  private void start(CaptureSocket socket) {
+    run(() -> {
+      boolean _ = relay.register(socket);
+      relay.open(socket);
+    });
   }
 
   private CaptureSocket bind(String address, int port, String... prefixes) {

@@ -136,12 +136,16 @@ class DoctorIT {
       }
       set(netns, "ipv4/conf/all/src_valid_mark", 0);
       set(netns, "ipv4/conf/d.1/src_valid_mark", 1); // of one interface: others may do
+      String rules =
+          "edge: its rules are in the nftables table inet sluice, where the daemon installs them";
+      assertThat(doctor(netns.prefix(), file, 0)).contains("warning  " + rules);
       assertThat(doctor(netns.prefix(), file, 0))
           .anyMatch(it -> it.startsWith("warning  edge: method tproxy needs src_valid_mark=0"))
           .contains("         sysctl -w net.ipv4.conf.d/1.src_valid_mark=0");
       try (SluiceProcess run =
           SluiceProcess.start(directory, sluice(netns.prefix(), "run", file))) {
         run.awaitLine("ready");
+        assertThat(doctor(netns.prefix(), file, 0)).contains("ok       " + rules);
         assertThat(run.output())
             .contains(
                 "capture edge: "

@@ -146,6 +146,15 @@ final class KernelCaptureIT {
   }
 
   @Test
+  void aProgramThatSomebodyDetachesIsAttachedAgain() throws Exception {
+    SluiceProcess sluice = nets.run(nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6));
+    nets.gateway.run("bpftool", "link", "detach", "id", linkId());
+    sluice.awaitLine("", "program was detached: put back");
+    assertThat(links()).hasSize(1);
+    nets.assertAnswers(20, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+  }
+
+  @Test
   void anOrdinaryUserWithThreeCapabilitiesMayDoIt() throws Exception {
     Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
     nets.add(
@@ -246,6 +255,14 @@ final class KernelCaptureIT {
   /** The gateway's listening and unconnected sockets. */
   private List<String> listening() throws Exception {
     return nets.gateway.run("ss", "-Hlntu").lines().sorted().toList();
+  }
+
+  /** The id of the SK_LOOKUP link to the gateway's namespace: it stands on the line before. */
+  private String linkId() throws Exception {
+    String link = links().getFirst();
+    String all = nets.gateway.run("bpftool", "link", "show");
+    String before = all.substring(0, all.indexOf(link)).stripTrailing();
+    return before.substring(before.lastIndexOf('\n') + 1).split(":", 2)[0];
   }
 
   /** The SK_LOOKUP links to the gateway's namespace. */

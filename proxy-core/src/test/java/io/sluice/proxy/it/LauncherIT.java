@@ -2,18 +2,15 @@ package io.sluice.proxy.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.spi.ToolProvider;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -24,50 +21,20 @@ import org.junit.jupiter.api.io.TempDir;
 /** {@code bin/sluice} in a tree like an installed one, with the cache that scripts/train makes. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 final class LauncherIT {
-  private static final Path ROOT = root();
-
   @TempDir private static Path tree = Path.of(".");
 
   private record Result(int exitCode, String output) {}
 
-  private static Path root() {
-    Path at = Path.of("").toAbsolutePath();
-    while (!Files.isExecutable(at.resolve("scripts/train"))) {
-      at = at.getParent();
-    }
-    return at;
-  }
-
   @BeforeAll
   static void makeATreeAndTrain() throws Exception {
-    Path lib = Files.createDirectories(tree.resolve("lib"));
-    int number = 0;
-    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
-      Path from = Path.of(entry);
-      if (Files.isDirectory(from) && !from.endsWith("test-classes")) {
-        jar(lib.resolve("sluice-" + number++ + ".jar"), from);
-      } else if (entry.endsWith(".jar")) {
-        Files.copy(
-            from,
-            lib.resolve(from.getFileName()),
-            StandardCopyOption.COPY_ATTRIBUTES,
-            StandardCopyOption.REPLACE_EXISTING);
-      }
-    }
-    Path bin = Files.createDirectories(tree.resolve("bin"));
-    Files.copy(ROOT.resolve("bin/sluice"), bin.resolve("sluice"));
-    assertThat(bin.resolve("sluice").toFile().setExecutable(true)).isTrue();
+    Path launcher = InstalledTree.make(tree);
     Result trained =
-        run(List.of(ROOT + "/scripts/train", tree.toString(), bin + "/sluice"), Map.of());
+        run(
+            List.of(
+                InstalledTree.checkout() + "/scripts/train", tree.toString(), launcher.toString()),
+            Map.of());
     assertThat(trained).isEqualTo(new Result(0, ""));
     assertThat(tree.resolve("sluice.aot")).exists();
-  }
-
-  private static void jar(Path jar, Path classes) {
-    ToolProvider tool = ToolProvider.findFirst("jar").orElseThrow();
-    int code =
-        tool.run(System.out, System.err, "-c", "-f", jar.toString(), "-C", classes.toString(), ".");
-    assertThat(code).isZero();
   }
 
   private static Result run(List<String> command, Map<String, String> environment)

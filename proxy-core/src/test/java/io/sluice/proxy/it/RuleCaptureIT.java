@@ -70,6 +70,16 @@ final class RuleCaptureIT {
     assertThat(rules()).doesNotContain("sluice", "fwmark");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {TPROXY, REDIRECT})
+  void rulesThatSomebodyRemovesArePutBack(String capture) throws Exception {
+    SluiceProcess sluice = nets.run(configuration(capture));
+    nets.gateway.run("nft", "flush", "ruleset");
+    sluice.awaitLine("", "rules were changed by somebody: put back");
+    assertThat(rules()).contains("table inet sluice");
+    nets.assertAnswers(20, seed, protocols(capture), "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+  }
+
   @Test
   void redirectAnswersEveryTcpPortOfTwoPrefixes() throws Exception {
     SluiceProcess sluice = nets.run(configuration(REDIRECT));

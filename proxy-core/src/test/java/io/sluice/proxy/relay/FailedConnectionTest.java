@@ -107,19 +107,17 @@ final class FailedConnectionTest {
             web.label(),
             web.protocol(),
             web.targets(),
-            web.select(),
+            web.selection(),
             web.connectTimeout(),
             web.idleTimeout(),
             web.retries(),
             CONNECTIONS / 2,
             web.affinity(),
-            web.payload(),
-            web.quic(),
             new MessageSpec(
                 new MessageSpec.Framing.Line(), 1_024, Duration.ofSeconds(Long.MAX_VALUE)),
-            null,
             web.source(),
             null,
+            web.keepalive(),
             0);
     return new Config(
         config.captures(),

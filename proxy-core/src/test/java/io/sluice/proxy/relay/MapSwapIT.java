@@ -9,6 +9,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.CaptureChange;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.capture.DatagramHandler;
@@ -246,9 +247,11 @@ final class MapSwapIT {
             ProgramChain.of(List.of(new ProgramChain.Link("swapped", program))),
             ListenerTable.of(List.of())),
         made.destinations(),
+        made.traffic(),
         made.bindingCounts(),
         false,
-        made.headerSources());
+        made.headerSources(),
+        made.sockets());
   }
 
   private Captures capture(
@@ -271,7 +274,9 @@ final class MapSwapIT {
       workers.add(new Captures.Worker(loop, gate, relay, new NoDatagrams()));
     }
     Captures captures = new Captures(workers);
-    assertThat(captures.apply(config.captures())).isEmpty();
+    CaptureChange change = captures.prepare(config.captures());
+    assertThat(change.failures()).isEmpty();
+    change.commit();
     return captures;
   }
 
@@ -291,6 +296,11 @@ final class MapSwapIT {
   }
 
   private static final class NoDatagrams implements DatagramHandler {
+    @Override
+    public boolean register(CaptureSocket socket) {
+      throw new UnsupportedOperationException();
+    }
+
     @Override
     public void open(CaptureSocket socket) {
       throw new UnsupportedOperationException();

@@ -10,6 +10,7 @@ import io.sluice.proxy.target.SessionEnd;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.Socket;
@@ -271,7 +272,8 @@ final class MessageRelayTest {
 
   @ParameterizedTest
   @CsvSource({
-    "line, 'good\\n', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', TOO_LARGE",
+    "line, 'good\\n', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',"
+        + " TOO_LARGE",
     "octet-counted, '5 good\\n', '65 ', TOO_LARGE",
     "octet-counted, '5 good\\n', '<134>1 - ', MALFORMED",
   })
@@ -520,13 +522,17 @@ final class MessageRelayTest {
       Streams.send(client, "a\nb\npart");
     }
     daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
-    try (Scrape scrape = new Scrape(daemon()::snapshot, daemon().counters(), "test")) {
-      assertThat(scrape.text())
+    try (Scrape scrape = new Scrape(daemon()::snapshot, List::of, daemon().counters(), "test")) {
+      ByteArrayOutputStream text = new ByteArrayOutputStream();
+      scrape.writeTo(text);
+      assertThat(text.toString(StandardCharsets.UTF_8))
           .contains("sluice_messages_total{label=\"web\",protocol=\"tcp\"} 2.0")
           .contains(
-              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"} 1.0")
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"truncated\"}"
+                  + " 1.0")
           .contains(
-              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"too_large\"} 0.0");
+              "sluice_messages_dropped_total{label=\"web\",protocol=\"tcp\",reason=\"too_large\"}"
+                  + " 0.0");
     }
   }
 

@@ -6,6 +6,7 @@ import io.netty.util.concurrent.SingleThreadEventExecutor;
 import io.sluice.config.Config;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.capture.AcceptGate;
+import io.sluice.proxy.capture.CaptureChange;
 import io.sluice.proxy.capture.CaptureSocket;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.capture.DatagramHandler;
@@ -68,10 +69,11 @@ public final class OneLoop implements AutoCloseable {
             config.limits().halfClosed().toMillis());
     this.captures =
         new Captures(List.of(new Captures.Worker(loop, gate, relay, new NoDatagrams())));
-    List<Captures.Failure> failures = captures.apply(config.captures());
-    if (!failures.isEmpty()) {
-      throw new IllegalStateException(failures.toString());
+    CaptureChange change = captures.prepare(config.captures());
+    if (!change.failures().isEmpty()) {
+      throw new IllegalStateException(change.failures().toString());
     }
+    change.commit();
   }
 
   private Snapshot lookUp() {
@@ -143,6 +145,11 @@ public final class OneLoop implements AutoCloseable {
   }
 
   private static final class NoDatagrams implements DatagramHandler {
+    @Override
+    public boolean register(CaptureSocket socket) {
+      throw new UnsupportedOperationException();
+    }
+
     @Override
     public void open(CaptureSocket socket) {
       throw new UnsupportedOperationException();

@@ -8,11 +8,14 @@ import io.sluice.proxy.TestServer;
 import io.sluice.proxy.target.SessionEnd;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
@@ -24,14 +27,27 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What passes through a session, and how it ends: each behaviour of a plain TCP connection. */
-@ParameterizedClass(name = "loops={0}")
-@ValueSource(ints = {1, 2})
+/**
+ * What passes through a session, and how it ends: each behaviour of a plain TCP connection, on both
+ * kinds of session. What clients send consists of whole lines, which are the messages of the one.
+ */
+@ParameterizedClass(name = "{0}, loops={1}")
+@CsvSource({"BYTES, 1", "BYTES, 2", "MESSAGES, 1", "MESSAGES, 2"})
 @Timeout(30)
 final class TcpRelayTest {
-  private static final int FIVE_MB = 5_000_000;
+  private static final int FIVE_MB = Streams.wholeLines(5_000_000);
 
-  @Parameter int loops;
+  /** What a session does with what its client sends. */
+  enum Kind {
+    BYTES,
+    MESSAGES
+  }
+
+  @Parameter(0)
+  Kind kind = Kind.BYTES;
+
+  @Parameter(1)
+  int loops;
 
   private final int port = TestDaemon.freePort();
   private final BlockingQueue<Streams.Read> reads = new LinkedBlockingQueue<>();
@@ -45,7 +61,21 @@ final class TcpRelayTest {
 
   private void start(TestServer.Handler handler) throws Exception {
     server = TestServer.start(handler);
-    daemon = TestDaemon.start(loops, port, server.targets());
+    daemon = TestDaemon.start(loops, port, destination());
+  }
+
+  private String destination() {
+    String how = kind == Kind.BYTES ? "" : ", affinity: message, framing: {type: line}";
+    return server.targets() + how;
+  }
+
+  /** A client of a server that speaks first, to which messages connect with the first of them. */
+  private Socket connectToSpeaker() throws IOException {
+    Socket client = Streams.connect(port);
+    if (kind == Kind.MESSAGES) {
+      Streams.send(client, "hello\n");
+    }
+    return client;
   }
 
   /** Starts anew with another server. */
@@ -82,7 +112,8 @@ final class TcpRelayTest {
 
   @ParameterizedTest
   @CsvSource({"10,false", "5000000,false", "5000000,true"})
-  void anUploadArrivesWholeAndIsAnsweredAfterItsEnd(int bytes, boolean split) throws Exception {
+  void anUploadArrivesWholeAndIsAnsweredAfterItsEnd(int least, boolean split) throws Exception {
+    int bytes = Streams.wholeLines(least);
     for (int i = 0; i < 4; i++) {
       try (Socket client = Streams.connect(port)) {
         Streams.send(client, "UP\n");
@@ -99,7 +130,8 @@ final class TcpRelayTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 3_000_000})
-  void anEchoComesBackWholeWhileItIsSent(int bytes) throws Exception {
+  void anEchoComesBackWholeWhileItIsSent(int least) throws Exception {
+    int bytes = Streams.wholeLines(least);
     for (int i = 0; i < 4; i++) {
       try (Socket client = Streams.connect(port)) {
         Streams.send(client, "ECHO\n");
@@ -134,30 +166,40 @@ final class TcpRelayTest {
     daemon.awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
   }
 
+  /** To the one kind, a FIN says nothing of what is read; the other has a new connection then. */
   @Test
   void aServerThatHasEndedItsSideStillReadsAll() throws Exception {
+    AtomicLong read = new AtomicLong();
     serve(connection -> {
       connection.shutdownOutput();
-      reads.add(Streams.readAll(connection.getInputStream()));
+      read.addAndGet(Streams.readAll(connection.getInputStream()).bytes());
     });
-    try (Socket client = Streams.connect(port)) {
+    try (Socket client = connectToSpeaker()) {
       assertThat(client.getInputStream().read()).isEqualTo(-1);
       Streams.sendPattern(client.getOutputStream(), FIVE_MB);
     }
-    assertThat(serverRead())
-        .isEqualTo(new Streams.Read(FIVE_MB, Streams.patternChecksum(FIVE_MB), false));
+    long more = kind == Kind.MESSAGES ? "hello\n".length() : 0;
+    TestDaemon.until("the server has all", () -> read.get() == FIVE_MB + more);
     daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
   }
 
   @RepeatedTest(4)
   void aServerThatEndsFirstIsHeard() throws Exception {
-    try (Socket client = Streams.connect(port)) {
-      Streams.send(client, "SRVFIRST\n");
+    AtomicLong read = new AtomicLong();
+    serve(connection -> {
+      Streams.send(connection, "bye\n");
+      connection.shutdownOutput();
+      read.addAndGet(Streams.readAll(connection.getInputStream()).bytes());
+    });
+    int bytes = Streams.wholeLines(100_000);
+    try (Socket client = connectToSpeaker()) {
       assertThat(Streams.text(client, 100)).isEqualTo("bye\n");
-      Streams.sendPattern(client.getOutputStream(), 100_000);
+      Streams.sendPattern(client.getOutputStream(), bytes);
     }
     daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
-    assertThat(daemon.destination().traffic().bytesIn.sum()).isEqualTo(100_009);
+    long more = kind == Kind.MESSAGES ? "hello\n".length() : 0;
+    TestDaemon.until("the server has all", () -> read.get() == bytes + more);
+    assertThat(daemon.destination().traffic().bytesIn.sum()).isEqualTo(bytes + more);
   }
 
   @RepeatedTest(4)
@@ -166,7 +208,7 @@ final class TcpRelayTest {
       Streams.send(connection, "220 hello\r\n");
       long _ = connection.getInputStream().transferTo(OutputStream.nullOutputStream());
     });
-    try (Socket client = Streams.connect(port)) {
+    try (Socket client = connectToSpeaker()) {
       assertThat(Streams.text(client, 11)).isEqualTo("220 hello\r\n");
     }
     daemon.awaitSessions(0);
@@ -182,7 +224,7 @@ final class TcpRelayTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 100_000, FIVE_MB})
+  @ValueSource(ints = {1, 100_000, 5_000_000})
   void aServersResetComesAfterAllItsData(int bytes) throws Exception {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "DLRST " + bytes + "\n");
@@ -194,9 +236,27 @@ final class TcpRelayTest {
     daemon.awaitSessions(0);
   }
 
+  @Test
+  void aServersResetWaitsForAClientThatIsSlowToReadWhatCameBefore() throws Exception {
+    int bytes = 2_000_000;
+    daemon.close();
+    String limits = "limits: {drain: 0s, halfClosed: 500ms}\n";
+    daemon = TestDaemon.start(limits + TestDaemon.web(loops, port, destination()));
+    try (Socket client = new Socket()) {
+      client.setReceiveBufferSize(1 << 14);
+      client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
+      Streams.send(client, "DLRST " + bytes + "\n");
+      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 14, 20)) // for some 2.5 s
+          .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
+    }
+    daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
+  }
+
+  /** The one kind passes it on; to the targets of the other, which have all messages, it is FIN. */
   @ParameterizedTest
-  @ValueSource(ints = {1, 100_000, FIVE_MB})
-  void aClientsResetComesAfterAllItsData(int bytes) throws Exception {
+  @ValueSource(ints = {1, 100_000, 5_000_000})
+  void aClientsResetComesAfterAllItsData(int least) throws Exception {
+    int bytes = Streams.wholeLines(least);
     serve(connection -> {
       Thread.sleep(100);
       reads.add(Streams.readSlowly(connection.getInputStream(), 1 << 16, 5));
@@ -205,17 +265,18 @@ final class TcpRelayTest {
     Streams.sendPattern(client.getOutputStream(), bytes);
     Streams.resetAfterData(client);
     assertThat(serverRead())
-        .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
+        .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), kind == Kind.BYTES));
     daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
     daemon.awaitSessions(0);
   }
 
+  /** Targets of messages have had FIN, and end by themselves. */
   @Test
   void aResetAfterAFinIsPassedOnThoughTheServerWasSlowToReadTheDataBefore() throws Exception {
     serve(connection -> {
       Thread.sleep(100);
       reads.add(Streams.readSlowly(connection.getInputStream(), 1 << 16, 5));
-      Thread.sleep(20_000); // it keeps the connection, and says nothing
+      Thread.sleep(kind == Kind.BYTES ? 20_000 : 0); // it keeps the connection, and says nothing
     });
     Socket client = Streams.connect(port);
     Streams.sendPattern(client.getOutputStream(), FIVE_MB);
@@ -229,17 +290,24 @@ final class TcpRelayTest {
 
   @Test
   void aResetAfterAFinIsPassedOn() throws Exception {
+    CountDownLatch isSent = new CountDownLatch(1);
     serve(connection -> {
       reads.add(Streams.readAll(connection.getInputStream()));
-      TestDaemon.until("the reset", () -> isReset(connection));
-      reads.add(new Streams.Read(0, 0, true));
+      isSent.await();
+      if (kind == Kind.BYTES) {
+        TestDaemon.until("the reset", () -> isReset(connection));
+        reads.add(new Streams.Read(0, 0, true));
+      }
     });
     Socket client = Streams.connect(port);
-    Streams.send(client, "all");
+    Streams.send(client, "all\n");
     client.shutdownOutput();
-    assertThat(serverRead().bytes()).isEqualTo(3);
+    assertThat(serverRead().bytes()).isEqualTo(4);
     Streams.reset(client);
-    assertThat(serverRead().reset()).isTrue();
+    isSent.countDown();
+    if (kind == Kind.BYTES) {
+      assertThat(serverRead().reset()).isTrue();
+    }
     daemon.awaitEnds(SessionEnd.CLIENT_RESET, 1);
   }
 
@@ -261,7 +329,7 @@ final class TcpRelayTest {
       Streams.resetAfterData(connection);
     });
     for (int i = 0; i < 20; i++) {
-      try (Socket client = Streams.connect(port)) {
+      try (Socket client = connectToSpeaker()) {
         assertThat(Streams.text(client, 15)).isEqualTo("413 too large\r\n");
         assertThat(Streams.isReset(client)).isTrue();
       }

@@ -16,7 +16,7 @@ class SourceChecksTest {
   @Test
   void addressesOfOthersAreNamed() {
     assertThat(
-            SourceChecks.strangers(
+            SourceChecks.missingAddresses(
                 withSource("[127.0.0.0/28, 192.0.2.1, 198.51.100.0/24, '::1', '2001:db8::1']")))
         .containsExactly(
             "source of tcp destination 'web': 192.0.2.1 is no address of this machine now"

@@ -1,10 +1,11 @@
 package io.sluice.steering.binding;
 
 import io.sluice.steering.Family;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bindings of one family and protocol as they come in, and the order that {@link BindingTrie}
@@ -16,9 +17,10 @@ final class BindingColumns {
 
   private int size;
   private long[] highs = new long[4];
-  private long[] lows = new long[4];
+  private long[] lows = new long[4]; // of IPv6 only
   private long[] portLengths = new long[4]; // port << 8 | prefix length
   private int[] indexes = new int[4];
+  private int @Nullable [] order; // once it has been asked for
 
   BindingColumns(Family family, Protocol protocol) {
     this.family = family;
@@ -29,19 +31,23 @@ final class BindingColumns {
     return size;
   }
 
-  /** Adds a binding, which is the table's {@code index}th. */
-  void add(int index, IpPrefix prefix, int port) {
+  /** Adds a binding, which is the table's {@code index}th; indexes only grow. */
+  void add(int index, long high, long low, int length, int port) {
     if (size == indexes.length) {
       int capacity = size + (size >> 1);
       highs = Arrays.copyOf(highs, capacity);
-      lows = Arrays.copyOf(lows, capacity);
+      if (family == Family.IPV6) {
+        lows = Arrays.copyOf(lows, capacity);
+      }
       portLengths = Arrays.copyOf(portLengths, capacity);
       indexes = Arrays.copyOf(indexes, capacity);
     }
-    IpAddress address = prefix.address();
-    highs[size] = BindingTrie.high(family, address.high(), address.low());
-    lows[size] = BindingTrie.low(family, address.low());
-    portLengths[size] = (long) port << 8 | prefix.length();
+    order = null;
+    highs[size] = BindingTrie.high(family, high, low);
+    if (family == Family.IPV6) {
+      lows[size] = low;
+    }
+    portLengths[size] = (long) port << 8 | length;
     indexes[size] = index;
     size++;
   }
@@ -53,7 +59,7 @@ final class BindingColumns {
 
   /** The address's other 64 bits; 0 for IPv4. */
   long low(int row) {
-    return lows[row];
+    return family == Family.IPV6 ? lows[row] : 0;
   }
 
   int length(int row) {
@@ -70,23 +76,70 @@ final class BindingColumns {
   }
 
   /**
-   * The rows by address, then length, then port: an enclosing prefix before what it encloses.
-   *
-   * @throws IllegalArgumentException if two rows are the same
+   * The rows by address, then length, then port: an enclosing prefix before what it encloses. Rows
+   * that are the same stay in the order in which they came.
    */
-  int[] order() {
+  private int[] order() {
+    int[] known = order;
+    if (known != null) {
+      return known;
+    }
     // Radix sort, least significant byte first. It is stable, and needs no comparator: a million
     // rows take a tenth of a second.
-    int[] order = new int[size];
-    Arrays.setAll(order, row -> row);
-    order = sortBy(portLengths, 1, 3, order);
-    order = sortBy(portLengths, 0, 1, order);
-    order = sortBy(lows, 0, 8, order);
-    order = sortBy(highs, 0, 8, order);
-    for (int i = 1; i < size; i++) {
-      rejectSame(order[i - 1], order[i]);
+    int[] rows = new int[size];
+    Arrays.setAll(rows, row -> row);
+    rows = sortBy(portLengths, 1, 3, rows);
+    rows = sortBy(portLengths, 0, 1, rows);
+    if (family == Family.IPV6) {
+      rows = sortBy(lows, 0, 8, rows);
     }
-    return order;
+    rows = sortBy(highs, 0, 8, rows);
+    order = rows;
+    return rows;
+  }
+
+  /**
+   * The rows in the same order, none of which are the same.
+   *
+   * @throws IllegalArgumentException if two are
+   */
+  int[] distinctOrder() {
+    forEachDuplicate((index, earlier) -> {
+      IpPrefix prefix = Objects.requireNonNull(prefixOf(index));
+      throw new IllegalArgumentException(
+          "bindings "
+              + earlier
+              + " and "
+              + index
+              + " are the same: "
+              + protocol.word()
+              + " "
+              + new Binding("", protocol, prefix, port(rowOf(index))).match());
+    });
+    return order();
+  }
+
+  void forEachDuplicate(BindingTable.Builder.Duplicates duplicates) {
+    int[] rows = order();
+    for (int i = 1, first = 0; i < size; i++) {
+      if (samePrefix(rows[first], rows[i]) && port(rows[first]) == port(rows[i])) {
+        duplicates.found(indexes[rows[i]], indexes[rows[first]]);
+      } else {
+        first = i;
+      }
+    }
+  }
+
+  /** The prefix of the table's {@code index}th binding; null if it is of another space. */
+  @Nullable IpPrefix prefixOf(int index) {
+    int row = rowOf(index);
+    return row < 0
+        ? null
+        : new IpPrefix(BindingTrie.address(family, highs[row], low(row)), length(row));
+  }
+
+  private int rowOf(int index) {
+    return Arrays.binarySearch(indexes, 0, size, index);
   }
 
   /** How many different prefixes there are. */
@@ -101,7 +154,7 @@ final class BindingColumns {
   /** Whether two rows differ in their ports only. */
   boolean samePrefix(int row, int other) {
     return highs[row] == highs[other]
-        && lows[row] == lows[other]
+        && low(row) == low(other)
         && (byte) portLengths[row] == (byte) portLengths[other];
   }
 
@@ -131,21 +184,5 @@ final class BindingColumns {
 
   private static int digit(long value, int shift) {
     return (int) (value >>> shift) & 0xff;
-  }
-
-  private void rejectSame(int row, int next) {
-    if (samePrefix(row, next) && port(row) == port(next)) {
-      IpPrefix prefix =
-          new IpPrefix(BindingTrie.address(family, highs[row], lows[row]), length(row));
-      throw new IllegalArgumentException(
-          "bindings "
-              + indexes[row]
-              + " and "
-              + indexes[next]
-              + " are the same: "
-              + protocol.word()
-              + " "
-              + new Binding("", protocol, prefix, port(row)).match());
-    }
   }
 }

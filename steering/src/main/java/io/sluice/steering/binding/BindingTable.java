@@ -1,13 +1,18 @@
 package io.sluice.steering.binding;
 
 import io.sluice.steering.Family;
+import io.sluice.steering.IpAddress;
+import io.sluice.steering.IpPrefix;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bindings, compiled for lookup. Immutable; any thread may read it.
@@ -72,6 +77,37 @@ public final class BindingTable {
      * @throws IllegalStateException if there are too many: 268 million fit
      */
     public Builder add(Binding binding) {
+      IpPrefix prefix = binding.prefix();
+      IpAddress address = prefix.address();
+      int label = labelId(binding.label());
+      add(
+          label,
+          binding.protocol(),
+          prefix.family(),
+          address.high(),
+          address.low(),
+          prefix.length(),
+          binding.port());
+      return this;
+    }
+
+    /** The number of a label, for {@link #add(int, Protocol, Family, long, long, int, int)}. */
+    public int labelId(String label) {
+      Integer known = labels.putIfAbsent(label, labels.size());
+      return known == null ? labels.size() - 1 : known;
+    }
+
+    /**
+     * Adds a binding without needing an object for it.
+     *
+     * @param labelId of {@link #labelId}
+     * @param high the address's upper 64 bits, 0 for IPv4; no bits behind the prefix are set
+     * @param length the prefix's, in bits
+     * @param port 1–65535, or {@link Binding#ANY_PORT}
+     * @throws IllegalStateException if there are too many: 268 million fit
+     */
+    public void add(
+        int labelId, Protocol protocol, Family family, long high, long low, int length, int port) {
       if (size == BindingTrie.MAX_SIZE) {
         throw new IllegalStateException("a table takes " + size + " bindings");
       }
@@ -79,13 +115,51 @@ public final class BindingTable {
         labelIds = Arrays.copyOf(labelIds, size + (size >> 1));
         ports = Arrays.copyOf(ports, labelIds.length);
       }
-      Integer known = labels.putIfAbsent(binding.label(), labels.size());
-      labelIds[size] = known == null ? labels.size() - 1 : known;
-      ports[size] = (char) binding.port();
-      spaces[space(binding.prefix().family(), binding.protocol())].add(
-          size, binding.prefix(), binding.port());
+      labelIds[size] = labelId;
+      ports[size] = (char) port;
+      spaces[space(family, protocol)].add(size, high, low, length, port);
       size++;
-      return this;
+    }
+
+    /** How many bindings there are so far. */
+    public int size() {
+      return size;
+    }
+
+    /** The distinct labels, in the order in which they first came: by their numbers. */
+    public List<String> labels() {
+      return List.copyOf(labels.keySet());
+    }
+
+    /** Told of bindings that are the same but for their labels. */
+    @FunctionalInterface
+    public interface Duplicates {
+      /**
+       * A binding has the protocol, prefix and port of another.
+       *
+       * @param index the binding's
+       * @param earlier the index of the first binding that is the same
+       */
+      void found(int index, int earlier);
+    }
+
+    /** Tells all bindings that are the same as an earlier one; a table with one isn't built. */
+    public void forEachDuplicate(Duplicates duplicates) {
+      for (BindingColumns space : spaces) {
+        space.forEachDuplicate(duplicates);
+      }
+    }
+
+    /** A binding that was added, as a new object; slow. */
+    public Binding binding(int index) {
+      String label = labels().get(labelIds[index]);
+      for (BindingColumns space : spaces) {
+        IpPrefix prefix = space.prefixOf(index);
+        if (prefix != null) {
+          return new Binding(label, space.protocol, prefix, ports[index]);
+        }
+      }
+      throw new IndexOutOfBoundsException(index);
     }
 
     /**
@@ -103,9 +177,28 @@ public final class BindingTable {
     return family.ordinal() * PROTOCOLS + protocol.ordinal();
   }
 
+  private static Protocol protocol(int space) {
+    return space % PROTOCOLS == Protocol.TCP.ordinal() ? Protocol.TCP : Protocol.UDP;
+  }
+
   /** How many bindings. */
   public int size() {
     return places.length;
+  }
+
+  /** All bindings in order, each made when it is asked for. */
+  public List<Binding> asList() {
+    return new AbstractList<>() {
+      @Override
+      public Binding get(int index) {
+        return binding(Objects.checkIndex(index, size()));
+      }
+
+      @Override
+      public int size() {
+        return BindingTable.this.size();
+      }
+    };
   }
 
   /** The distinct labels, in the order in which they first came. */
@@ -118,15 +211,21 @@ public final class BindingTable {
     return labelIds[bindingIndex];
   }
 
+  /** How many bindings of a protocol each label has, by label id. */
+  public int[] counts(Protocol protocol) {
+    int[] counts = new int[labels.size()];
+    for (int i = 0; i < places.length; i++) {
+      counts[labelIds[i]] += protocol(places[i] >>> SPACE_SHIFT) == protocol ? 1 : 0;
+    }
+    return counts;
+  }
+
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
     int space = places[index] >>> SPACE_SHIFT;
     int entry = places[index] & (1 << SPACE_SHIFT) - 1;
     return new Binding(
-        labels.get(labelIds[index]),
-        Protocol.values()[space % PROTOCOLS],
-        spaces[space].prefix(entry),
-        ports[index]);
+        labels.get(labelIds[index]), protocol(space), spaces[space].prefix(entry), ports[index]);
   }
 
   /**
@@ -169,5 +268,19 @@ public final class BindingTable {
       bytes += space.retainedBytes();
     }
     return bytes;
+  }
+
+  /** Whether another table has the same bindings, in the same order. */
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof BindingTable it
+        && Arrays.equals(ports, it.ports)
+        && Arrays.equals(labelIds, it.labelIds)
+        && asList().equals(it.asList());
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Arrays.hashCode(labelIds) + Arrays.hashCode(ports);
   }
 }

@@ -82,7 +82,7 @@ final class BindingTrie {
    * @param places receives by binding index: {@code tag}, and in the free bits the entry
    */
   BindingTrie(BindingColumns columns, int[] places, int tag) {
-    int[] order = columns.order();
+    int[] order = columns.distinctOrder();
     family = columns.family;
     wide = family == Family.IPV6;
     stride = wide ? 4 : 2;

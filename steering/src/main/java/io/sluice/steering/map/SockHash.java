@@ -2,6 +2,7 @@ package io.sluice.steering.map;
 
 import io.sluice.steering.Errno;
 import io.sluice.steering.Socket;
+import java.lang.ref.WeakReference;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Programs {@link #lookup}, which neither blocks nor allocates. Any thread may write: a replaced
  * entry goes from one socket to the next at once and is never seen empty. A socket that {@linkplain
  * Socket#close closes} is gone from all maps. Operations answer 0 or a negative {@link Errno}.
+ *
+ * <p>Sockets don't keep a map alive: one that nobody holds any more is garbage, as in the kernel.
  *
  * <p>A key of another length than {@link #keySize} is a programmer's error, and throws.
  */
@@ -31,27 +34,47 @@ public final class SockHash extends BpfMap {
   private static final int FLAGS = CreateFlags.NUMA_NODE | CreateFlags.RDONLY | CreateFlags.WRONLY;
 
   private final AttachedPrograms programs = new AttachedPrograms();
+  private final WeakReference<SockHash> weakly = new WeakReference<>(this);
   private final int keySize; // at hand for the hot path
   private final AtomicReferenceArray<@Nullable Entry> buckets;
   private int size; // guarded by this
 
-  /** Leads from a key to its socket, and from the socket back to its key when it closes. */
-  private static final class Entry implements Socket.CloseListener {
-    final SockHash map;
+  /** Leads from a key to its socket. */
+  private static final class Entry {
     final byte[] key;
+    final Link link;
     volatile Socket socket;
     volatile @Nullable Entry next;
 
-    Entry(SockHash map, byte[] key, Socket socket, @Nullable Entry next) {
-      this.map = map;
-      this.key = key;
+    Entry(Link link, Socket socket, @Nullable Entry next) {
+      this.key = link.key;
+      this.link = link;
       this.socket = socket;
       this.next = next;
     }
+  }
+
+  /** Leads from a socket to one entry that holds it, and to no other one under the same key. */
+  private static final class Link implements Socket.CloseListener {
+    final WeakReference<SockHash> map;
+    final byte[] key;
+
+    Link(WeakReference<SockHash> map, byte[] key) {
+      this.map = map;
+      this.key = key;
+    }
 
     @Override
-    public void closed(Socket closed) {
-      map.closed(this, closed);
+    public void closed(Socket socket) {
+      SockHash held = map.get();
+      if (held != null) {
+        held.closed(this, socket);
+      }
+    }
+
+    @Override
+    public boolean isGone() {
+      return map.refersTo(null);
     }
   }
 
@@ -153,32 +176,32 @@ public final class SockHash extends BpfMap {
       if (entry == null) {
         return insert(key.clone(), socket, error);
       }
-      error = programs.inherit(socket, entry, error);
+      error = programs.inherit(socket, entry.link, error);
       if (error != 0) {
         return error;
       }
       Socket old = entry.socket;
-      if (!socket.addCloseListener(entry)) {
-        socket.programs().release(entry);
+      if (!socket.addCloseListener(entry.link)) {
+        socket.programs().release(entry.link);
         return SocketMapRules.refusal(socket);
       }
       entry.socket = socket;
-      old.removeCloseListener(entry);
-      AttachedPrograms.replaced(old, socket, entry);
+      old.removeCloseListener(entry.link);
+      AttachedPrograms.replaced(old, socket, entry.link);
       return 0;
     }
   }
 
   private int insert(byte[] key, Socket socket, int existence) {
     int bucket = bucket(key, 0);
-    Entry entry = new Entry(this, key, socket, buckets.get(bucket));
+    Entry entry = new Entry(new Link(weakly, key), socket, buckets.get(bucket));
     int room = size == maxEntries() ? Errno.E2BIG.negative() : 0;
-    int error = programs.inherit(socket, entry, existence != 0 ? existence : room);
+    int error = programs.inherit(socket, entry.link, existence != 0 ? existence : room);
     if (error != 0) {
       return error;
     }
-    if (!socket.addCloseListener(entry)) {
-      socket.programs().release(entry);
+    if (!socket.addCloseListener(entry.link)) {
+      socket.programs().release(entry.link);
       return SocketMapRules.refusal(socket);
     }
     buckets.set(bucket, entry);
@@ -199,8 +222,8 @@ public final class SockHash extends BpfMap {
         return Errno.ENOENT.negative();
       }
       unlink(entry);
-      entry.socket.removeCloseListener(entry);
-      entry.socket.programs().release(entry);
+      entry.socket.removeCloseListener(entry.link);
+      entry.socket.programs().release(entry.link);
       return 0;
     }
   }
@@ -232,14 +255,14 @@ public final class SockHash extends BpfMap {
   }
 
   /**
-   * Removes all keys, as destroying the map does. An owner that replaces a map calls it: otherwise
-   * the sockets keep the old map reachable for as long as they are open.
+   * Removes all keys, as destroying the map does: the sockets can be put into a sockarray, and lose
+   * the programs that they inherited here. Who only wants the memory back drops the map.
    */
   public synchronized void clear() {
     for (int bucket = 0; bucket < buckets.length(); bucket++) {
       for (Entry entry = buckets.get(bucket); entry != null; entry = entry.next) {
-        entry.socket.removeCloseListener(entry);
-        entry.socket.programs().release(entry);
+        entry.socket.removeCloseListener(entry.link);
+        entry.socket.programs().release(entry.link);
       }
       buckets.set(bucket, null);
     }
@@ -247,9 +270,10 @@ public final class SockHash extends BpfMap {
   }
 
   /** Called when a socket closes that the entry held when it was told to listen. */
-  private synchronized void closed(Entry entry, Socket socket) {
+  private synchronized void closed(Link link, Socket socket) {
     // By now the key may be gone, or lead to another socket.
-    if (find(entry.key, 0) == entry && entry.socket == socket) {
+    Entry entry = find(link.key, 0);
+    if (entry != null && entry.link == link && entry.socket == socket) {
       unlink(entry);
     }
   }

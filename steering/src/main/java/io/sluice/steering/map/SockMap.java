@@ -2,6 +2,7 @@ package io.sluice.steering.map;
 
 import io.sluice.steering.Errno;
 import io.sluice.steering.Socket;
+import java.lang.ref.WeakReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
@@ -12,11 +13,15 @@ import org.jspecify.annotations.Nullable;
  * slot goes from one socket to the next at once and is never seen empty. A socket that {@linkplain
  * Socket#close closes} is gone from all maps; one that merely stops listening stays, and can't be
  * assigned. Operations answer 0 or a negative {@link Errno}.
+ *
+ * <p>Sockets don't keep a map alive: one that nobody holds any more is garbage, as in the kernel,
+ * however long its sockets live.
  */
 public final class SockMap extends BpfMap {
   private static final int FLAGS = CreateFlags.NUMA_NODE | CreateFlags.RDONLY | CreateFlags.WRONLY;
 
   private final AttachedPrograms programs = new AttachedPrograms();
+  private final WeakReference<SockMap> weakly = new WeakReference<>(this);
   private final AtomicReferenceArray<@Nullable Socket> slots; // written under the monitor of this
 
   /** A map whose values are 8 bytes, so that {@link #lookupCookie} works. */
@@ -96,7 +101,7 @@ public final class SockMap extends BpfMap {
     }
     synchronized (this) {
       Socket old = slots.get(index);
-      Link link = new Link(this, index);
+      Link link = new Link(weakly, index);
       error = programs.inherit(socket, link, SocketMapRules.checkExistence(old != null, flags));
       if (error != 0) {
         return error;
@@ -125,8 +130,8 @@ public final class SockMap extends BpfMap {
       return Errno.EINVAL.negative();
     }
     slots.set(index, null);
-    old.removeCloseListener(new Link(this, index));
-    old.programs().release(new Link(this, index));
+    old.removeCloseListener(new Link(weakly, index));
+    old.programs().release(new Link(weakly, index));
     return 0;
   }
 
@@ -144,8 +149,8 @@ public final class SockMap extends BpfMap {
   }
 
   /**
-   * Empties all slots, as destroying the map does. An owner that replaces a map calls it: otherwise
-   * the sockets keep the old map reachable for as long as they are open.
+   * Empties all slots, as destroying the map does: the sockets can be put into a sockarray, and
+   * lose the programs that they inherited here. Who only wants the memory back drops the map.
    */
   public synchronized void clear() {
     for (int index = 0; index < slots.length(); index++) {
@@ -158,10 +163,18 @@ public final class SockMap extends BpfMap {
   }
 
   /** Leads from a socket to a slot that holds it; equal links are the same. */
-  private record Link(SockMap map, int index) implements Socket.CloseListener {
+  private record Link(WeakReference<SockMap> map, int index) implements Socket.CloseListener {
     @Override
     public void closed(Socket socket) {
-      map.closed(index, socket);
+      SockMap held = map.get();
+      if (held != null) {
+        held.closed(index, socket);
+      }
+    }
+
+    @Override
+    public boolean isGone() {
+      return map.refersTo(null);
     }
   }
 }

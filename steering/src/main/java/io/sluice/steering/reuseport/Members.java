@@ -14,17 +14,20 @@ import org.jspecify.annotations.Nullable;
 final class Members {
   private final Socket[] sockets;
   private final int[] weights;
+  private final String[] names;
   private final Map<Socket, Integer> indexes = new HashMap<>(); // not changed once built
   private final AtomicIntegerArray down; // 1 = down
 
   Members(List<ReuseportGroup.Member> members) {
     sockets = new Socket[members.size()];
     weights = new int[members.size()];
+    names = new String[members.size()];
     down = new AtomicIntegerArray(members.size());
     for (int i = 0; i < sockets.length; i++) {
       ReuseportGroup.Member member = members.get(i);
       sockets[i] = member.socket();
       weights[i] = member.weight();
+      names[i] = member.name();
       if (indexes.put(member.socket(), i) != null) {
         throw new IllegalArgumentException(member.socket() + " is a member twice");
       }
@@ -49,12 +52,7 @@ final class Members {
 
   /** What identifies the member whatever its place in the list. */
   String name(int index) {
-    return name(sockets[index]);
-  }
-
-  static String name(Socket socket) {
-    Object attachment = socket.attachment();
-    return attachment == null ? socket.toString() : attachment.toString();
+    return names[index];
   }
 
   /** The index, or -1 for a socket that is no member. */

@@ -87,7 +87,7 @@ public final class QuicProgram implements ReuseportProgram {
     this.connectionIdLength = connectionIdLength;
     @Nullable Socket[] byOwner = new @Nullable Socket[0];
     for (ReuseportGroup.Member member : members) {
-      int owner = ids.owner(Members.name(member.socket()));
+      int owner = ids.owner(member.name());
       owners.put(member.socket(), owner);
       byOwner = Arrays.copyOf(byOwner, Math.max(byOwner.length, owner + 1));
       byOwner[owner] = member.socket();

@@ -2,6 +2,7 @@ package io.sluice.steering.reuseport;
 
 import io.sluice.steering.Errno;
 import io.sluice.steering.Family;
+import io.sluice.steering.GroupContext;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Reused: one per {@link LookupContext}, and no other thread touches it. Addresses and ports as
  * there.
  */
-public final class ReuseportContext {
+public final class ReuseportContext implements GroupContext {
   private static final int UDP_HEADER_BYTES = 8;
   private static final int TCP_HEADER_BYTES = 20; // without options, which nobody kept
   private static final int TCP_DATA_OFFSET = TCP_HEADER_BYTES / 4 << 4;
@@ -48,11 +49,11 @@ public final class ReuseportContext {
   /** The lookup's one, ready for a run. */
   static ReuseportContext of(LookupContext lookup, ReuseportGroup group, Socket hit, int hash) {
     ReuseportContext context;
-    if (lookup.groupState() instanceof ReuseportContext known) {
+    if (lookup.groupContext() instanceof ReuseportContext known) {
       context = known;
     } else {
       context = new ReuseportContext(lookup, group, hit);
-      lookup.groupState(context);
+      lookup.groupContext(context);
     }
     context.group = group;
     context.hit = hit;

@@ -5,6 +5,7 @@ import io.sluice.steering.Errno;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.SocketGroup;
+import io.sluice.steering.Verdict;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.ToIntFunction;
@@ -45,13 +46,26 @@ public final class ReuseportGroup implements SocketGroup {
    * A socket with its share of what is selected.
    *
    * @param weight 0–65535, in proportion to the others'; 0 drains
+   * @param name what it is, whatever its place among the others: in two groups with the same names
+   *     and weights, {@link Selection#SOURCE} leads a client to members of the same name
    */
-  public record Member(Socket socket, int weight) {
+  public record Member(Socket socket, int weight, String name) {
     public Member {
       Objects.requireNonNull(socket);
+      Objects.requireNonNull(name);
       if (weight < 0 || weight > MAX_WEIGHT) {
         throw new IllegalArgumentException("weight " + weight + " is outside 0–" + MAX_WEIGHT);
       }
+    }
+
+    /** One whose name is the text of the socket's {@linkplain Socket#attachment attachment}. */
+    public Member(Socket socket, int weight) {
+      this(socket, weight, nameOf(socket));
+    }
+
+    private static String nameOf(Socket socket) {
+      Object attachment = socket.attachment();
+      return attachment == null ? socket.toString() : attachment.toString();
     }
   }
 
@@ -115,8 +129,7 @@ public final class ReuseportGroup implements SocketGroup {
    * group at a time: the one that was made last.
    *
    * @param members 1–65535 different sockets of one protocol. {@link Selection#HASH} goes by their
-   *     order; {@link Selection#SOURCE} by the text of the sockets' {@linkplain Socket#attachment
-   *     attachments}, which ought to differ
+   *     order; {@link Selection#SOURCE} by their names, which ought to differ
    * @param load how busy a socket is; asked by {@link Selection#LEAST_CONNECTIONS} only, on any
    *     thread, and must not allocate
    * @param seed of the hashes
@@ -137,33 +150,37 @@ public final class ReuseportGroup implements SocketGroup {
    * that selects nobody.
    *
    * @param hit any member, or a socket that stands for the group; only a program looks at it
-   * @return null if the program drops, or if all members drain or are closed
+   * @return a drop if the program says so ({@link DropReason#GROUP}) or throws, or if all members
+   *     drain or are closed
    */
   @Override
-  public @Nullable Socket select(LookupContext context, Socket hit) {
+  public Verdict select(LookupContext context, Socket hit) {
     Attached attached = program;
     return attached == null || !context.hasPacket()
-        ? selectUntried(context, null)
+        ? verdict(selectUntried(context, null))
         : run(attached, context, hit);
   }
 
-  private @Nullable Socket run(Attached attached, LookupContext context, Socket hit) {
+  private static Verdict verdict(@Nullable Socket member) {
+    return member == null ? Verdict.Drop.of(DropReason.GROUP) : member.assign();
+  }
+
+  private Verdict run(Attached attached, LookupContext context, Socket hit) {
     ReuseportContext seen =
         ReuseportContext.of(context, this, hit, TupleHash.ofFlow(context, seed));
     try {
       if (attached.program.run(seen) != ReuseportProgram.SK_PASS) {
-        return null;
+        return Verdict.Drop.of(DropReason.GROUP);
       }
     } catch (Throwable failure) { // checked ones too: other JVM languages throw them undeclared
       context.observer().programFailed(attached.name, failure);
-      int _ = context.drop(DropReason.PROGRAM_ERROR);
-      return null;
+      return Verdict.Drop.of(DropReason.PROGRAM_ERROR);
     }
     int index = selected(seen, context, false);
     if (index < 0) {
       index = selected(seen, context, true);
     }
-    return index < 0 ? null : members.socket(index);
+    return verdict(index < 0 ? null : members.socket(index));
   }
 
   /** The member that the program selected, if it may be had; or who is next in line. */

@@ -162,7 +162,7 @@ class RulesProgramTest {
 
   @Test
   void noReuseportTakesTheSocketItself() {
-    SocketGroup refusing = (_, _) -> null;
+    SocketGroup refusing = (_, _) -> Verdict.Drop.of(DropReason.GROUP);
     ssh.group(refusing);
 
     assertThat(lookup(program(all(SSH)))).isEqualTo(Verdict.Drop.of(DropReason.GROUP));

@@ -30,7 +30,7 @@ class MapAllocationTest {
     ReadSections sections = new ReadSections();
     ReuseportSockArray sockArray = new ReuseportSockArray(2);
     Socket socket = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 80).build();
-    socket.group((_, hit) -> hit);
+    socket.group((_, hit) -> hit.assign());
     assertThat(sockArray.update(0, socket)).isZero();
     ArrayMap array = new ArrayMap(12, 2);
     PerLoopArray perLoopArray = new PerLoopArray(8, 2, loops);

@@ -222,7 +222,7 @@ class MapsInMapTest {
         new ArrayOfMaps<>(1, new ReuseportSockArray(1), NO_READERS);
     ReuseportSockArray old = new ReuseportSockArray(1);
     Socket socket = Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 80).build();
-    socket.group((_, hit) -> hit);
+    socket.group((_, hit) -> hit.assign());
     assertThat(old.update(0, socket)).isZero();
     assertThat(outer.update(0, old, 0)).isZero();
 

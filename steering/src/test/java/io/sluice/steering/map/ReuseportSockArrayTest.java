@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the kernel answers (kernel/bpf/reuseport_array.c), operation by operation. */
 class ReuseportSockArrayTest {
-  private static final SocketGroup GROUP = (_, hit) -> hit;
+  private static final SocketGroup GROUP = (_, hit) -> hit.assign();
   private static final int OK = 0;
 
   @ParameterizedTest

@@ -37,7 +37,8 @@ class BindInanyTest {
           return ReuseportProgram.SK_PASS;
         });
     LookupContext packet = new LookupContext();
-    assertThat(group.select(packet.ipv4(Protocol.UDP, 1, 2, 3, 53, 1), socket)).isSameAs(socket);
+    assertThat(group.select(packet.ipv4(Protocol.UDP, 1, 2, 3, 53, 1), socket).socket())
+        .isSameAs(socket);
     assertThat(seen).containsExactly(any);
   }
 }

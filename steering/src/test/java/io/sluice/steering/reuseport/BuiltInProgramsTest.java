@@ -41,7 +41,8 @@ class BuiltInProgramsTest {
 
   private Socket select(ReuseportGroup group, int clientPort, Payload datagram) {
     context.ipv4(Protocol.UDP, 0x0a000001, clientPort, 0x0a000002, 443, 1).payload(datagram);
-    return java.util.Objects.requireNonNull(group.select(context, members.getFirst().socket()));
+    return java.util.Objects.requireNonNull(
+        group.select(context, members.getFirst().socket()).socket());
   }
 
   private Socket select(int clientPort, String hex) {

@@ -416,7 +416,7 @@ class ReuseportGroupTest {
     assertThat(numbers(group, 1_000)).containsOnly(0); // down, but better than none
     group.members().get(0).socket().close();
     LookupContext context = new LookupContext().ipv4(Protocol.TCP, 1, 1, 1, 1, 1);
-    assertThat(group.select(context, group.members().get(1).socket())).isNull();
+    assertThat(group.select(context, group.members().get(1).socket()).socket()).isNull();
   }
 
   @ParameterizedTest
@@ -425,7 +425,7 @@ class ReuseportGroupTest {
     ReuseportGroup group = group(selection, 0, 0);
     LookupContext context = new LookupContext().ipv4(Protocol.TCP, 1, 1, 1, 1, 1);
 
-    assertThat(group.select(context, group.members().getFirst().socket())).isNull();
+    assertThat(group.select(context, group.members().getFirst().socket()).socket()).isNull();
     assertThat(group.selectOther(context, group.members().getFirst().socket(), new Tried()))
         .isNull();
   }
@@ -469,7 +469,7 @@ class ReuseportGroupTest {
     LookupContext context = new LookupContext().ipv4(Protocol.TCP, 1, 1, 1, 1, 1);
     Tried tried = new Tried();
 
-    assertThat(group.select(context, front)).isNotNull();
+    assertThat(group.select(context, front).socket()).isNotNull();
     Socket other = group.selectOther(context, front, tried);
     assertThat(other).isNotNull();
     assertThatIllegalArgumentException()
@@ -514,7 +514,7 @@ class ReuseportGroupTest {
   }
 
   private static @Nullable Socket select(ReuseportGroup group, LookupContext context) {
-    return group.select(context, group.members().getFirst().socket());
+    return group.select(context, group.members().getFirst().socket()).socket();
   }
 
   /** Who gets each of so many seeded clients. */

@@ -391,9 +391,9 @@ class ReuseportProgramTest {
         ReuseportGroup.of(
             List.of(new Member(drained, 0), new Member(other, 1)), Selection.HASH, _ -> 0);
     context.ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 80, 1);
-    assertThat(weighted.select(context, drained)).isSameAs(other);
+    assertThat(weighted.select(context, drained).socket()).isSameAs(other);
     weighted.attach("p", it -> it.select(drained) == 0 ? 1 : 0);
-    assertThat(weighted.select(context, drained)).isSameAs(drained);
+    assertThat(weighted.select(context, drained).socket()).isSameAs(drained);
   }
 
   @Test
@@ -468,7 +468,7 @@ class ReuseportProgramTest {
     context
         .ipv6(Protocol.UDP, 1, 2, 0x1234, 3, 4, 53, 0)
         .payload(Payload.of("hello".getBytes(java.nio.charset.StandardCharsets.US_ASCII)));
-    assertThat(one.select(context, socket)).isSameAs(socket);
+    assertThat(one.select(context, socket).socket()).isSameAs(socket);
     assertThat(seen)
         .containsExactly(
             13,

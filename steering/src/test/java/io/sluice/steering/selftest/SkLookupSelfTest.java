@@ -6,10 +6,12 @@ import static io.sluice.steering.Program.SK_DROP;
 import static io.sluice.steering.Program.SK_PASS;
 import static io.sluice.steering.Protocol.TCP;
 import static io.sluice.steering.Protocol.UDP;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import io.sluice.steering.AttachPoint;
+import io.sluice.steering.DropReason;
 import io.sluice.steering.Errno;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
@@ -213,7 +215,7 @@ class SkLookupSelfTest {
         name,
         () -> {
           Netns netns = new Netns();
-          SocketGroup selectB = (_, _) -> netns.map.lookup(SERVER_B);
+          SocketGroup selectB = (_, _) -> requireNonNull(netns.map.lookup(SERVER_B)).assign();
           netns.server(SERVER_A, protocol, at).group(selectB);
           netns.server(SERVER_B, protocol, at).group(selectB);
           netns.attach(netns.selectA(flags));
@@ -228,7 +230,7 @@ class SkLookupSelfTest {
         name,
         () -> {
           Netns netns = new Netns();
-          SocketGroup selectB = (_, _) -> netns.map.lookup(SERVER_B);
+          SocketGroup selectB = (_, _) -> requireNonNull(netns.map.lookup(SERVER_B)).assign();
           netns.server(SERVER_A, UDP, at).group(selectB);
           Socket b = netns.server(SERVER_B, UDP, at);
           b.group(selectB);
@@ -289,7 +291,7 @@ class SkLookupSelfTest {
         name,
         () -> {
           Netns netns = new Netns();
-          netns.server(SERVER_A, protocol, at).group((_, _) -> null);
+          netns.server(SERVER_A, protocol, at).group((_, _) -> Verdict.Drop.of(DropReason.GROUP));
           netns.listen(protocol, to, EXT_PORT);
           netns.attach(netns.selectA(0));
 

@@ -26,6 +26,7 @@ final class FramingTest {
       List.of(
           new LineParser(),
           new OctetCountedParser(),
+          new SyslogParser(),
           new LengthFieldParser(0, 2, true, 0),
           new LengthFieldParser(3, 4, false, -7),
           new LengthFieldParser(1, 3, true, 2),
@@ -75,6 +76,24 @@ final class FramingTest {
 
   @ParameterizedTest
   @CsvSource({
+    "'5 hello', 7",
+    "'12', 0",
+    "'123456789 ', 123456799",
+    "'<13>a\n', 6",
+    "'<13>a', 0",
+    "'12\n', 3",
+    "'2026-01-01 a\n', 13",
+    "'1234567890 a\n', 13",
+    "'0 x\n', 4",
+    "' 5 x\n', 5",
+    "'\n', 1",
+  })
+  void syslogInEitherFraming(String text, int length) {
+    assertThat(parse(new SyslogParser(), text.getBytes(StandardCharsets.UTF_8))).isEqualTo(length);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
     "0,1,true,0, 05, 6",
     "0,2,true,0, 0105, 263",
     "0,2,false,0, 0105, 1283",
@@ -117,6 +136,13 @@ final class FramingTest {
         message.writeBytes(((length + 1) + " ").getBytes(StandardCharsets.US_ASCII));
         message.writeBytes(body);
         message.write('.');
+      }
+      case SyslogParser _ -> {
+        if (random.nextBoolean()) {
+          return message(new OctetCountedParser(), random);
+        }
+        message.write('<');
+        message.writeBytes(message(new LineParser(), random));
       }
       case LengthFieldParser it -> {
         int header = it.offset() + it.size();

@@ -105,6 +105,6 @@ public class EngineBenchmark {
 
   @Benchmark
   public @Nullable Socket group(Group state) {
-    return state.group.select(LookupPath.describe(state.context, state.next++), state.hit);
+    return state.group.select(LookupPath.describe(state.context, state.next++), state.hit).socket();
   }
 }

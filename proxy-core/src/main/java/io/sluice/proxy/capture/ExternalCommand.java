@@ -12,14 +12,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** Other programs of this machine. */
-public final class Programs {
+/** Runs commands of this machine, like {@code ip} and {@code nft}. */
+public final class ExternalCommand {
   private static final long PATIENCE_SECONDS = 20;
   private static final String ADMINISTRATORS = "/usr/sbin:/sbin"; // not on everybody's path
 
-  private Programs() {}
+  private ExternalCommand() {}
 
-  /** Where a program is; null if it isn't there. */
+  /** Where a command's file is; null if it isn't there. */
   static @Nullable Path find(String name) {
     String path = System.getenv().getOrDefault("PATH", "") + ":" + ADMINISTRATORS;
     for (String directory : path.split(":", -1)) {

@@ -1,0 +1,102 @@
+"""The admin server (B9). Each must leave /livez its answer, too."""
+
+import socket
+import threading
+
+from attack import attack, close_all, every
+from clients import Liveness
+
+
+def admin_connection(rig, timeout=2.0):
+    s = socket.create_connection((rig.address, rig.admin), timeout)
+    s.settimeout(timeout)
+    return s
+
+
+def require_alive(outcome, liveness):
+    outcome.note(f"/livez: {liveness.ok} answers, {liveness.failed} missing")
+    outcome.require(liveness.failed == 0, f"/livez didn't answer within 1 s, {liveness.failed} of {liveness.ok + liveness.failed} times")
+
+
+@attack("admin-pipeline", "B9", "62 KB of GET /metrics in one connection that doesn't read", short=True)
+def admin_pipeline(rig, outcome, seconds, random):
+    with Liveness(rig) as liveness:
+        for _ in every(rig, seconds, 2.0):
+            with admin_connection(rig) as s:
+                s.setblocking(False)
+                try:
+                    s.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1500)
+                except OSError:
+                    pass
+                rig.pause(1.5)
+    require_alive(outcome, liveness)
+
+
+@attack("admin-connections", "B9", "1,024 admin connections that ask nothing, with 1,024 descriptors", short=True, mixed=False,
+        own={"files": 1024})
+def admin_connections(rig, outcome, seconds, random):
+    held = []
+    try:
+        for _ in range(1024):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex((rig.address, rig.admin))
+            held.append(s)
+        rig.pause(0.5)
+        rig.reload()
+        with Liveness(rig) as liveness:
+            rig.pause(seconds)
+    finally:
+        close_all(held)
+    require_alive(outcome, liveness)
+
+
+@attack("admin-trickle", "B9", "200 half requests, a byte at a time")
+def admin_trickle(rig, outcome, seconds, random):
+    held = []
+    request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: "
+    try:
+        for _ in range(200):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex((rig.address, rig.admin))
+            held.append(s)
+        at = 0
+        with Liveness(rig) as liveness:
+            for _ in every(rig, seconds, 0.1):
+                for s in held:
+                    try:
+                        s.send(request[at:at + 1] or b"y")
+                    except OSError:
+                        pass
+                at += 1
+    finally:
+        close_all(held)
+    require_alive(outcome, liveness)
+
+
+@attack("scrapes", "B9", "8 scrapes at a time, again and again, with wrong requests among them")
+def scrapes(rig, outcome, seconds, random):
+    ended = threading.Event()
+    wrong = ["/%00", "/%zz", "//", "/" + "a" * 5000, "/metrics?" + "b" * 3000]
+
+    def scrape(seed):
+        while not ended.is_set():
+            try:
+                rig.get("/metrics" if seed % 5 else wrong[seed // 5 % len(wrong)], 5)
+            except (OSError, ValueError):
+                pass
+            seed += 1
+            ended.wait(0.02)
+
+    threads = [threading.Thread(target=scrape, args=(random.randrange(100),), daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        with Liveness(rig) as liveness:
+            rig.pause(seconds)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    require_alive(outcome, liveness)

@@ -1,0 +1,165 @@
+package io.sluice.proxy.relay;
+
+import static java.util.Objects.requireNonNull;
+
+import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.header.Via;
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.loop.Watched;
+import io.sluice.proxy.target.Attempt;
+import io.sluice.proxy.target.Endpoint;
+import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Upstreams;
+import io.sluice.steering.DropReason;
+import io.sluice.steering.Protocol;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connection to a target that a session makes: one at a time, within {@code connectTimeout}.
+ * Called on the session's loop only.
+ */
+final class Connecting {
+  private static final int NOBODY = -1;
+
+  private final Session session;
+
+  /** The target to which a connection is being made; or NOBODY. */
+  private int wanted = NOBODY;
+
+  /** Where it is tried to be reached; null if its name has no address. */
+  private @Nullable Endpoint endpoint;
+
+  private long wantedSinceMillis;
+
+  /** Since when a target is sought, with those that could not be reached; 0 if none is. */
+  private long soughtSinceMillis;
+
+  Connecting(Session session) {
+    this.session = session;
+  }
+
+  /**
+   * Connects to a target: {@link Session#connected} or {@link Session#notConnected} follows, maybe
+   * at once.
+   */
+  void connect(int index) {
+    wanted = index;
+    wantedSinceMillis = session.loop().timeMillis();
+    soughtSinceMillis = soughtSinceMillis == 0 ? wantedSinceMillis : soughtSinceMillis;
+    attempt(index);
+  }
+
+  private void attempt(int index) {
+    Target target = session.target(index);
+    Attempt attempt = session.relay.connect(target, session.client.number(), session.connection());
+    endpoint = attempt.endpoint();
+    switch (attempt.state()) {
+      case FAILED -> failedToConnect(attempt.reason());
+      case BUSY -> session.loop().schedule(session); // the next tick tries again
+      case CONNECTED, CONNECTING -> {
+        Peer upstream = new Peer(session, attempt.descriptor(), index, !target.isUnix());
+        session.upstreams[index] = upstream;
+        upstream.isConnecting = attempt.state() == Attempt.State.CONNECTING;
+        upstream.ownSource = session.relay.guard().note(Protocol.TCP, attempt, target);
+        target.opened();
+        if (!upstream.watch() || !session.mayKeep(upstream)) {
+          failedToConnect(DropReason.NO_DESCRIPTORS);
+        } else if (upstream.isConnecting) {
+          session.loop().schedule(session);
+        } else {
+          isConnected(upstream);
+        }
+      }
+    }
+  }
+
+  /** Nobody is to be connected to any more. */
+  void stop() {
+    if (wanted != NOBODY) {
+      session.closeUpstream(wanted);
+      wanted = NOBODY;
+    }
+  }
+
+  private void failedToConnect(DropReason reason) {
+    int index = wanted;
+    wanted = NOBODY;
+    session.closeUpstream(index);
+    if (reason == DropReason.NO_DESCRIPTORS) {
+      session.unreachable(reason); // it isn't the target's fault, and others would be no better
+    } else {
+      session.relay.connectFailed(session.target(index), endpoint, reason);
+      session.notConnected(index, reason);
+    }
+  }
+
+  /** epoll reports something about the socket that is being connected. */
+  void ready(Peer upstream, int events) {
+    int errno = 0;
+    if ((events & Watched.BROKEN) != 0) {
+      errno = session.syscalls().option(upstream.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
+      if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
+        failedToConnect(Upstreams.reason(errno));
+        return;
+      }
+      // It was connected, may have sent something, and was reset then.
+    }
+    if (errno != 0 || (events & Watched.WRITABLE) != 0) {
+      isConnected(upstream);
+      session.move(upstream, events); // it may have spoken already, and epoll will not say so again
+    }
+  }
+
+  private void isConnected(Peer upstream) {
+    long now = session.loop().timeMillis();
+    wanted = NOBODY;
+    upstream.isConnecting = false;
+    requireNonNull(endpoint).succeeded();
+    session.ending.stirred(now);
+    session.keepAliveFrom(now);
+    session.relay.counters().connected(now - soughtSinceMillis);
+    soughtSinceMillis = 0;
+    session.loop().schedule(session);
+    session.connected(upstream);
+  }
+
+  /** Begins what a target hears with a PROXY protocol header; false if the target broke. */
+  boolean sendHeader(Peer upstream) {
+    ProxyHeaderWriter writer = session.destination().header();
+    if (writer == null) {
+      return true;
+    }
+    @Nullable Via via = session.via;
+    byte[] header =
+        writer.header(session.connection(), via == null ? ProxyHeaderWriter.NO_TLVS : via.tlvs());
+    session.loop().buffer().copyFrom(header);
+    int result = upstream.send(session.loop().buffer(), 0, header.length, 0);
+    boolean isWhole = result == 0 || result == -Linux.EAGAIN;
+    if (!isWhole) {
+      session.broke(upstream);
+    }
+    return isWhole;
+  }
+
+  /** Whether a connection is being made. */
+  boolean isBusy() {
+    return wanted != NOBODY;
+  }
+
+  /** Until when it has time; there is one being made. */
+  long deadlineMillis() {
+    return session.upstreams[wanted] == null ? 0 : connectByMillis(); // 0: at the next tick
+  }
+
+  private long connectByMillis() {
+    return wantedSinceMillis + session.destination().spec().connectTimeout().toMillis();
+  }
+
+  void timeUp(long nowMillis) {
+    if (nowMillis >= connectByMillis()) {
+      failedToConnect(DropReason.CONNECT_TIMEOUT);
+    } else if (session.upstreams[wanted] == null) {
+      attempt(wanted);
+    }
+  }
+}

@@ -119,10 +119,6 @@ final class Flows {
       long nowMillis) {
     key.describe(steering.context(), ifindex);
     steering.context().payload(datagram);
-    boolean isCaptured = isCaptured(key.physical());
-    if (isCaptured && !isAllowed(key.physical())) {
-      return refused(DropReason.OWN_SOURCE);
-    }
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(DropReason.LOOP);
     }
@@ -137,6 +133,10 @@ final class Flows {
       if (known != null) {
         return known;
       }
+    }
+    boolean isCaptured = isCaptured(key.physical());
+    if (isCaptured && !isAllowed(key.physical())) {
+      return refused(DropReason.OWN_SOURCE);
     }
     if (isDraining) {
       return refused(DropReason.DRAINING);

@@ -61,7 +61,11 @@ final class SnapshotTest {
     Snapshot first = TestDaemon.snapshot(config("'a.example:81', 'b.example:81'"), null, resolver);
     assertThat(resolver.awaitFirstAnswers(5_000))
         .containsExactlyInAnyOrder("a.example", "b.example");
-    Snapshot _ = TestDaemon.snapshot(config("'b.example:81', '127.0.0.1:82'"), first, resolver);
+    Snapshot next = TestDaemon.snapshot(config("'b.example:81', '127.0.0.1:82'"), first, resolver);
+    assertThat(resolver.awaitFirstAnswers(5_000))
+        .as("until it is in force")
+        .containsExactlyInAnyOrder("a.example", "b.example");
+    next.retainNames(resolver);
     assertThat(resolver.awaitFirstAnswers(5_000)).containsExactly("b.example");
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.ChildProcess;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.loop.Descriptors;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryMXBean;
@@ -22,10 +23,12 @@ final class IdleHeapIT {
   @Test
   void anIdleConnectionHoldsAtMostOneKilobyteOfHeap() throws Exception {
     int port = TestDaemon.freePort();
-    int count = (int) Math.min(WANTED, (openFilesLimit() - SPARE) / 2); // here, and there, two each
     try (ChildProcess peers = ChildProcess.java("ulimit -n $(ulimit -Hn)", IdlePeers.class)) {
       String target = "targets: [\"127.0.0.1:%s\"]".formatted(peers.awaitLine("server "));
       try (TestDaemon daemon = TestDaemon.start(2, port, target)) {
+        // Two descriptors each, here and there; here within the share of TCP.
+        long room = Descriptors.tcp().most() / Descriptors.PER_CONNECTION - SPARE;
+        int count = (int) Math.min(WANTED, Math.min(room, (openFilesLimit() - SPARE) / 2));
         int warm = 100;
         peers.say(port + " " + warm);
         String _ = peers.awaitLine("connected " + warm);

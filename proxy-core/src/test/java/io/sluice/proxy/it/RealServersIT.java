@@ -190,7 +190,7 @@ final class RealServersIT {
     assertThat(answers("http://192.0.2.9/")).containsOnly("first");
     String metrics = netns.run("curl", "-sS", "http://127.0.0.1:9901/metrics");
     assertThat(metrics)
-        .contains("sluice_lookups_total{family=\"ipv4\",label=\"web\",protocol=\"tcp\"}");
+        .contains("sluice_lookups_total{label=\"web\",family=\"ipv4\",protocol=\"tcp\"}");
     Process promtool = new ProcessBuilder("promtool", "check", "metrics").start();
     try (var in = promtool.getOutputStream()) {
       in.write(metrics.getBytes(java.nio.charset.StandardCharsets.UTF_8));

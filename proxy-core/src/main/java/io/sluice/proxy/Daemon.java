@@ -93,8 +93,6 @@ public final class Daemon {
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
     this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
-    log.info(
-        "started version={} loops={} openFiles={}", Version.current(), loops, Descriptors.limit());
   }
 
   /**
@@ -107,6 +105,11 @@ public final class Daemon {
     boolean isStarted = false;
     try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures)) {
       prepared.warnings().forEach(log::warn);
+      log.info(
+          "started version={} loops={} openFiles={}",
+          Version.current(),
+          workers.size(),
+          Descriptors.limit());
       prepared.commit(this::publish);
       divideDescriptors(config);
       admin = admin(config.admin().http());

@@ -178,7 +178,7 @@ final class JarProgramIT {
           assertThat(ask(9)).as("others go on").isEqualTo("odd");
         }
         assertThat(metrics(daemon))
-            .contains("sluice_drops_total{protocol=\"tcp\",reason=\"program_error\"} 5")
+            .contains("sluice_drops_total{reason=\"program_error\",protocol=\"tcp\"} 5")
             .contains("sluice_program_errors_total{program=\"parity\"} 4");
         assertThat(daemon.output())
             .contains("program failed name=parity suppressed=0")

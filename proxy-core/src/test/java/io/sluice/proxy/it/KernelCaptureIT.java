@@ -216,9 +216,9 @@ final class KernelCaptureIT {
           .untilAsserted(() ->
               assertThat(nets.gateway.run("curl", "-sS", "http://127.0.0.1:9901/metrics"))
                   .contains(
-                      "sluice_drops_total{protocol=\""
+                      "sluice_drops_total{reason=\"loop\",protocol=\""
                           + protocol
-                          + "\",reason=\"loop\"} "
+                          + "\"} "
                           + pairs
                           + ".0"));
     }

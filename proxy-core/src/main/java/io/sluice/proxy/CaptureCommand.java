@@ -52,10 +52,10 @@ final class CaptureCommand {
 
   private static int answer(CommandSpec spec, @Nullable String wrong) {
     if (wrong == null) {
-      return Commands.DONE;
+      return ExitCode.DONE;
     }
     spec.commandLine().getErr().println("sluice: " + wrong);
-    return Commands.FAILED;
+    return ExitCode.FAILED;
   }
 
   @Command(
@@ -74,7 +74,7 @@ final class CaptureCommand {
     public Integer call() {
       Loaded loaded = Foreground.load(file.file, spec.commandLine().getErr());
       if (loaded == null) {
-        return Commands.BAD_CONFIGURATION;
+        return ExitCode.BAD_CONFIGURATION;
       }
       List<Requirement> needs = new ArrayList<>();
       needs.addAll(Diagnosis.of(loaded.config().captures(), file.file.toString()));
@@ -86,7 +86,7 @@ final class CaptureCommand {
         needs.forEach(need -> print(need, out));
       }
       out.flush();
-      return needs.stream().allMatch(Requirement::permitsStart) ? Commands.DONE : Commands.FAILED;
+      return needs.stream().allMatch(Requirement::permitsStart) ? ExitCode.DONE : ExitCode.FAILED;
     }
 
     private static void print(Requirement need, PrintWriter out) {
@@ -147,12 +147,12 @@ final class CaptureCommand {
     public Integer call() {
       CaptureRules rules = rules(file, spec);
       if (rules == null) {
-        return Commands.BAD_CONFIGURATION;
+        return ExitCode.BAD_CONFIGURATION;
       }
       PrintWriter out = spec.commandLine().getOut();
       out.print(rules.toShell());
       out.flush();
-      return Commands.DONE;
+      return ExitCode.DONE;
     }
   }
 
@@ -167,9 +167,9 @@ final class CaptureCommand {
     public Integer call() {
       CaptureRules rules = rules(file, spec);
       if (rules == null) {
-        return Commands.BAD_CONFIGURATION;
+        return ExitCode.BAD_CONFIGURATION;
       }
-      return rules.isEmpty() ? Commands.DONE : answer(spec, InstalledRules.install(rules));
+      return rules.isEmpty() ? ExitCode.DONE : answer(spec, InstalledRules.install(rules));
     }
   }
 

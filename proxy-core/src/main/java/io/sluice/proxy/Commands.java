@@ -55,21 +55,6 @@ import picocli.CommandLine.Spec;
       "Try: sluice demo"
     })
 public final class Commands {
-  /** Done. */
-  static final int DONE = 0;
-
-  /** The answer is no, or it failed. */
-  static final int FAILED = 1;
-
-  /** The command line is wrong. */
-  static final int WRONG_USAGE = CommandLine.ExitCode.USAGE;
-
-  /** The configuration is bad: EX_CONFIG of sysexits.h. */
-  static final int BAD_CONFIGURATION = 78;
-
-  /** A loop, or another thread that nothing works without, has ended (EX_SOFTWARE). */
-  static final int BROKEN = 70;
-
   @Option(
       names = {"-h", "--help"},
       usageHelp = true,
@@ -90,14 +75,14 @@ public final class Commands {
     line.setExecutionExceptionHandler((failure, command, _) -> {
       String message = failure.getMessage();
       command.getErr().println("sluice: " + (message == null ? failure : message));
-      return FAILED;
+      return ExitCode.FAILED;
     });
     line.setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong));
     line.setUsageHelpAutoWidth(true);
     line.getCommandSpec().version("sluice " + io.sluice.proxy.Version.current());
     if (arguments.length == 0) {
       line.usage(line.getErr());
-      return WRONG_USAGE;
+      return ExitCode.WRONG_USAGE;
     }
     return line.execute(arguments);
   }
@@ -116,7 +101,7 @@ public final class Commands {
             wrong.getMessage(),
             near.isEmpty() ? "see" : "did you mean " + String.join(" or ", near) + "? See",
             command.getCommandSpec().qualifiedName());
-    return WRONG_USAGE;
+    return ExitCode.WRONG_USAGE;
   }
 
   /** {@code 1 binding}, {@code 2 bindings}. */
@@ -214,7 +199,7 @@ public final class Commands {
               count(config.destinations().size(), "destination"));
         }
       }
-      return snapshot == null ? FAILED : DONE;
+      return snapshot == null ? ExitCode.FAILED : ExitCode.DONE;
     }
 
     private static Map<String, Object> json(Problem problem) {
@@ -242,7 +227,7 @@ public final class Commands {
     public Integer call() {
       Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
       if (snapshot == null) {
-        return BAD_CONFIGURATION;
+        return ExitCode.BAD_CONFIGURATION;
       }
       List<Expectation> expectations = snapshot.config().expectations();
       List<Object> failures = new ArrayList<>();
@@ -277,7 +262,7 @@ public final class Commands {
       } else {
         out.printf("%s, %d as expected%n", count(expectations.size(), "expected lookup"), passed);
       }
-      return failures.isEmpty() ? DONE : FAILED;
+      return failures.isEmpty() ? ExitCode.DONE : ExitCode.FAILED;
     }
 
     private static String words(Outcome outcome) {
@@ -324,11 +309,11 @@ public final class Commands {
       Lookup single = stream ? null : parse(String.join(" ", words));
       Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
       if (snapshot == null) {
-        return BAD_CONFIGURATION;
+        return ExitCode.BAD_CONFIGURATION;
       }
       if (single != null) {
         print(Explanation.of(single, snapshot));
-        return DONE;
+        return ExitCode.DONE;
       }
       return explainInput(snapshot);
     }
@@ -343,7 +328,7 @@ public final class Commands {
 
     private int explainInput(Snapshot snapshot) throws IOException {
       PrintWriter err = spec.commandLine().getErr();
-      int exitCode = DONE;
+      int exitCode = ExitCode.DONE;
       int number = 0;
       BufferedReader in =
           new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -356,7 +341,7 @@ public final class Commands {
           print(Explanation.of(Lookup.parse(line), snapshot));
         } catch (IllegalArgumentException wrong) {
           err.println("standard input:" + number + ": " + wrong.getMessage());
-          exitCode = FAILED;
+          exitCode = ExitCode.FAILED;
           if (output.isJson()) {
             spec.commandLine()
                 .getOut()
@@ -400,7 +385,7 @@ public final class Commands {
       spec.commandLine()
           .getOut()
           .println(output.isJson() ? Json.of(json) : "sluice " + version + " (Java " + java + ")");
-      return DONE;
+      return ExitCode.DONE;
     }
   }
 }

@@ -97,7 +97,7 @@ final class DemoCommand implements Callable<Integer> {
       }
     }
     out.printf("%d requests, %d steered wrong%n", requests, wrong);
-    return wrong == 0 ? Commands.DONE : Commands.FAILED;
+    return wrong == 0 ? ExitCode.DONE : ExitCode.FAILED;
   }
 
   private void sendRequests(PrintWriter out) {

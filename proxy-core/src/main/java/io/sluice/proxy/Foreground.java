@@ -27,7 +27,7 @@ final class Foreground {
 
   private final Path file;
   private final PrintWriter err;
-  private final Wishes wishes = new Wishes(() -> Runtime.getRuntime().halt(Commands.FAILED));
+  private final Wishes wishes = new Wishes(() -> Runtime.getRuntime().halt(ExitCode.FAILED));
 
   /** Of a configuration; what is to be said goes to {@code err}. */
   Foreground(Path file, PrintWriter err) {
@@ -47,27 +47,27 @@ final class Foreground {
     String wrong = wrongEnvironment(System.getenv());
     if (wrong != null) {
       err.println("sluice: " + wrong);
-      return Commands.WRONG_USAGE;
+      return ExitCode.WRONG_USAGE;
     }
     Loaded loaded = startingConfiguration();
     if (loaded == null) {
-      return wishes.isStopWished() ? Commands.DONE : Commands.BAD_CONFIGURATION;
+      return wishes.isStopWished() ? ExitCode.DONE : ExitCode.BAD_CONFIGURATION;
     }
     Daemon daemon = new Daemon(loaded.config());
     daemon.whenLoopEnds(Foreground::end);
     try {
       if (Interruptible.call("sluice-start", () -> start(daemon), wishes) == null) {
-        return Commands.DONE; // a stop came first
+        return ExitCode.DONE; // a stop came first
       }
     } catch (ConfigException unread) {
       throw new IllegalStateException(unread); // it has been read before
     } catch (RefusedException refused) {
       refused.inFile().forEach(err::println);
       refused.here().forEach(this::say);
-      return refused.isLasting() ? Commands.BAD_CONFIGURATION : Commands.FAILED;
+      return refused.isLasting() ? ExitCode.BAD_CONFIGURATION : ExitCode.FAILED;
     } catch (IOException failure) {
       say(String.valueOf(failure.getMessage()));
-      return Commands.FAILED;
+      return ExitCode.FAILED;
     }
     HostPort admin = daemon.adminAddress();
     err.println("ready" + (admin == null ? "" : " http://" + admin));
@@ -80,7 +80,7 @@ final class Foreground {
     serve(daemon);
     Systemd.tell("STOPPING=1");
     daemon.stop();
-    return Commands.DONE;
+    return ExitCode.DONE;
   }
 
   /**
@@ -179,6 +179,6 @@ final class Foreground {
   /** What can't be survived ends the process, so that whoever watches it can start another. */
   private static void end(String why) {
     System.err.println("sluice: " + why + "; the process ends");
-    Runtime.getRuntime().halt(Commands.BROKEN);
+    Runtime.getRuntime().halt(ExitCode.BROKEN);
   }
 }

@@ -36,7 +36,7 @@ public final class Main {
     } catch (RuntimeException failure) {
       String message = failure.getMessage();
       err.println("sluice: " + (message == null ? failure : message));
-      return Commands.FAILED;
+      return ExitCode.FAILED;
     }
   }
 }

@@ -40,7 +40,7 @@ final class TrainingRun {
     } catch (InterruptedException _) {
       // Then now.
     }
-    Runtime.getRuntime().halt(Commands.FAILED);
+    Runtime.getRuntime().halt(ExitCode.FAILED);
   }
 
   private int run() throws IOException, InterruptedException {
@@ -85,7 +85,7 @@ final class TrainingRun {
       signal("TERM");
     } catch (IOException | InterruptedException failure) {
       System.err.println("sluice: " + failure);
-      System.exit(Commands.FAILED);
+      System.exit(ExitCode.FAILED);
     }
   }
 

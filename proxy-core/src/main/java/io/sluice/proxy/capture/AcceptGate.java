@@ -25,7 +25,7 @@ public final class AcceptGate {
   private final Loop loop;
   private final SessionLimit connections;
   private final Counters counters;
-  private final Set<Acceptor> waiting = new LinkedHashSet<>();
+  private final Set<Runnable> waiting = new LinkedHashSet<>();
   private boolean paused;
 
   public AcceptGate(Loop loop, SessionLimit connections, Counters counters) {
@@ -38,8 +38,8 @@ public final class AcceptGate {
     return connections;
   }
 
-  /** Takes a place for a connection; if there is none, {@code acceptor} is called again later. */
-  boolean tryEnter(Acceptor acceptor) {
+  /** Takes a place for a connection; if there is none, {@code accepting} is run again later. */
+  boolean tryEnter(Runnable accepting) {
     if (!paused && !Descriptors.tcp().tryTake(Descriptors.PER_CONNECTION)) {
       pause("TCP's share of the file descriptors is used up; raise LimitNOFILE= or ulimit -n");
     }
@@ -50,11 +50,11 @@ public final class AcceptGate {
       Descriptors.tcp().give(Descriptors.PER_CONNECTION);
       shut("limits.connections is reached");
     }
-    waiting.add(acceptor); // once, however often a new arrival wakes it meanwhile
+    waiting.add(accepting); // once, however often a new arrival wakes it meanwhile
     return false;
   }
 
-  /** How many acceptors are to be called again. */
+  /** How many are to be run again. */
   int waiting() {
     return waiting.size();
   }
@@ -102,8 +102,8 @@ public final class AcceptGate {
       return;
     }
     paused = false;
-    List<Acceptor> again = List.copyOf(waiting);
+    List<Runnable> again = List.copyOf(waiting);
     waiting.clear();
-    again.forEach(Acceptor::run);
+    again.forEach(Runnable::run);
   }
 }

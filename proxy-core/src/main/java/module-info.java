@@ -32,5 +32,5 @@ module io.sluice.proxy {
       info.picocli;
 
   provides ch.qos.logback.classic.spi.Configurator with
-      io.sluice.proxy.log.LogSetup;
+      io.sluice.proxy.observe.LogSetup;
 }

@@ -1,6 +1,9 @@
 package io.sluice.proxy;
 
-import io.sluice.proxy.log.StandardError;
+import io.sluice.proxy.cli.Commands;
+import io.sluice.proxy.control.ExitCode;
+import io.sluice.proxy.control.Foreground;
+import io.sluice.proxy.observe.StandardError;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 

@@ -1,5 +1,6 @@
 package io.sluice.proxy;
 
+import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;

@@ -1,4 +1,4 @@
-/** The daemon and its command line. */
+/** Where the process starts: the daemon goes on in {@code control}, commands in {@code cli}. */
 @NullMarked
 package io.sluice.proxy;
 

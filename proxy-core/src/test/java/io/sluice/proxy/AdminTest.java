@@ -3,6 +3,7 @@ package io.sluice.proxy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.admin.HttpAsker;
+import io.sluice.proxy.control.Daemon;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketTimeoutException;

@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.config.Lookup;
-import io.sluice.proxy.jar.TestJar;
+import io.sluice.proxy.admin.Explanation;
+import io.sluice.proxy.program.TestJar;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.BufferedReader;

@@ -43,9 +43,9 @@ class ModuleRulesTest {
   void reflectionIsForClassesFromJarsOnly() {
     noClasses()
         .that()
-        .resideOutsideOfPackage("io.sluice.proxy.jar")
+        .resideOutsideOfPackage("io.sluice.proxy.program")
         .and()
-        .doNotHaveFullyQualifiedName("io.sluice.proxy.Signals")
+        .doNotHaveFullyQualifiedName("io.sluice.proxy.control.Signals")
         .should()
         .dependOnClassesThat()
         .resideInAPackage("java.lang.reflect..")

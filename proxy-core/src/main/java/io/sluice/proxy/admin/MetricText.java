@@ -1,6 +1,6 @@
 package io.sluice.proxy.admin;
 
-import io.sluice.proxy.metrics.Metric;
+import io.sluice.proxy.observe.Metric;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;

@@ -1,6 +1,6 @@
 package io.sluice.proxy.admin;
 
-import io.sluice.proxy.metrics.Metric;
+import io.sluice.proxy.observe.Metric;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.DirectoryStream;

@@ -1,9 +1,9 @@
 package io.sluice.proxy.admin;
 
-import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.proxy.target.SessionEnd;
-import io.sluice.proxy.target.Snapshot;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;

@@ -4,8 +4,11 @@ import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
+import io.sluice.proxy.arrival.CaptureSocket;
+import io.sluice.proxy.arrival.ConnectionHandler;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * Accepts on one listening socket, on one loop. Edge-triggered: it accepts until there is nothing
  * more, yielding to other events now and then. Called on its loop only.
  */
-final class Acceptor implements EpollIoHandle, Runnable {
+public final class Acceptor implements EpollIoHandle, Runnable {
   private static final int BATCH = 64;
   private static final int MOST_BATCHES_AT_STOP = 64; // as much as the kernel holds for us
 
@@ -28,7 +31,7 @@ final class Acceptor implements EpollIoHandle, Runnable {
   private boolean isOpen;
   private boolean closed;
 
-  Acceptor(Loop loop, CaptureSocket socket, AcceptGate gate, ConnectionHandler handler) {
+  public Acceptor(Loop loop, CaptureSocket socket, AcceptGate gate, ConnectionHandler handler) {
     this.loop = loop;
     this.socket = socket;
     this.gate = gate;

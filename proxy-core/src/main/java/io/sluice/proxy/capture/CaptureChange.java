@@ -1,5 +1,6 @@
 package io.sluice.proxy.capture;
 
+import io.sluice.proxy.kernel.KernelLookup;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,7 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Arrival;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.function.Consumer;

@@ -1,6 +1,9 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Arrival;
+import io.sluice.proxy.arrival.CapturedRanges;
+import io.sluice.proxy.arrival.Exceptions;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -19,7 +22,7 @@ import java.util.Set;
  * @param inherited the sockets that are there already, each with the capture that takes it
  * @param ranges everything that is captured, whichever way
  */
-record CapturePlan(
+public record CapturePlan(
     List<CaptureSpec> captures,
     Map<Key, CaptureSpec> sockets,
     Map<InheritedSockets.Inherited, CaptureSpec> inherited,
@@ -35,7 +38,7 @@ record CapturePlan(
    *
    * @param port 0: any free one
    */
-  record Key(Protocol protocol, IpAddress address, int port, Arrival arrival) {
+  public record Key(Protocol protocol, IpAddress address, int port, Arrival arrival) {
     Family family() {
       return address.family();
     }
@@ -77,7 +80,7 @@ record CapturePlan(
   }
 
   /** The sockets to bind for these captures, and for each the first capture that needs it. */
-  static Map<Key, CaptureSpec> sockets(List<CaptureSpec> captures, boolean ipv6) {
+  public static Map<Key, CaptureSpec> sockets(List<CaptureSpec> captures, boolean ipv6) {
     Map<Key, CaptureSpec> wanted = new LinkedHashMap<>();
     for (CaptureSpec capture : captures) {
       CaptureMethod method = CaptureMethod.of(capture.method());

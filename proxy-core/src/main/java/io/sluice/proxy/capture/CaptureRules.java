@@ -1,6 +1,8 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Exceptions;
+import io.sluice.proxy.arrival.PortSet;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
@@ -22,7 +24,7 @@ import java.util.stream.Collectors;
  */
 public final class CaptureRules {
   /** Our table's name. */
-  static final String TABLE = "inet sluice";
+  public static final String TABLE = "inet sluice";
 
   private static final int MARK = 0x534c; // SL
   private static final int ROUTES = MARK; // the number of the routing table, and the rule's
@@ -83,7 +85,7 @@ public final class CaptureRules {
    * Whether a table, as nft lists it, has at least as many rules of ours as these are: nft writes
    * sets and numbers in its own way, so they can't be compared word by word.
    */
-  boolean isIn(String table) {
+  public boolean isIn(String table) {
     for (String does : List.of(" redirect to :", " tproxy ip to ", " tproxy ip6 to ")) {
       long wanted = nft().lines().filter(line -> line.contains(does)).count();
       if (table.lines().filter(line -> line.contains(does)).count() < wanted) {

@@ -1,7 +1,15 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Arrival;
+import io.sluice.proxy.arrival.Captured;
+import io.sluice.proxy.arrival.CapturedRanges;
+import io.sluice.proxy.arrival.ConnectionHandler;
+import io.sluice.proxy.arrival.DatagramHandler;
+import io.sluice.proxy.arrival.Exceptions;
+import io.sluice.proxy.kernel.KernelLookup;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;

@@ -1,6 +1,9 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Arrival;
+import io.sluice.proxy.arrival.CaptureSocket;
+import io.sluice.proxy.arrival.Captured;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;

@@ -15,7 +15,7 @@ public final class InstalledRules {
   private static final Logger log = LoggerFactory.getLogger(InstalledRules.class);
 
   /** Prints our table. */
-  static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
+  public static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
 
   /** How many looks apart the routing rules are asked for; nftables says itself what it changes. */
   private static final int LOOKS_BETWEEN = 30;

@@ -1,6 +1,7 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.kernel.KernelLookup;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

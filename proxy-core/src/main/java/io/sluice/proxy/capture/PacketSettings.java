@@ -1,6 +1,7 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.linux.Sysctl;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -15,7 +16,7 @@ import java.util.stream.Collectors;
  * delivered here, our sockets are transparent, and redirected packets get the address of the
  * interface that they came in by.
  */
-final class PacketSettings {
+public final class PacketSettings {
   private static final String ALL = "all";
   private static final String LOOPBACK_DEVICE = "lo";
   private static final IpPrefix LOOPBACK =
@@ -58,7 +59,7 @@ final class PacketSettings {
    * every address is local, and what comes from a local one is dropped (as a martian), whatever
    * rp_filter says. wg-quick sets it.
    */
-  static Requirement mark(String whose, String who) {
+  public static Requirement mark(String whose, String who) {
     List<String> set = new ArrayList<>(Sysctl.devices());
     set.add(ALL);
     set.removeIf(it -> !isSet(it, "src_valid_mark") || isSet(it, "accept_local"));

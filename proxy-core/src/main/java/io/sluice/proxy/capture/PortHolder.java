@@ -15,14 +15,14 @@ import java.util.Set;
  * Finds who holds a port, by {@code /proc/net/tcp} and its like and {@code /proc/PID/fd}. As an
  * ordinary user one sees one's own processes only.
  */
-final class PortHolder {
+public final class PortHolder {
   /** A socket may be closed between the two lists that are compared. */
   private static final int LOOKS = 5;
 
   private PortHolder() {}
 
   /** {@code nginx (pid 123)}, or what else can be said of who holds the port. */
-  static String find(Protocol protocol, IpAddress address, int port) {
+  public static String find(Protocol protocol, IpAddress address, int port) {
     Set<String> inodes = inodes(protocol, port);
     return inodes.isEmpty() ? "nobody that " + address + " shows" : owner(inodes);
   }

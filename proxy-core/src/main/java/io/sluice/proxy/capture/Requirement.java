@@ -19,7 +19,7 @@ public record Requirement(
   }
 
   /** Something without which only a part of it works. */
-  static Requirement advice(String capture, String what, boolean isMet, String mend) {
+  public static Requirement advice(String capture, String what, boolean isMet, String mend) {
     return new Requirement(capture, what, isMet, mend, true);
   }
 

@@ -1,8 +1,10 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Exceptions;
 import io.sluice.proxy.capture.Rights.Capability;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.linux.Sysctl;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;

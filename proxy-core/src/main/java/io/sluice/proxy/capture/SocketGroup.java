@@ -1,5 +1,6 @@
 package io.sluice.proxy.capture;
 
+import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
 import java.util.List;

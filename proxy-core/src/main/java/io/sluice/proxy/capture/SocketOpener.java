@@ -1,5 +1,6 @@
 package io.sluice.proxy.capture;
 
+import io.sluice.proxy.arrival.Arrival;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -9,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Makes and binds the sockets of captures. Each call answers a negative errno if it can't. */
-final class SocketOpener {
+public final class SocketOpener {
   private static final Logger log = LoggerFactory.getLogger(SocketOpener.class);
   private static final int BACKLOG = 4096; // the kernel takes the lesser of this and somaxconn
   private static final int RECEIVE_BUFFER_BYTES = 4 << 20;
@@ -17,7 +18,7 @@ final class SocketOpener {
   private final Syscalls syscalls;
   private final Sockaddr sockaddr = new Sockaddr();
 
-  SocketOpener(Syscalls syscalls) {
+  public SocketOpener(Syscalls syscalls) {
     this.syscalls = syscalls;
   }
 
@@ -37,7 +38,7 @@ final class SocketOpener {
    * Binds without SO_REUSEPORT, and lets go again: otherwise a second daemon of the same user would
    * silently share the port.
    */
-  int probe(CapturePlan.Key key) {
+  public int probe(CapturePlan.Key key) {
     int fd = socket(key, false);
     if (fd < 0) {
       return fd;

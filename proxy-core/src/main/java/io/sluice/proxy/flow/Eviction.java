@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.loop.Share;
-import io.sluice.proxy.metrics.RateLimit;
+import io.sluice.proxy.observe.RateLimit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.header.ProxyHeader;
-import io.sluice.proxy.target.OwnSources;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;

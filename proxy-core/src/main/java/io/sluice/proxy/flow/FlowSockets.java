@@ -1,14 +1,14 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.proxy.connect.Attempt;
+import io.sluice.proxy.connect.Upstreams;
 import io.sluice.proxy.flow.Eviction.Shortage;
+import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Share;
-import io.sluice.proxy.target.Attempt;
-import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.Target;
-import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;

@@ -3,7 +3,7 @@ package io.sluice.proxy.flow;
 import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.target.Destination;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;

@@ -1,11 +1,11 @@
 package io.sluice.proxy.flow;
 
-import io.sluice.proxy.capture.Arrival;
+import io.sluice.proxy.arrival.Arrival;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
-import io.sluice.proxy.metrics.RateLimit;
+import io.sluice.proxy.observe.RateLimit;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import org.jspecify.annotations.Nullable;

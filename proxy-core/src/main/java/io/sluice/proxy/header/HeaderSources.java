@@ -2,7 +2,7 @@ package io.sluice.proxy.header;
 
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.ProxyProtocolIn;
-import io.sluice.proxy.capture.Exceptions;
+import io.sluice.proxy.arrival.Exceptions;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;

@@ -2,14 +2,14 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
+import io.sluice.proxy.connect.Attempt;
+import io.sluice.proxy.connect.Upstreams;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
+import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Watched;
-import io.sluice.proxy.target.Attempt;
-import io.sluice.proxy.target.Endpoint;
 import io.sluice.proxy.target.Target;
-import io.sluice.proxy.target.Upstreams;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;

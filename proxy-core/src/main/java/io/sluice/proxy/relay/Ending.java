@@ -1,6 +1,6 @@
 package io.sluice.proxy.relay;
 
-import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.observe.SessionEnd;
 import org.jspecify.annotations.Nullable;
 
 /**

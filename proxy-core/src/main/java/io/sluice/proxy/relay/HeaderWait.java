@@ -8,7 +8,7 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
-import io.sluice.proxy.metrics.RateLimit;
+import io.sluice.proxy.observe.RateLimit;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;

@@ -1,13 +1,13 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.config.Keepalive;
+import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
 import io.sluice.proxy.loop.Watched;
-import io.sluice.proxy.target.OwnSources;
 import org.jspecify.annotations.Nullable;
 
 /**

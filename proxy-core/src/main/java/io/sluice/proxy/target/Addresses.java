@@ -3,6 +3,10 @@ package io.sluice.proxy.target;
 import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.Endpoints;
+import io.sluice.proxy.name.Name;
+import io.sluice.proxy.name.Resolver;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;

@@ -6,10 +6,12 @@ import io.sluice.config.Selection;
 import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.header.ProxyHeaderWriter;
-import io.sluice.proxy.jar.Jars;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.metrics.Counters;
-import io.sluice.proxy.metrics.RateLimit;
+import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.RateLimit;
+import io.sluice.proxy.observe.SessionEnd;
+import io.sluice.proxy.program.Jars;
 import io.sluice.steering.Family;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
@@ -111,7 +113,7 @@ public final class Destination {
    * @param traffic the label's, which may have sessions already
    * @throws ConfigException if its program can't be loaded
    */
-  Destination(
+  public Destination(
       DestinationSpec spec,
       @Nullable Destination previous,
       Traffic traffic,
@@ -281,7 +283,7 @@ public final class Destination {
   }
 
   /** The addresses that connections come from in turn; none if the kernel or the client says. */
-  SourceAddresses sources() {
+  public SourceAddresses sources() {
     return sources;
   }
 
@@ -301,7 +303,7 @@ public final class Destination {
   }
 
   /** The socket that stands for this destination in the socket map: a member of the group. */
-  Socket representative() {
+  public Socket representative() {
     return targets.getFirst().socket();
   }
 

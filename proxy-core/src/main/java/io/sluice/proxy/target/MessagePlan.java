@@ -6,7 +6,7 @@ import io.sluice.config.DestinationSpec;
 import io.sluice.config.MessageSpec;
 import io.sluice.config.MessageSpec.Framing;
 import io.sluice.config.Selection;
-import io.sluice.proxy.jar.Jars;
+import io.sluice.proxy.program.Jars;
 import io.sluice.steering.Errno;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;

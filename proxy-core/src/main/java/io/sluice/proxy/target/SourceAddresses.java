@@ -1,6 +1,7 @@
 package io.sluice.proxy.target;
 
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.linux.Sysctl;
 import io.sluice.proxy.loop.Share;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
@@ -12,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Own addresses that connections to targets come from in turn. Addresses are computed, not kept, so
  * that a prefix may be of any size. Any thread; allocates nothing per turn.
  */
-final class SourceAddresses {
+public final class SourceAddresses {
   /** Of a larger prefix, so many are used: enough, and their number still fits. */
   static final long MOST_PER_PREFIX = 1L << 32;
 
@@ -23,12 +24,12 @@ final class SourceAddresses {
   private final AtomicLong turn = new AtomicLong();
   private final Share ports;
 
-  SourceAddresses(List<IpPrefix> prefixes) {
+  public SourceAddresses(List<IpPrefix> prefixes) {
     this.ipv4 = of(prefixes, Family.IPV4);
     this.ipv6 = of(prefixes, Family.IPV6);
     this.ipv4Count = total(ipv4);
     this.ipv6Count = total(ipv6);
-    this.ports = new Share((ipv4Count + ipv6Count) * Upstreams.portsPerAddress());
+    this.ports = new Share((ipv4Count + ipv6Count) * portsPerAddress());
   }
 
   private static IpPrefix[] of(List<IpPrefix> prefixes, Family family) {
@@ -49,17 +50,17 @@ final class SourceAddresses {
   }
 
   /** The ports that flows from these addresses may have. */
-  Share ports() {
+  public Share ports() {
     return ports;
   }
 
   /** How many addresses of a family there are. */
-  long count(Family family) {
+  public long count(Family family) {
     return family == Family.IPV4 ? ipv4Count : ipv6Count;
   }
 
   /** The next turn, for {@link #write}. */
-  long next() {
+  public long next() {
     return turn.getAndIncrement();
   }
 
@@ -70,7 +71,7 @@ final class SourceAddresses {
    * @return whether it is one of many, rather than written out: then the machine may have just a
    *     route for it
    */
-  boolean write(Family family, long turn, Sockaddr out) {
+  public boolean write(Family family, long turn, Sockaddr out) {
     long left = Long.remainderUnsigned(turn, count(family));
     for (IpPrefix prefix : family == Family.IPV4 ? ipv4 : ipv6) {
       long size = size(prefix);
@@ -82,5 +83,14 @@ final class SourceAddresses {
       left -= size;
     }
     throw new IllegalArgumentException("no address of " + family);
+  }
+
+  /**
+   * How many of an address's ports flows may have at once. They never get the upper half of the
+   * range, which is the machine's other programs'; and a quarter of theirs stays free, so that the
+   * kernel needn't search long.
+   */
+  private static long portsPerAddress() {
+    return Math.max(1, Sysctl.ephemeralPorts().size() / 2L * 3 / 4);
   }
 }

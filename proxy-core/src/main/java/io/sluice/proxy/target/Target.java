@@ -3,7 +3,10 @@ package io.sluice.proxy.target;
 import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
+import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.Endpoints;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.name.Resolver;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
@@ -31,10 +34,10 @@ public final class Target {
   private final long connectTimeoutMillis;
 
   /** What a target keeps over a reload, however its destination changes. */
-  static final class Life {
+  public static final class Life {
     private final AtomicInteger active = new AtomicInteger();
     private final @Nullable Endpoint endpoint;
-    volatile boolean isRetired;
+    private volatile boolean isRetired;
 
     Life(@Nullable Endpoint endpoint, boolean isRetired) {
       this.endpoint = endpoint;
@@ -121,13 +124,18 @@ public final class Target {
     return life.isRetired;
   }
 
+  /** Says whether what it has should leave it, in this snapshot and those before and after. */
+  public void retire(boolean isRetired) {
+    life.isRetired = isRetired;
+  }
+
   /** The same for what goes to one of its addresses: it may have left the name. */
   public boolean isRetired(Endpoint endpoint) {
     return life.isRetired || !addresses.has(endpoint);
   }
 
   /** What it has in common with the same target of the snapshots before and after. */
-  Life life() {
+  public Life life() {
     return life;
   }
 
@@ -155,7 +163,7 @@ public final class Target {
    *
    * @param tried cleared, and used
    */
-  Target admitted(LookupContext context, Tried tried) {
+  public Target admitted(LookupContext context, Tried tried) {
     if (admits() || !destination.isAnyAvailable()) {
       return this;
     }

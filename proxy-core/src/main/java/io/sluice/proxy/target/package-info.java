@@ -1,7 +1,4 @@
-/**
- * Where traffic goes: destinations and their targets, name resolution, and the snapshot that holds
- * all that one lookup needs.
- */
+/** Where traffic goes: destinations, their targets, and the addresses of each. */
 @NullMarked
 package io.sluice.proxy.target;
 

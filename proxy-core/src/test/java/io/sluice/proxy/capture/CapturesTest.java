@@ -3,10 +3,10 @@ package io.sluice.proxy.capture;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.sluice.proxy.RefusedException;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.control.RefusedException;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.ServerSocket;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.kernel.KernelLookup;
 import io.sluice.proxy.linux.Syscalls;
 import java.io.IOException;
 import java.net.DatagramPacket;

@@ -1,6 +1,8 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.CapturedRanges;
+import io.sluice.proxy.arrival.Exceptions;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -13,17 +15,17 @@ import java.util.Random;
 import java.util.Set;
 
 /** Captures of the method {@code sk_lookup} whose prefixes and exceptions lie in one another. */
-final class RandomCaptures {
+public final class RandomCaptures {
   private static final IpAddress IPV4 = IpAddress.parse("192.0.2.0");
   private static final IpAddress IPV6 = IpAddress.parse("2001:db8::");
 
   private final Random random;
 
-  RandomCaptures(Random random) {
+  public RandomCaptures(Random random) {
     this.random = random;
   }
 
-  List<CaptureSpec> captures() {
+  public List<CaptureSpec> captures() {
     List<CaptureSpec> captures = new ArrayList<>();
     for (int i = 1 + random.nextInt(6); i > 0; i--) {
       Set<Protocol> protocols =
@@ -67,17 +69,17 @@ final class RandomCaptures {
   }
 
   /** One of few, so that it is often in a capture. */
-  IpAddress address() {
+  public IpAddress address() {
     IpAddress base = random.nextBoolean() ? IPV4 : IPV6;
     return IpAddress.of(base.family(), base.high(), base.low() + random.nextInt(64));
   }
 
-  int port() {
+  public int port() {
     return random.nextBoolean() ? 1 + random.nextInt(60) : 65535 - random.nextInt(60);
   }
 
   /** What {@link CapturedRanges} is to say, by looking at each capture. */
-  static boolean isCaptured(
+  public static boolean isCaptured(
       List<CaptureSpec> captures, Protocol protocol, IpAddress address, int port) {
     return captures.stream()
         .anyMatch(it ->
@@ -89,7 +91,7 @@ final class RandomCaptures {
   }
 
   /** Whether an address is IPv4. */
-  static boolean isIpv4(IpAddress address) {
+  public static boolean isIpv4(IpAddress address) {
     return address.family() == Family.IPV4;
   }
 }

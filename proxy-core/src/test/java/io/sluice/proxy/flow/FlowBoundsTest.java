@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.steering.DropReason;
 import java.io.File;
 import java.io.IOException;

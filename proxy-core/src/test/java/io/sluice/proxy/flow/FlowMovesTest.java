@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import java.io.IOException;

@@ -3,7 +3,7 @@ package io.sluice.proxy.flow;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.sluice.proxy.capture.CaptureSocket;
+import io.sluice.proxy.arrival.CaptureSocket;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;
-import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.observe.SessionEnd;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.util.ArrayList;

@@ -5,7 +5,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.config.ConfigReader;
-import io.sluice.proxy.target.TransparentRouting;
+import io.sluice.proxy.doctor.TransparentRouting;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

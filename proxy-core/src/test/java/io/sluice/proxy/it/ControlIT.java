@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
-import io.sluice.proxy.jar.TestJar;
+import io.sluice.proxy.program.TestJar;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.jar.TestJar;
+import io.sluice.proxy.program.TestJar;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.BindException;

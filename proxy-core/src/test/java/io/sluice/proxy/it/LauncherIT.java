@@ -100,7 +100,7 @@ final class LauncherIT {
     Files.move(tree.resolve("sluice.aot"), tree.resolve("kept.aot"));
     try {
       assertThat(classesOfAStart())
-          .anySatisfy(line -> assertThat(line).contains(" io.sluice.proxy.Foreground "))
+          .anySatisfy(line -> assertThat(line).contains(" io.sluice.proxy.control.Foreground "))
           .noneSatisfy(line ->
               assertThat(line)
                   .containsPattern(" (picocli|org\\.xml|javax\\.xml|com\\.sun\\.org\\.apache)\\."));

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.config.ConfigReader;
-import io.sluice.proxy.target.TransparentRouting;
+import io.sluice.proxy.doctor.TransparentRouting;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -8,7 +8,7 @@ import io.sluice.proxy.TestServer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
-import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.name.Resolver;
 import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;

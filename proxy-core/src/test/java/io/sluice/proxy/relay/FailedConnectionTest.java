@@ -8,7 +8,7 @@ import io.sluice.config.MessageSpec;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.name.Resolver;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.Socket;

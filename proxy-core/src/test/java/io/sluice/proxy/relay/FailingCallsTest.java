@@ -7,7 +7,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
-import io.sluice.proxy.target.Resolver;
+import io.sluice.proxy.name.Resolver;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;

@@ -6,7 +6,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.admin.Scrape;
-import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.BufferedReader;

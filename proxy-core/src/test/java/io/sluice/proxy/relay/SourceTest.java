@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.target.SourceChecks;
+import io.sluice.proxy.doctor.SourceChecks;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import java.io.IOException;

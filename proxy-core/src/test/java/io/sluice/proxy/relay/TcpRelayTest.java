@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.target.SessionEnd;
+import io.sluice.proxy.observe.SessionEnd;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;

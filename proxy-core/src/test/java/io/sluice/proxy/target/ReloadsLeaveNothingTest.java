@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.name.Resolver;
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;

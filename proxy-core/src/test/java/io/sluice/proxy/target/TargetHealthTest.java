@@ -5,8 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.ManualTimer;
 import io.sluice.proxy.linux.Sockaddr;
-import io.sluice.proxy.metrics.Counters;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.lookup.Steering;
+import io.sluice.proxy.name.FakeNames;
+import io.sluice.proxy.name.NameLookup;
+import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.Counters;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;

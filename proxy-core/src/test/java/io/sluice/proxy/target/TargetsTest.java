@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.Socket;

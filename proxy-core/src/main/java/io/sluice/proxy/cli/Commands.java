@@ -1,0 +1,395 @@
+package io.sluice.proxy.cli;
+
+import io.sluice.config.ConfigException;
+import io.sluice.config.ConfigReader;
+import io.sluice.config.Expectation;
+import io.sluice.config.Loaded;
+import io.sluice.config.Lookup;
+import io.sluice.config.Outcome;
+import io.sluice.config.Problem;
+import io.sluice.proxy.admin.Explanation;
+import io.sluice.proxy.admin.Json;
+import io.sluice.proxy.control.ExitCode;
+import io.sluice.proxy.control.Foreground;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.name.Resolver;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code sluice} and its commands. Exit codes: 0 done; 1 the answer is no, or it failed; 2 wrong
+ * usage; 78 the daemon's configuration is bad (EX_CONFIG).
+ */
+@Command(
+    name = "sluice",
+    description = "Steers TCP and UDP traffic by program: whole prefixes, port ranges, any target.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {
+      RunCommand.class,
+      Commands.Check.class,
+      Commands.Test.class,
+      Commands.Explain.class,
+      CaptureCommand.class,
+      DemoCommand.class,
+      Commands.Version.class,
+      CommandLine.HelpCommand.class
+    },
+    footer = {
+      "",
+      "Exit codes: 0 done; 1 the answer is no, or it failed; 2 wrong usage;",
+      "78 the daemon's configuration is bad.",
+      "",
+      "Try: sluice demo"
+    })
+public final class Commands {
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this, or with a command its own help.")
+  boolean help;
+
+  @Option(
+      names = {"-V", "--version"},
+      versionHelp = true,
+      description = "Print the version.")
+  boolean version;
+
+  private Commands() {}
+
+  /** Runs a command line; the answer is the exit code. */
+  public static int run(String... arguments) {
+    CommandLine line = new CommandLine(new Commands());
+    line.setExecutionExceptionHandler((failure, command, _) -> {
+      String message = failure.getMessage();
+      command.getErr().println("sluice: " + (message == null ? failure : message));
+      return ExitCode.FAILED;
+    });
+    line.setParameterExceptionHandler((wrong, _) -> wrongUsage(wrong));
+    line.setUsageHelpAutoWidth(true);
+    line.getCommandSpec().version("sluice " + io.sluice.proxy.observe.Version.current());
+    if (arguments.length == 0) {
+      line.usage(line.getErr());
+      return ExitCode.WRONG_USAGE;
+    }
+    return line.execute(arguments);
+  }
+
+  /** One line, with where to read on; the whole help would push it out of sight. */
+  private static int wrongUsage(CommandLine.ParameterException wrong) {
+    CommandLine command = wrong.getCommandLine();
+    List<String> near =
+        wrong instanceof CommandLine.UnmatchedArgumentException unmatched
+            ? unmatched.getSuggestions()
+            : List.of();
+    command
+        .getErr()
+        .printf(
+            "sluice: %s; %s %s --help%n",
+            wrong.getMessage(),
+            near.isEmpty() ? "see" : "did you mean " + String.join(" or ", near) + "? See",
+            command.getCommandSpec().qualifiedName());
+    return ExitCode.WRONG_USAGE;
+  }
+
+  /** {@code 1 binding}, {@code 2 bindings}. */
+  private static String count(int number, String word) {
+    return number + " " + word + (number == 1 ? "" : "s");
+  }
+
+  /** {@code -f FILE}. */
+  static final class FileOption {
+    @Option(
+        names = {"-f", "--file"},
+        paramLabel = "FILE",
+        defaultValue = Foreground.DEFAULT_FILE,
+        description = "The configuration; default: ${DEFAULT-VALUE}.")
+    Path file = Path.of(Foreground.DEFAULT_FILE);
+
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        description = "Show this help.")
+    boolean help;
+  }
+
+  /** {@code -o text|json}. */
+  static final class OutputOption {
+    /** The forms of output. */
+    enum Form {
+      text,
+      json
+    }
+
+    @Option(
+        names = {"-o", "--output"},
+        paramLabel = "FORM",
+        defaultValue = "text",
+        description = "text or json; default: ${DEFAULT-VALUE}.")
+    Form form = Form.text;
+
+    boolean isJson() {
+      return form == Form.json;
+    }
+  }
+
+  /**
+   * Reads the file and makes what the daemon would steer by; prints what is wrong or doubtful.
+   *
+   * @return null if it can't be used
+   */
+  private static @Nullable Snapshot snapshot(Path file, PrintWriter err) {
+    Loaded loaded = Foreground.load(file, err);
+    try {
+      return loaded == null ? null : Snapshot.of(loaded.config(), null, Resolver.offline());
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+      return null;
+    }
+  }
+
+  @Command(
+      name = "check",
+      description = "Reads a configuration and says all that is wrong with it.",
+      footer = "Exit code 0 if it can be used, else 1.")
+  static final class Check implements Callable<Integer> {
+    @Mixin private FileOption file = new FileOption();
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      Snapshot snapshot = null;
+      List<Problem> problems = new ArrayList<>();
+      try {
+        Loaded loaded = ConfigReader.load(file.file);
+        problems.addAll(loaded.warnings());
+        snapshot = Snapshot.of(loaded.config(), null, Resolver.offline());
+      } catch (ConfigException bad) {
+        problems.addAll(bad.problems());
+      }
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        Map<String, Object> answer = new LinkedHashMap<>();
+        answer.put("valid", snapshot != null);
+        answer.put("problems", problems.stream().map(Check::json).toList());
+        out.println(Json.of(answer));
+      } else {
+        problems.forEach(snapshot == null ? spec.commandLine().getErr()::println : out::println);
+        if (snapshot != null) {
+          var config = snapshot.config();
+          out.printf(
+              "%s: ok: %s, %s, %s, %s%n",
+              file.file,
+              count(config.captures().size(), "capture"),
+              count(config.bindings().size(), "binding"),
+              count(config.programs().size(), "program"),
+              count(config.destinations().size(), "destination"));
+        }
+      }
+      return snapshot == null ? ExitCode.FAILED : ExitCode.DONE;
+    }
+
+    private static Map<String, Object> json(Problem problem) {
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("file", problem.file());
+      json.put("line", problem.line());
+      json.put("column", problem.column());
+      json.put("path", problem.path());
+      json.put("severity", problem.severity().name().toLowerCase(java.util.Locale.ROOT));
+      json.put("message", problem.message());
+      return json;
+    }
+  }
+
+  @Command(
+      name = "test",
+      description = "Checks what the configuration's own `expect` list says.",
+      footer = "Exit code 0 if all is as expected, 1 if not, 78 if the configuration is bad.")
+  static final class Test implements Callable<Integer> {
+    @Mixin private FileOption file = new FileOption();
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
+      if (snapshot == null) {
+        return ExitCode.BAD_CONFIGURATION;
+      }
+      List<Expectation> expectations = snapshot.config().expectations();
+      List<Object> failures = new ArrayList<>();
+      PrintWriter out = spec.commandLine().getOut();
+      for (Expectation expectation : expectations) {
+        Explanation got = Explanation.of(expectation.lookup(), snapshot);
+        String wanted = words(expectation.outcome());
+        String actual = words(got);
+        if (wanted.equals(actual)) {
+          continue;
+        }
+        Map<String, Object> failure = new LinkedHashMap<>();
+        failure.put("line", expectation.line());
+        failure.put("lookup", expectation.lookup().toString());
+        failure.put("expected", wanted);
+        failure.put("got", actual);
+        failures.add(failure);
+        if (!output.isJson()) {
+          out.printf(
+              "%s:%d: %s: expected %s, got %s%n",
+              file.file, expectation.line(), expectation.lookup(), wanted, actual);
+          got.toText().lines().forEach(line -> out.println("    " + line));
+        }
+      }
+      int passed = expectations.size() - failures.size();
+      if (output.isJson()) {
+        Map<String, Object> answer = new LinkedHashMap<>();
+        answer.put("passed", passed);
+        answer.put("failed", failures.size());
+        answer.put("failures", failures);
+        out.println(Json.of(answer));
+      } else {
+        out.printf("%s, %d as expected%n", count(expectations.size(), "expected lookup"), passed);
+      }
+      return failures.isEmpty() ? ExitCode.DONE : ExitCode.FAILED;
+    }
+
+    private static String words(Outcome outcome) {
+      return switch (outcome) {
+        case Outcome.Assign assign -> "assign " + assign.label();
+        case Outcome.Pass _ -> "pass";
+        case Outcome.Drop _ -> "drop";
+      };
+    }
+
+    private static String words(Explanation got) {
+      return got.verdict().equals("assign") ? "assign " + got.label() : got.verdict();
+    }
+  }
+
+  @Command(
+      name = "explain",
+      description = "Says where a connection or datagram would go, and why.",
+      footer = {
+        "",
+        "  sluice explain -f sluice.yaml tcp 203.0.113.9:51234 127.0.1.7:8080",
+        "  sluice explain -f sluice.yaml -o json - < lookups",
+        "",
+        "Exit code 0 if all were answered, 1 if a line was no lookup, 2 if the arguments",
+        "are none, 78 if the configuration is bad."
+      })
+  static final class Explain implements Callable<Integer> {
+    @Mixin private FileOption file = new FileOption();
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Parameters(
+        arity = "1..3",
+        paramLabel = "LOOKUP",
+        description = {
+          "tcp|udp SRC:PORT DST:PORT, IPv6 addresses in brackets;",
+          "or - to read lookups from standard input, one a line."
+        })
+    private List<String> words = List.of();
+
+    @Override
+    public Integer call() throws IOException {
+      boolean stream = words.equals(List.of("-"));
+      Lookup single = stream ? null : parse(String.join(" ", words));
+      Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
+      if (snapshot == null) {
+        return ExitCode.BAD_CONFIGURATION;
+      }
+      if (single != null) {
+        print(Explanation.of(single, snapshot));
+        return ExitCode.DONE;
+      }
+      return explainInput(snapshot);
+    }
+
+    private Lookup parse(String text) {
+      try {
+        return Lookup.parse(text);
+      } catch (IllegalArgumentException wrong) {
+        throw new CommandLine.ParameterException(spec.commandLine(), wrong.getMessage());
+      }
+    }
+
+    private int explainInput(Snapshot snapshot) throws IOException {
+      PrintWriter err = spec.commandLine().getErr();
+      int exitCode = ExitCode.DONE;
+      int number = 0;
+      BufferedReader in =
+          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        number++;
+        if (line.isBlank() || line.startsWith("#")) {
+          continue;
+        }
+        try {
+          print(Explanation.of(Lookup.parse(line), snapshot));
+        } catch (IllegalArgumentException wrong) {
+          err.println("standard input:" + number + ": " + wrong.getMessage());
+          exitCode = ExitCode.FAILED;
+          if (output.isJson()) {
+            spec.commandLine()
+                .getOut()
+                .println(Json.of(Map.of("error", String.valueOf(wrong.getMessage()))));
+          }
+        }
+      }
+      spec.commandLine().getOut().flush();
+      return exitCode;
+    }
+
+    private void print(Explanation explanation) {
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        out.println(explanation.toJson());
+      } else {
+        out.print(explanation.toText());
+        out.flush();
+      }
+    }
+  }
+
+  @Command(name = "version", description = "Prints the version.")
+  static final class Version implements Callable<Integer> {
+    @Mixin private OutputOption output = new OutputOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        description = "Show this help.")
+    boolean help;
+
+    @Override
+    public Integer call() {
+      String version = io.sluice.proxy.observe.Version.current();
+      String java = Runtime.version().toString();
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("version", version);
+      json.put("java", java);
+      spec.commandLine()
+          .getOut()
+          .println(output.isJson() ? Json.of(json) : "sluice " + version + " (Java " + java + ")");
+      return ExitCode.DONE;
+    }
+  }
+}

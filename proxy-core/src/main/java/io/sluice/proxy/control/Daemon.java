@@ -1,0 +1,331 @@
+package io.sluice.proxy.control;
+
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.sluice.config.Config;
+import io.sluice.config.HostPort;
+import io.sluice.config.Problem;
+import io.sluice.proxy.admin.AdminServer;
+import io.sluice.proxy.admin.Scrape;
+import io.sluice.proxy.admin.StatusPage;
+import io.sluice.proxy.capture.CaptureState;
+import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.lookup.Steering;
+import io.sluice.proxy.loop.AcceptGate;
+import io.sluice.proxy.loop.BufferLimit;
+import io.sluice.proxy.loop.Descriptors;
+import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.MachineMemory;
+import io.sluice.proxy.loop.SessionLimit;
+import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Version;
+import io.sluice.proxy.relay.TcpRelay;
+import io.sluice.steering.Family;
+import io.sluice.steering.Protocol;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The running proxy: loops, captures, and the snapshot in force.
+ *
+ * <p>{@link #start}, {@link #reload} and {@link #stop} are called one at a time, on any thread but
+ * an event loop. Lookups read the snapshot by one volatile read.
+ */
+public final class Daemon {
+  private static final Logger log = LoggerFactory.getLogger(Daemon.class);
+  private static final long POLL_MILLIS = 20;
+
+  private final Config config; // that it starts with
+  private final Counters counters = new Counters();
+  private final Resolver resolver = new Resolver();
+  private final OwnSources ownSources = new OwnSources();
+  private final List<Worker> workers = new ArrayList<>();
+  private final SessionLimit connections;
+  private final SessionLimit flows;
+  private final MultiThreadIoEventLoopGroup group;
+  private final Captures captures;
+  private final LoopWatch loopWatch;
+  private final Scrape scrape;
+  private final BufferLimit buffers;
+  private @Nullable AdminServer admin;
+  private volatile @Nullable Snapshot snapshot; // null before the start
+  private volatile boolean draining;
+
+  /** What runs on one loop. */
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp) {}
+
+  /** A daemon that is not yet listening. */
+  public Daemon(Config config) {
+    this.config = config;
+    this.connections = new SessionLimit(config.limits().connections());
+    this.flows = new SessionLimit(config.limits().flows());
+    int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
+    this.group =
+        new MultiThreadIoEventLoopGroup(
+            loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
+    this.buffers = new BufferLimit(bufferBytes(config));
+    counters.buffers(buffers::used, buffers::bytes);
+    List<Captures.Worker> capturing = new ArrayList<>();
+    for (int i = 0; i < loops; i++) {
+      Loop loop = new Loop(group.next(), i, buffers);
+      AcceptGate gate = new AcceptGate(loop, connections, counters);
+      Steering steering = new Steering(this::snapshot, counters);
+      long halfClosedMillis = config.limits().halfClosed().toMillis();
+      TcpRelay tcp =
+          new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
+      UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
+      workers.add(new Worker(loop, tcp, udp));
+      capturing.add(new Captures.Worker(loop, gate, tcp, udp));
+    }
+    this.captures = new Captures(capturing);
+    this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
+    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
+  }
+
+  /**
+   * Starts serving: opens the captures and the admin server. If it fails, nothing is left running.
+   *
+   * @throws RefusedException if the configuration can't come into force
+   * @throws IOException if the admin address is taken
+   */
+  public void start() throws IOException, InterruptedException {
+    boolean isStarted = false;
+    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures)) {
+      prepared.warnings().forEach(log::warn);
+      log.info(
+          "started version={} loops={} openFiles={}",
+          Version.current(),
+          workers.size(),
+          Descriptors.limit());
+      prepared.commit(this::publish);
+      divideDescriptors(config);
+      admin = admin(config.admin().http());
+      isStarted = true;
+    } finally {
+      if (!isStarted) {
+        captures.close();
+        end();
+      }
+    }
+  }
+
+  private @Nullable AdminServer admin(@Nullable HostPort address)
+      throws IOException, InterruptedException {
+    return address == null
+        ? null
+        : new AdminServer(
+            address,
+            config.admin(),
+            new AdminServer.Pages(
+                scrape::writeTo,
+                loopWatch::stuck,
+                this::notReady,
+                out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+  }
+
+  /** Why no more traffic should be sent here; empty if it should. Any thread. */
+  private String notReady() {
+    if (draining) {
+      return "draining";
+    }
+    return snapshot().config().admin().readyNeedsCaptures()
+        ? captures.states().stream()
+            .filter(it -> !it.isUp())
+            .map(it -> "capture " + it.capture() + ": " + it.why())
+            .collect(Collectors.joining("\n"))
+        : "";
+  }
+
+  private static long bufferBytes(Config config) {
+    long configured = config.limits().bufferBytes();
+    return configured > 0 ? configured : MachineMemory.defaultBufferBytes();
+  }
+
+  /** As the captures say; which are made after what asks them. */
+  private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
+    return captures.contains(protocol, family, high, low, port);
+  }
+
+  private void publish(Snapshot next) {
+    Snapshot before = snapshot;
+    snapshot = next;
+    if (before != null) {
+      next.inForce(before);
+    }
+  }
+
+  /** What traffic may have of the descriptors, now that the daemon has its own. */
+  private static void divideDescriptors(Config config) throws IOException {
+    Descriptors.divide();
+    long connections = Descriptors.tcp().most() / Descriptors.PER_CONNECTION;
+    long flows = Descriptors.udp().most();
+    String room =
+        ("the limit of open files is %d, which leaves room for %d connections and %d flows;"
+                + " raise it with LimitNOFILE= or ulimit -n")
+            .formatted(Descriptors.limit(), connections, flows);
+    if (Descriptors.areTooFew()) {
+      throw new IOException(room);
+    }
+    if (connections < config.limits().connections() || flows < config.limits().flows()) {
+      log.warn("{}, or lower limits.connections and limits.flows", room);
+    }
+  }
+
+  /** The admin server's address as it can be asked, with the port that it really has; or null. */
+  public @Nullable HostPort adminAddress() {
+    return admin == null ? null : admin.address();
+  }
+
+  /**
+   * Gets a configuration ready to come into force. On any thread, but one at a time; what is in
+   * force goes on meanwhile, and after an interrupt.
+   *
+   * @throws RefusedException if it can't come into force: then nothing has changed
+   */
+  public Plan.Prepared prepare(Config next) throws RefusedException, InterruptedException {
+    return Plan.of(snapshot(), next).prepare(resolver, captures);
+  }
+
+  /**
+   * Puts a configuration into force: captures, programs, bindings and destinations change together;
+   * connections and flows that exist live on. Loops and the admin address stay as they were.
+   */
+  void commit(Plan.Prepared prepared) {
+    Config before = snapshot().config();
+    prepared.commit(this::publish);
+    prepared.warnings().forEach(log::warn);
+    Config now = snapshot().config();
+    buffers.set(bufferBytes(now));
+    Descriptors.divide();
+    connections.limit(now.limits().connections());
+    flows.limit(now.limits().flows());
+    long halfClosedMillis = now.limits().halfClosed().toMillis();
+    for (Worker worker : workers) {
+      worker.loop.execute(() -> worker.tcp.halfClosedMillis(halfClosedMillis));
+    }
+    if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
+      log.warn("loops and admin have changed in the file, which takes a restart");
+    }
+    counters.reloads(true).increment();
+    log.info(
+        "reloaded generation={} bindings={} destinations={}",
+        snapshot().generation(),
+        now.bindings().size(),
+        now.destinations().size());
+  }
+
+  /**
+   * Prepares a configuration, and puts it into force.
+   *
+   * @throws RefusedException if it can't come into force: then nothing has changed
+   */
+  public void reload(Config next) throws RefusedException, InterruptedException {
+    try (Plan.Prepared prepared = prepare(next)) {
+      commit(prepared);
+    }
+  }
+
+  /** Compares what is wanted with what is there, and mends it. To be called every second or so. */
+  public void reconcile() {
+    captures.reconcile();
+  }
+
+  /** Whether each capture is there. Any thread. */
+  public List<CaptureState> captureStates() {
+    return captures.states();
+  }
+
+  /** Has something done again and again, as long as every loop answers. */
+  void whileLoopsAnswer(long everyMillis, Runnable action) {
+    loopWatch.whileAllAnswer(everyMillis, action);
+  }
+
+  /** Has something done if a loop ends before the daemon does. */
+  void whenLoopEnds(Consumer<String> action) {
+    loopWatch.whenOneEnds(action);
+  }
+
+  /** Something about the configuration is doubtful. */
+  public void warn(Problem warning) {
+    log.warn("{}", warning);
+  }
+
+  /** A configuration was asked for, but is not valid: nothing changes. */
+  public void reloadRefused(String why) {
+    counters.reloads(false).increment();
+    log.error("reload refused, the old configuration stays in force\n{}", why);
+  }
+
+  /**
+   * Takes nothing new, waits for the sessions to end, but no longer than {@code limits.drain}, then
+   * ends the rest.
+   *
+   * @return how many sessions had to be ended
+   */
+  public int stop() throws InterruptedException {
+    draining = true;
+    captures.closeListening();
+    for (Worker worker : workers) {
+      worker.loop.execute(worker.udp::drain);
+    }
+    long deadline = Loop.nowMillis() + snapshot().config().limits().drain().toMillis();
+    log.info("draining sessions={}", sessions());
+    while (sessions() > 0 && Loop.nowMillis() < deadline) {
+      Thread.sleep(POLL_MILLIS);
+    }
+    int left = sessions();
+    end();
+    log.info("stopped sessionsEnded={}", left);
+    return left;
+  }
+
+  /** Ends what there is, and closes everything. */
+  private void end() throws InterruptedException {
+    loopWatch.close();
+    CountDownLatch ended = new CountDownLatch(workers.size());
+    for (Worker worker : workers) {
+      worker.loop.execute(() -> {
+        worker.tcp.shutdown();
+        worker.udp.shutdown();
+        worker.loop.release();
+        ended.countDown();
+      });
+    }
+    boolean _ = ended.await(1, TimeUnit.SECONDS);
+    captures.release();
+    if (admin != null) {
+      admin.close();
+    }
+    group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
+    resolver.close();
+    scrape.close();
+  }
+
+  /** The snapshot in force. */
+  public Snapshot snapshot() {
+    return Objects.requireNonNull(snapshot, "not started");
+  }
+
+  public Counters counters() {
+    return counters;
+  }
+
+  /** TCP sessions and UDP flows. */
+  public int sessions() {
+    return connections.active() + flows.active();
+  }
+}

@@ -1,0 +1,184 @@
+package io.sluice.proxy.control;
+
+import io.sluice.config.ConfigException;
+import io.sluice.config.ConfigReader;
+import io.sluice.config.HostPort;
+import io.sluice.config.Loaded;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.security.Security;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The daemon in the foreground, until a signal ends it: what {@code sluice run} does. */
+public final class Foreground {
+  /** Where the configuration is, unless one is named. */
+  public static final String DEFAULT_FILE = "/etc/sluice/sluice.yaml";
+
+  private static final List<String> FORMS = List.of("text", "json");
+  private static final List<String> LEVELS =
+      List.of("OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE");
+
+  private static final long RECONCILE_MILLIS = 1_000;
+  private static final Set<String> VITAL = Set.of("main", "sluice-watch");
+
+  private final Path file;
+  private final PrintWriter err;
+  private final Wishes wishes = new Wishes(() -> Runtime.getRuntime().halt(ExitCode.FAILED));
+
+  /** Of a configuration; what is to be said goes to {@code err}. */
+  public Foreground(Path file, PrintWriter err) {
+    this.file = file;
+    this.err = err;
+  }
+
+  /** Serves; the answer is the exit code. */
+  public int run() throws InterruptedException {
+    for (String name : new String[] {"TERM", "INT", "HUP"}) {
+      Signals.handle(name, wishes::received);
+    }
+    Thread.setDefaultUncaughtExceptionHandler(Foreground::uncaught);
+    // The resolver keeps answers itself, and asks again when they fail or age.
+    Security.setProperty("networkaddress.cache.ttl", "0");
+    Security.setProperty("networkaddress.cache.negative.ttl", "0");
+    String wrong = wrongEnvironment(System.getenv());
+    if (wrong != null) {
+      err.println("sluice: " + wrong);
+      return ExitCode.WRONG_USAGE;
+    }
+    Loaded loaded = startingConfiguration();
+    if (loaded == null) {
+      return wishes.isStopWished() ? ExitCode.DONE : ExitCode.BAD_CONFIGURATION;
+    }
+    Daemon daemon = new Daemon(loaded.config());
+    daemon.whenLoopEnds(Foreground::end);
+    try {
+      if (Interruptible.call("sluice-start", () -> start(daemon), wishes) == null) {
+        return ExitCode.DONE; // a stop came first
+      }
+    } catch (ConfigException unread) {
+      throw new IllegalStateException(unread); // it has been read before
+    } catch (RefusedException refused) {
+      refused.inFile().forEach(err::println);
+      refused.here().forEach(this::say);
+      return refused.isLasting() ? ExitCode.BAD_CONFIGURATION : ExitCode.FAILED;
+    } catch (IOException failure) {
+      say(String.valueOf(failure.getMessage()));
+      return ExitCode.FAILED;
+    }
+    HostPort admin = daemon.adminAddress();
+    err.println("ready" + (admin == null ? "" : " http://" + admin));
+    err.flush();
+    Systemd.tell("READY=1");
+    long watchdogMillis = Systemd.watchdogMillis(System.getenv());
+    if (watchdogMillis > 0) {
+      daemon.whileLoopsAnswer(watchdogMillis / 2, () -> Systemd.tell("WATCHDOG=1"));
+    }
+    serve(daemon);
+    Systemd.tell("STOPPING=1");
+    daemon.stop();
+    return ExitCode.DONE;
+  }
+
+  /**
+   * Reads the file; prints what is wrong or doubtful.
+   *
+   * @return null if it can't be used
+   */
+  public static @Nullable Loaded load(Path file, PrintWriter err) {
+    try {
+      Loaded loaded = ConfigReader.load(file);
+      loaded.warnings().forEach(err::println);
+      return loaded;
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+      return null;
+    }
+  }
+
+  /** What is wrong with the variables that logging reads: it would take them silently; or null. */
+  static @Nullable String wrongEnvironment(Map<String, String> environment) {
+    String form = environment.getOrDefault("SLUICE_LOG", "text");
+    if (!FORMS.contains(form)) {
+      return "SLUICE_LOG=" + form + " is no form of log; write " + String.join(" or ", FORMS);
+    }
+    for (String name : List.of("SLUICE_LOG_LEVEL", "SLUICE_ACCESS_LOG")) {
+      String level = environment.getOrDefault(name, "INFO");
+      if (!LEVELS.contains(level)) {
+        return name + "=" + level + " is no level; write one of " + String.join(", ", LEVELS);
+      }
+    }
+    return null;
+  }
+
+  private @Nullable Loaded startingConfiguration() throws InterruptedException {
+    try {
+      return Interruptible.call("sluice-load", () -> load(file, err), wishes);
+    } catch (IOException | ConfigException failure) {
+      throw new IllegalStateException(failure); // load says itself what is wrong
+    }
+  }
+
+  private static Boolean start(Daemon daemon) throws IOException, InterruptedException {
+    daemon.start();
+    return true;
+  }
+
+  private void say(String lines) {
+    lines.lines().forEach(line -> err.println("sluice: " + line));
+  }
+
+  private void serve(Daemon daemon) throws InterruptedException {
+    while (true) {
+      switch (wishes.await(RECONCILE_MILLIS)) {
+        case STOP -> {
+          return;
+        }
+        case RELOAD -> {
+          Systemd.tell("RELOADING=1");
+          reload(daemon);
+          Systemd.tell("READY=1");
+        }
+        case NOTHING -> daemon.reconcile();
+      }
+    }
+  }
+
+  /** A reload that isn't ready when SIGTERM comes is given up. */
+  private void reload(Daemon daemon) throws InterruptedException {
+    try (Plan.Prepared prepared =
+        Interruptible.call("sluice-reload", () -> prepare(daemon), wishes)) {
+      if (prepared != null) {
+        daemon.commit(prepared);
+      }
+    } catch (ConfigException | IOException bad) {
+      daemon.reloadRefused(String.valueOf(bad.getMessage()));
+    } catch (RuntimeException | Error failure) {
+      daemon.reloadRefused(failure.toString()); // thrown on, it would end all sessions
+    }
+  }
+
+  private Plan.Prepared prepare(Daemon daemon)
+      throws ConfigException, RefusedException, InterruptedException {
+    Loaded loaded = ConfigReader.load(file);
+    loaded.warnings().forEach(daemon::warn);
+    return daemon.prepare(loaded.config());
+  }
+
+  /** A thread has ended by what it threw. */
+  private static void uncaught(Thread thread, Throwable failure) {
+    System.err.println("sluice: thread " + thread.getName() + " failed: " + failure);
+    if (failure instanceof VirtualMachineError || VITAL.contains(thread.getName())) {
+      end("thread " + thread.getName() + " has ended");
+    }
+  }
+
+  /** What can't be survived ends the process, so that whoever watches it can start another. */
+  private static void end(String why) {
+    System.err.println("sluice: " + why + "; the process ends");
+    Runtime.getRuntime().halt(ExitCode.BROKEN);
+  }
+}

@@ -1,0 +1,163 @@
+package io.sluice.proxy.control;
+
+import io.sluice.config.Config;
+import io.sluice.config.ConfigException;
+import io.sluice.config.Problem;
+import io.sluice.proxy.capture.CaptureChange;
+import io.sluice.proxy.capture.CaptureFailure;
+import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.capture.Requirement;
+import io.sluice.proxy.capture.Requirements;
+import io.sluice.proxy.doctor.SourceChecks;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.name.Resolver;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to get from the configuration in force to another one. Every change goes this way, wherever
+ * it comes from:
+ *
+ * <pre>
+ *   Plan.of(have, want) ──▶ prepare ──▶ commit: one volatile write, and what can't fail
+ *                              │
+ *                              └─ refused: every problem is named, and nothing has changed
+ * </pre>
+ */
+final class Plan {
+  private static final long RESOLVE_MILLIS = 3_000;
+
+  private final @Nullable Snapshot have;
+  private final Config want;
+
+  private Plan(@Nullable Snapshot have, Config want) {
+    this.have = have;
+    this.want = want;
+  }
+
+  /**
+   * @param have what is in force; null at the start
+   */
+  static Plan of(@Nullable Snapshot have, Config want) {
+    return new Plan(have, want);
+  }
+
+  /**
+   * Gets everything ready: loads programs, builds the snapshot, waits for names, binds sockets,
+   * installs rules. Interrupted, it gives everything back.
+   *
+   * @throws RefusedException if the configuration can't come into force
+   */
+  Prepared prepare(Resolver resolver, Captures captures)
+      throws RefusedException, InterruptedException {
+    List<Problem> inFile = new ArrayList<>();
+    List<String> problems = new ArrayList<>();
+    List<String> warnings = new ArrayList<>();
+    check(problems, warnings);
+    Snapshot next = null;
+    CaptureChange change = null;
+    boolean isReady = false;
+    try {
+      next = build(resolver, inFile);
+      for (String name : resolver.awaitFirstAnswers(RESOLVE_MILLIS)) {
+        warnings.add("target name has no address yet name=" + name);
+      }
+      boolean isLasting = !inFile.isEmpty() || !problems.isEmpty();
+      if (!isLasting) {
+        change = captures.prepare(want.captures());
+        List<String> failures = change.failures().stream().map(CaptureFailure::toString).toList();
+        (change.isRefused() ? problems : warnings).addAll(failures);
+      }
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+      if (next == null || change == null || change.isRefused()) {
+        throw new RefusedException(inFile, problems, isLasting);
+      }
+      isReady = true;
+      return new Prepared(next, change, warnings, resolver);
+    } finally {
+      if (!isReady) {
+        abort(next, change, resolver);
+      }
+    }
+  }
+
+  /** What the machine and the rights of the process rule out, without touching anything. */
+  private void check(List<String> problems, List<String> warnings) {
+    for (Requirement unmet : Requirements.unmet(want.captures())) {
+      (unmet.isAdvice() ? warnings : problems).add(unmet.toString());
+    }
+    String missing = SourceChecks.missingRight(want);
+    if (missing != null) {
+      problems.add(missing);
+    }
+    warnings.addAll(SourceChecks.missingAddresses(want));
+  }
+
+  private @Nullable Snapshot build(Resolver resolver, List<Problem> problems) {
+    try {
+      return Snapshot.of(want, have, resolver);
+    } catch (ConfigException unusable) {
+      problems.addAll(unusable.problems());
+      return null;
+    }
+  }
+
+  private void abort(@Nullable Snapshot next, @Nullable CaptureChange change, Resolver resolver) {
+    if (change != null) {
+      change.close();
+    }
+    if (next != null) {
+      next.discard();
+    }
+    if (have != null) {
+      have.retainNames(resolver);
+    }
+  }
+
+  /** A configuration that is ready to come into force. */
+  public final class Prepared implements AutoCloseable {
+    private final Snapshot snapshot;
+    private final CaptureChange captures;
+    private final List<String> warnings;
+    private final Resolver resolver;
+    private boolean isDone;
+
+    private Prepared(
+        Snapshot snapshot, CaptureChange captures, List<String> warnings, Resolver resolver) {
+      this.snapshot = snapshot;
+      this.captures = captures;
+      this.warnings = List.copyOf(warnings);
+      this.resolver = resolver;
+    }
+
+    /** What is doubtful, but doesn't keep it from coming into force. */
+    List<String> warnings() {
+      return warnings;
+    }
+
+    /**
+     * Puts it into force. Can't fail.
+     *
+     * @param publish makes the snapshot what lookups read
+     */
+    void commit(Consumer<Snapshot> publish) {
+      isDone = true;
+      publish.accept(snapshot);
+      captures.commit();
+      snapshot.retainNames(resolver);
+    }
+
+    /** Gives everything back, unless it has come into force. */
+    @Override
+    public void close() {
+      if (!isDone) {
+        isDone = true;
+        abort(snapshot, captures, resolver);
+      }
+    }
+  }
+}

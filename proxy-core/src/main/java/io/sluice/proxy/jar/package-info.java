@@ -1,8 +1,0 @@
-/**
- * Code from jars that the configuration names. Nothing else in this process loads classes or
- * creates objects by reflection.
- */
-@NullMarked
-package io.sluice.proxy.jar;
-
-import org.jspecify.annotations.NullMarked;

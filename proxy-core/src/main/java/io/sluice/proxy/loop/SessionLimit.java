@@ -1,0 +1,50 @@
+package io.sluice.proxy.loop;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** How many connections, or flows, the whole daemon may have at once. Shared by all loops. */
+public final class SessionLimit {
+  private final AtomicInteger active = new AtomicInteger();
+  private final List<Runnable> makers = new CopyOnWriteArrayList<>();
+  private volatile int limit;
+
+  public SessionLimit(int limit) {
+    this.limit = limit;
+  }
+
+  /** Changes the limit. Sessions beyond it live on; there are just no new ones. */
+  public void limit(int limit) {
+    this.limit = limit;
+  }
+
+  /** Counts a session in; false if the limit is reached. */
+  public boolean tryOpen() {
+    if (active.incrementAndGet() > limit) {
+      active.decrementAndGet();
+      return false;
+    }
+    return true;
+  }
+
+  /** Takes back {@link #tryOpen}. */
+  public void close() {
+    active.decrementAndGet();
+  }
+
+  /** Who can end a session on a loop, for a new one on another; called on any thread. */
+  public void roomMaker(Runnable maker) {
+    makers.add(maker);
+  }
+
+  /** Asks all loops to make room: the one that asks has nothing that it could end. */
+  public void askForRoom() {
+    makers.forEach(Runnable::run);
+  }
+
+  /** How many there are. */
+  public int active() {
+    return active.get();
+  }
+}

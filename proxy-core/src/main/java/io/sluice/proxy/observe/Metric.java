@@ -1,0 +1,170 @@
+package io.sluice.proxy.observe;
+
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Every metric of Sluice's own. The scrape has a line for each constant, and the table in {@code
+ * docs/operations.md} is made of these: a new metric is a new constant, a case in the scrape, and a
+ * row that the test of the table prints.
+ */
+public enum Metric {
+  BUILD_INFO("sluice_build_info", Type.GAUGE, "The version that runs; always 1.", "version"),
+  GENERATION("sluice_generation", Type.GAUGE, "Which configuration is in force, counted from 1."),
+  CONFIG_RELOADS(
+      "sluice_config_reloads_total",
+      Type.COUNTER,
+      "Configurations that were asked for after the first: `ok`, `refused`.",
+      "result"),
+  CAPTURE_UP(
+      "sluice_capture_up", Type.GAUGE, "0 while a capture isn't, or not wholly, there.", "capture"),
+  ACCEPT_PAUSES(
+      "sluice_accept_pauses_total",
+      Type.COUNTER,
+      "How often a loop stopped accepting for 100 ms, out of descriptors or source ports."),
+  BUFFER_BYTES(
+      "sluice_buffer_bytes",
+      Type.GAUGE,
+      "Memory that bytes in flight take now, spare buffers included."),
+  BUFFER_LIMIT(
+      "sluice_buffer_limit_bytes",
+      Type.GAUGE,
+      "How much they may take: `limits.buffers`, or its default."),
+  LOG_LINES_LOST(
+      "sluice_log_lines_lost_total",
+      Type.COUNTER,
+      "Lines that were lost because the log could not be written: `access` records, and all else,"
+          + " `log`.",
+      "kind"),
+  DROPS(
+      "sluice_drops_total",
+      Type.COUNTER,
+      "Refused connections and datagrams, by reason.",
+      "reason",
+      "protocol"),
+  MISSES(
+      "sluice_misses_total",
+      Type.COUNTER,
+      "Lookups whose label matched, but has no socket; there only once there is one.",
+      "label",
+      "family",
+      "protocol"),
+  ASSIGN_ERRORS(
+      "sluice_assign_errors_total",
+      Type.COUNTER,
+      "Assigns of programs that the engine refused; there only once there is one.",
+      "program",
+      "errno"),
+  PROGRAM_ERRORS(
+      "sluice_program_errors_total",
+      Type.COUNTER,
+      "Runs of a program that threw, or answered neither pass nor drop; there only once there is"
+          + " one.",
+      "program"),
+  LOOKUPS(
+      "sluice_lookups_total",
+      Type.COUNTER,
+      "Lookups that found a socket.",
+      "label",
+      "family",
+      "protocol"),
+  SESSIONS(
+      "sluice_sessions_total",
+      Type.COUNTER,
+      "Sessions and flows that ended, by how.",
+      "label",
+      "protocol",
+      "end"),
+  BYTES(
+      "sluice_bytes_total",
+      Type.COUNTER,
+      "Payload that was moved; `in` is from the client, `out` is to it.",
+      "label",
+      "protocol",
+      "direction"),
+  DATAGRAMS(
+      "sluice_datagrams_total",
+      Type.COUNTER,
+      "Datagrams that were moved; only of UDP destinations.",
+      "label",
+      "protocol",
+      "direction"),
+  MESSAGES(
+      "sluice_messages_total",
+      Type.COUNTER,
+      "Messages that a target's socket took as a whole; only of destinations with `affinity:"
+          + " message`.",
+      "label",
+      "protocol"),
+  MESSAGES_DROPPED(
+      "sluice_messages_dropped_total",
+      Type.COUNTER,
+      "Messages that went nowhere, by reason; only of destinations with `affinity: message`.",
+      "label",
+      "protocol",
+      "reason"),
+  SESSIONS_ACTIVE(
+      "sluice_sessions_active",
+      Type.GAUGE,
+      "Sessions and flows that there are now.",
+      "label",
+      "protocol"),
+  BINDINGS("sluice_bindings", Type.GAUGE, "Bindings in force.", "label", "protocol"),
+  TARGET_UP(
+      "sluice_target_up",
+      Type.GAUGE,
+      "0 while a target is passed over, also while one connection finds out whether it is back, and"
+          + " while its name has no address; `target` is like `tcp:127.0.0.1:8081`.",
+      "label",
+      "target"),
+  CONNECT_SECONDS(
+      "sluice_connect_seconds",
+      Type.HISTOGRAM,
+      "How long it took to connect to a target, retries included.");
+
+  private final String exposedName;
+  private final Type type;
+  private final String help;
+
+  @SuppressWarnings("ImmutableEnumChecker") // List.of can't be changed
+  private final List<String> labels;
+
+  /** What kind of number it is. */
+  public enum Type {
+    /** Only grows. */
+    COUNTER,
+    GAUGE,
+    HISTOGRAM;
+
+    /** As Prometheus writes it. */
+    public String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  Metric(String exposedName, Type type, String help, String... labels) {
+    this.exposedName = exposedName;
+    this.type = type;
+    this.help = help;
+    this.labels = List.of(labels);
+  }
+
+  /** As Prometheus knows it. */
+  public String exposedName() {
+    return exposedName;
+  }
+
+  public Type type() {
+    return type;
+  }
+
+  /** One sentence on what it counts. */
+  public String help() {
+    return help;
+  }
+
+  /** The names of its labels, in the order in which the scrape gives their values. */
+  public List<String> labels() {
+    return labels;
+  }
+}

@@ -2,6 +2,7 @@ package io.sluice.proxy.connect;
 
 import io.sluice.proxy.arrival.Captured;
 import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Routes;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.target.Target;
@@ -18,9 +19,11 @@ public final class LoopGuard {
   private final OwnSources sources;
   private final Captured captured;
   private final Sockaddr local = new Sockaddr();
+  private final Routes routes;
 
   public LoopGuard(Syscalls syscalls, OwnSources sources, Captured captured) {
     this.syscalls = syscalls;
+    this.routes = new Routes(syscalls);
     this.sources = sources;
     this.captured = captured;
   }
@@ -45,9 +48,13 @@ public final class LoopGuard {
         : sources.add(protocol, local);
   }
 
-  /** Whether an address and port is captured: what is sent there comes back to us. */
-  public boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
-    return captured.contains(protocol, family, high, low, port);
+  /**
+   * Whether what is sent to an address and port comes back to us: it is captured, and on this
+   * machine. What leaves the machine passes no capture.
+   */
+  public boolean returns(Protocol protocol, Family family, long high, long low, int port) {
+    return captured.contains(protocol, family, high, low, port)
+        && routes.leadHere(family, high, low, true);
   }
 
   /** Takes back {@link #note}. */

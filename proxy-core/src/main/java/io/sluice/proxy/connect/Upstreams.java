@@ -3,6 +3,7 @@ package io.sluice.proxy.connect;
 import io.sluice.config.SourceSpec;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Routes;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.linux.Sysctl;
@@ -27,8 +28,6 @@ public final class Upstreams {
   /** How many addresses of a source are tried for one connection; each may cost a search. */
   static final int MOST_TRIES = 16;
 
-  private static final long LOOPBACK_NET = 127;
-
   private static final int NO_CLIENT = -1;
 
   /**
@@ -42,9 +41,11 @@ public final class Upstreams {
   private final Sockaddr local = new Sockaddr();
   private final PortRange ephemeral = Sysctl.ephemeralPorts();
   private final Attempt attempt = new Attempt();
+  private final Routes routes;
 
   public Upstreams(Syscalls syscalls) {
     this.syscalls = syscalls;
+    this.routes = new Routes(syscalls);
   }
 
   /** The share that a flow's port to this target is of; null if it is the client's own port. */
@@ -120,7 +121,7 @@ public final class Upstreams {
         remote.high() == context.localHigh()
             && remote.low() == context.localLow()
             && remote.port() == context.localPort();
-    if (isWanted && isHere(remote)) {
+    if (isWanted && routes.leadHere(remote.ipFamily(), remote.high(), remote.low(), false)) {
       return attempt.failed(DropReason.LOOP, -Linux.ELOOP);
     }
     boolean keepsPort = !(isWanted && isRedirected);
@@ -175,24 +176,6 @@ public final class Upstreams {
     return family == Family.IPV4
         ? syscalls.setOption(fd, Linux.IPPROTO_IP, Linux.IP_TRANSPARENT, 1)
         : syscalls.setOption(fd, Linux.IPPROTO_IPV6, Linux.IPV6_TRANSPARENT, 1);
-  }
-
-  /** Whether the address is this machine's own: the kernel would then send from it, too. */
-  private boolean isHere(Sockaddr remote) {
-    if (remote.isIpv4() && remote.low() >>> 24 == LOOPBACK_NET) {
-      return true;
-    }
-    int probe = syscalls.socket(remote.family(), Linux.SOCK_DGRAM);
-    if (probe < 0) {
-      return false;
-    }
-    boolean isHere =
-        syscalls.connect(probe, remote) >= 0
-            && syscalls.localAddress(probe, local) >= 0
-            && local.high() == remote.high()
-            && local.low() == remote.low();
-    int _ = syscalls.close(probe);
-    return isHere;
   }
 
   // ---- from own addresses

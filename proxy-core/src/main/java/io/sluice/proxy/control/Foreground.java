@@ -170,7 +170,8 @@ public final class Foreground {
 
   /** A thread has ended by what it threw. */
   private static void uncaught(Thread thread, Throwable failure) {
-    System.err.println("sluice: thread " + thread.getName() + " failed: " + failure);
+    System.err.println("sluice: thread " + thread.getName() + " failed");
+    failure.printStackTrace(); // a fault of ours: who mends it needs all of it
     if (failure instanceof VirtualMachineError || VITAL.contains(thread.getName())) {
       end("thread " + thread.getName() + " has ended");
     }

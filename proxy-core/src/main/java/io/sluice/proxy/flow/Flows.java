@@ -134,8 +134,8 @@ final class Flows {
         return known;
       }
     }
-    boolean isCaptured = isCaptured(key.physical());
-    if (isCaptured && !isAllowed(key.physical())) {
+    boolean answersReturn = answersReturn(key.physical());
+    if (answersReturn && !isAllowed(key.physical())) {
       return refused(DropReason.OWN_SOURCE);
     }
     if (isDraining) {
@@ -161,7 +161,7 @@ final class Flows {
     if (writer != null) {
       flow.header = writer.header(steering.context(), tlvs.get());
     }
-    if (isCaptured) {
+    if (answersReturn) {
       flow.ownReplies = guard.sources().add(flow.key().physical().reply());
     }
     target.opened();
@@ -174,8 +174,8 @@ final class Flows {
   }
 
   /** Whether answers to a client come back to us. */
-  private boolean isCaptured(FlowKey came) {
-    return guard.isCaptured(
+  private boolean answersReturn(FlowKey came) {
+    return guard.returns(
         Protocol.UDP, came.family(), came.clientHigh(), came.clientLow(), came.clientPort());
   }
 

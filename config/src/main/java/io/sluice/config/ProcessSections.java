@@ -15,7 +15,10 @@ final class ProcessSections {
       List.of("connections", "flows", "halfClosed", "drain", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts", "ready");
+  private static final List<String> ADMIN_KEYS = 
+      List.of("http", "socket", "users", "groups", "readers", "hosts", "ready");
+  private static final Path NO_SOCKET = Path.of("none");
+  private static final int MAX_NAME = 256;
 
   private ProcessSections() {}
 
@@ -45,10 +48,9 @@ final class ProcessSections {
       return null;
     }
     Value http = fields.optional("http");
-    Value socket = fields.optional("socket");
     return new Admin(
         http == null ? Admin.DEFAULTS.http() : http(http),
-        socket == null ? null : socket(socket),
+        socket(fields),
         fields.optional("hosts", List.of(), ProcessSections::hosts),
         fields.optional("ready", false, ProcessSections::readyNeedsCaptures));
   }
@@ -82,12 +84,39 @@ final class ProcessSections {
         });
   }
 
-  private static @Nullable Path socket(Value value) {
-    Path path = value.parse(text -> Path.of(TargetAddress.unixPath(text)));
-    if (path != null) {
-      value.warning("nothing listens there in this version; changes come by SIGHUP");
+  private static AdminSocketSpec socket(Fields fields) {
+    Value value = fields.optional("socket");
+    Path path =
+        value == null
+            ? null
+            : value.parse(
+                text -> text.equals("none") ? NO_SOCKET : Path.of(TargetAddress.unixPath(text)));
+    boolean isOff = NO_SOCKET.equals(path);
+    return new AdminSocketSpec(
+        isOff ? null : path,
+        isOff,
+        fields.optional("users", List.of(), ProcessSections::accounts),
+        fields.optional("groups", List.of(), ProcessSections::accounts),
+        fields.optional("readers", List.of(), ProcessSections::accounts));
+  }
+
+  private static List<String> accounts(Value list) {
+    List<String> names = new ArrayList<>();
+    for (Value item : list.items()) {
+      String name = item.parse(ProcessSections::parseAccount);
+      if (name != null) {
+        names.add(name);
+      }
     }
-    return path;
+    return List.copyOf(names);
+  }
+
+  private static String parseAccount(String text) {
+    if (text.isEmpty() || text.length() > MAX_NAME || text.matches(".*[\\s:/\\p{Cntrl}].*")) {
+      throw new IllegalArgumentException(
+          "\"" + text + "\": a user's or group's name or number is expected, like monitoring");
+    }
+    return text;
   }
 
   private static @Nullable HostPort http(Value value) {

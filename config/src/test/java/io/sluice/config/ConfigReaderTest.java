@@ -68,11 +68,7 @@ class ConfigReaderTest {
   void theDesignsExampleLoads() throws Exception {
     Loaded loaded = ConfigReader.load("sluice.yaml", DESIGN, Map.of());
 
-    assertThat(loaded.warnings())
-        .singleElement()
-        .asString()
-        .endsWith(
-            "admin.socket: warning: nothing listens there in this version; changes come by SIGHUP");
+    assertThat(loaded.warnings()).isEmpty();
     assertThat(loaded.config())
         .isEqualTo(
             new Config(
@@ -129,7 +125,11 @@ class ConfigReaderTest {
                         29)),
                 2,
                 Limits.DEFAULTS,
-                new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/sluice/admin.sock"))));
+                new Admin(HostPort.parse("127.0.0.1:9901"), socketAt("/run/sluice/admin.sock"))));
+  }
+
+  private static AdminSocketSpec socketAt(String path) {
+    return new AdminSocketSpec(Path.of(path), false, List.of(), List.of(), List.of());
   }
 
   private static Binding binding(String label, Protocol protocol, String prefix, int port) {
@@ -175,7 +175,7 @@ class ConfigReaderTest {
                 List.of(),
                 0,
                 new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
-                new Admin(HostPort.parse("127.0.0.1:9901"), null)));
+                new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS)));
   }
 
   @Test
@@ -275,7 +275,28 @@ class ConfigReaderTest {
     assertThat(read("admin: {http: '[::1]:0'}").admin().http())
         .isEqualTo(new HostPort(IpAddress.parse("::1"), 0));
     assertThat(read("admin: {socket: /run/a.sock}").admin())
-        .isEqualTo(new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/a.sock")));
+        .isEqualTo(new Admin(HostPort.parse("127.0.0.1:9901"), socketAt("/run/a.sock")));
+  }
+
+  @Test
+  void theAdminSocketCanBeTurnedOff() throws Exception {
+    AdminSocketSpec socket = read("admin: {socket: none}").admin().socket();
+    assertThat(socket.isOff()).isTrue();
+    assertThat(socket.listeningPath()).isNull();
+  }
+
+  @Test
+  void whoMayUseTheAdminSocketIsNamedOrNumbered() throws Exception {
+    AdminSocketSpec socket =
+        read("admin: {users: [ann, 1000], groups: [ops], readers: [monitoring]}").admin().socket();
+    assertThat(socket.users()).containsExactly("ann", "1000");
+    assertThat(socket.groups()).containsExactly("ops");
+    assertThat(socket.readers()).containsExactly("monitoring");
+    assertThatThrownBy(() -> read("admin: {users: [\"an n\"]}"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageEndingWith(
+            "admin.users[0]: \"an n\": a user's or group's name or number is expected, like"
+                + " monitoring");
   }
 
   @Test
@@ -369,7 +390,7 @@ class ConfigReaderTest {
             Map.of("VERSION", "1", "NAME", "${VERSION}", "EMPTY", "", "ZEROES", "000"));
 
     assertThat(config.loops()).isEqualTo(3);
-    assertThat(config.admin().socket()).isEqualTo(Path.of("/run/${VERSION}-none$.sock"));
+    assertThat(config.admin().socket()).isEqualTo(socketAt("/run/${VERSION}-none$.sock"));
     assertThat(config.limits().connections()).isEqualTo(1000);
   }
 

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
+import io.sluice.proxy.api.Routes;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.control.Daemon;
 import io.sluice.proxy.control.RefusedException;
@@ -75,7 +76,7 @@ public final class TestDaemon implements AutoCloseable {
   public static Config config(String yaml) {
     StringBuilder whole = new StringBuilder("version: 1\n");
     if (!yaml.contains("admin:")) {
-      whole.append("admin: {http: none}\n");
+      whole.append("admin: {http: none, socket: none}\n");
     }
     if (!yaml.contains("limits:")) {
       whole.append("limits: {drain: 0s}\n");
@@ -130,6 +131,11 @@ public final class TestDaemon implements AutoCloseable {
   /** Looks once at what is wanted and what is there, as the daemon does every second. */
   public void reconcile() {
     daemon.reconcile();
+  }
+
+  /** What its admin socket takes. */
+  public Routes routes() {
+    return daemon.routes();
   }
 
   public Snapshot snapshot() {

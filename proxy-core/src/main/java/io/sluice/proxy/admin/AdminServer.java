@@ -3,6 +3,7 @@ package io.sluice.proxy.admin;
 import static java.util.Objects.requireNonNull;
 
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
@@ -48,6 +49,9 @@ import org.jspecify.annotations.Nullable;
  * however many others sit there, and the descriptors that a reload needs stay free.
  */
 public final class AdminServer implements AutoCloseable {
+  /** Within this time the request must be complete. */
+  private static final int REQUEST_SECONDS = 5;
+
   /** A quarter of the descriptors that traffic leaves to all else. */
   static final int MAX_CONNECTIONS = 16;
 
@@ -117,7 +121,7 @@ public final class AdminServer implements AutoCloseable {
                                     .setMaxInitialLineLength(MAX_LINE_BYTES)
                                     .setMaxHeaderSize(MAX_HEADER_BYTES)),
                             new HttpResponseEncoder(),
-                            new AdminConnection(AdminServer.this));
+                            new AdminConnection(new Serving(), REQUEST_SECONDS));
                   }
                 })
             .bind(
@@ -156,43 +160,52 @@ public final class AdminServer implements AutoCloseable {
     var _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
 
-  /** Takes a connection in; another gives way if there are enough. On the loop. */
-  void admit(AdminConnection connection) {
-    if (connections.size() >= MAX_CONNECTIONS) {
-      AdminConnection first = connections.iterator().next();
-      for (AdminConnection it : connections) {
-        if (it.phase().compareTo(first.phase()) < 0) {
-          first = it;
+  /** What its connections ask of it. On the loop. */
+  private final class Serving implements AdminConnection.Owner {
+    /** Another gives way if there are enough. */
+    @Override
+    public void admit(AdminConnection connection) {
+      if (connections.size() >= MAX_CONNECTIONS) {
+        AdminConnection first = connections.iterator().next();
+        for (AdminConnection it : connections) {
+          if (it.phase().compareTo(first.phase()) < 0) {
+            first = it;
+          }
         }
+        first.close();
       }
-      first.close();
+      connections.add(connection);
     }
-    connections.add(connection);
-  }
 
-  /** A connection has ended. On the loop. */
-  void forget(AdminConnection connection) {
-    connections.remove(connection);
-  }
-
-  /** Answers a request, now or once its page is made. On the loop. */
-  void answer(HttpRequest request, AdminConnection to) {
-    if (!request.decoderResult().isSuccess()) {
-      to.send(refusal(request.decoderResult().cause()), "not a request that is understood here\n");
-      return;
+    @Override
+    public void forget(AdminConnection connection) {
+      connections.remove(connection);
     }
-    String host = request.headers().get(HttpHeaderNames.HOST);
-    if (host == null && request.protocolVersion().equals(HttpVersion.HTTP_1_1)) {
-      to.send(HttpResponseStatus.BAD_REQUEST, "the Host header is missing\n");
-    } else if (host != null && !hosts.contains(host)) {
-      to.send(
-          HttpResponseStatus.MISDIRECTED_REQUEST,
-          "ask by address, or add this Host to admin.hosts in the configuration\n");
-    } else if (!request.method().equals(HttpMethod.GET)
-        && !request.method().equals(HttpMethod.HEAD)) {
-      to.send(HttpResponseStatus.METHOD_NOT_ALLOWED, "read only\n");
-    } else {
-      answer(request.uri(), to);
+
+    @Override
+    public long bodyBound(HttpRequest request, AdminConnection connection) {
+      return 0;
+    }
+
+    /** Answers now, or once the page is made. */
+    @Override
+    public void answer(HttpRequest request, ByteBuf body, AdminConnection to) {
+      String host = request.headers().get(HttpHeaderNames.HOST);
+      if (!request.decoderResult().isSuccess()) {
+        to.send(
+            refusal(request.decoderResult().cause()), "not a request that is understood here\n");
+      } else if (host == null && request.protocolVersion().equals(HttpVersion.HTTP_1_1)) {
+        to.send(HttpResponseStatus.BAD_REQUEST, "the Host header is missing\n");
+      } else if (host != null && !hosts.contains(host)) {
+        to.send(
+            HttpResponseStatus.MISDIRECTED_REQUEST,
+            "ask by address, or add this Host to admin.hosts in the configuration\n");
+      } else if (!request.method().equals(HttpMethod.GET)
+          && !request.method().equals(HttpMethod.HEAD)) {
+        to.send(HttpResponseStatus.METHOD_NOT_ALLOWED, "read only\n");
+      } else {
+        AdminServer.this.answer(request.uri(), to);
+      }
     }
   }
 
@@ -247,7 +260,8 @@ public final class AdminServer implements AutoCloseable {
     return path.startsWith("/");
   }
 
-  private static HttpResponseStatus refusal(Throwable cause) {
+  /** How what was sent is answered that is no request. */
+  public static HttpResponseStatus refusal(Throwable cause) {
     return cause instanceof TooLongHttpLineException
         ? HttpResponseStatus.REQUEST_URI_TOO_LONG
         : cause instanceof TooLongHttpHeaderException

@@ -230,6 +230,11 @@ public record Explanation(
 
   /** For machines, on one line. */
   public String toJson() {
+    return Json.of(json());
+  }
+
+  /** For machines. */
+  public Map<String, @Nullable Object> json() {
     List<Object> all = new ArrayList<>();
     if (capture != null) {
       Map<String, Object> entry = new LinkedHashMap<>();
@@ -259,7 +264,7 @@ public record Explanation(
     json.put("lookup", lookup.toString());
     json.put("generation", generation);
     json.put("steps", all);
-    return Json.of(json);
+    return json;
   }
 
   private static Map<String, Object> ordered(String... pairs) {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Writes the little JSON that the commands answer with (RFC 8259), on one line. */
+/** Writes, on one line, and reads the little JSON of the admin socket and the commands (RFC 8259). */
 public final class Json {
   private Json() {}
 
@@ -13,6 +13,16 @@ public final class Json {
     StringBuilder text = new StringBuilder();
     write(value, text);
     return text.toString();
+  }
+
+  /**
+   * What a text says: {@code Map<String, Object>}, {@code List<Object>}, String, Long, Double,
+   * Boolean or null.
+   *
+   * @throws IllegalArgumentException if it isn't JSON
+   */
+  public static @Nullable Object parse(String text) {
+    return new JsonReader(text).whole();
   }
 
   private static void write(@Nullable Object value, StringBuilder text) {

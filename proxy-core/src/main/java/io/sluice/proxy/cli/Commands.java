@@ -4,7 +4,6 @@ import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.Expectation;
 import io.sluice.config.Loaded;
-import io.sluice.config.Lookup;
 import io.sluice.config.Outcome;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.Explanation;
@@ -13,11 +12,7 @@ import io.sluice.proxy.control.ExitCode;
 import io.sluice.proxy.control.Foreground;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.name.Resolver;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,7 +25,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
@@ -45,7 +39,9 @@ import picocli.CommandLine.Spec;
       RunCommand.class,
       Commands.Check.class,
       Commands.Test.class,
-      Commands.Explain.class,
+      ExplainCommand.class,
+      StatusCommand.class,
+      BindingsCommand.class,
       CaptureCommand.class,
       DemoCommand.class,
       Commands.Version.class,
@@ -77,6 +73,9 @@ public final class Commands {
   public static int run(String... arguments) {
     CommandLine line = new CommandLine(new Commands());
     line.setExecutionExceptionHandler((failure, command, _) -> {
+      if (failure instanceof AdminClient.RefusedByDaemonException refused) {
+        refused.problems().forEach(command.getErr()::println);
+      }
       String message = failure.getMessage();
       command.getErr().println("sluice: " + (message == null ? failure : message));
       return ExitCode.FAILED;
@@ -154,7 +153,7 @@ public final class Commands {
    *
    * @return null if it can't be used
    */
-  private static @Nullable Snapshot snapshot(Path file, PrintWriter err) {
+  static @Nullable Snapshot snapshot(Path file, PrintWriter err) {
     Loaded loaded = Foreground.load(file, err);
     try {
       return loaded == null ? null : Snapshot.of(loaded.config(), null, Resolver.offline());
@@ -279,92 +278,6 @@ public final class Commands {
 
     private static String words(Explanation got) {
       return got.verdict().equals("assign") ? "assign " + got.label() : got.verdict();
-    }
-  }
-
-  @Command(
-      name = "explain",
-      description = "Says where a connection or datagram would go, and why.",
-      footer = {
-        "",
-        "  sluice explain -f sluice.yaml tcp 203.0.113.9:51234 127.0.1.7:8080",
-        "  sluice explain -f sluice.yaml -o json - < lookups",
-        "",
-        "Exit code 0 if all were answered, 1 if a line was no lookup, 2 if the arguments",
-        "are none, 78 if the configuration is bad."
-      })
-  static final class Explain implements Callable<Integer> {
-    @Mixin private FileOption file = new FileOption();
-    @Mixin private OutputOption output = new OutputOption();
-    @Spec private CommandSpec spec = CommandSpec.create();
-
-    @Parameters(
-        arity = "1..3",
-        paramLabel = "LOOKUP",
-        description = {
-          "tcp|udp SRC:PORT DST:PORT, IPv6 addresses in brackets;",
-          "or - to read lookups from standard input, one a line."
-        })
-    private List<String> words = List.of();
-
-    @Override
-    public Integer call() throws IOException {
-      boolean stream = words.equals(List.of("-"));
-      Lookup single = stream ? null : parse(String.join(" ", words));
-      Snapshot snapshot = snapshot(file.file, spec.commandLine().getErr());
-      if (snapshot == null) {
-        return ExitCode.BAD_CONFIGURATION;
-      }
-      if (single != null) {
-        print(Explanation.of(single, snapshot));
-        return ExitCode.DONE;
-      }
-      return explainInput(snapshot);
-    }
-
-    private Lookup parse(String text) {
-      try {
-        return Lookup.parse(text);
-      } catch (IllegalArgumentException wrong) {
-        throw new CommandLine.ParameterException(spec.commandLine(), wrong.getMessage());
-      }
-    }
-
-    private int explainInput(Snapshot snapshot) throws IOException {
-      PrintWriter err = spec.commandLine().getErr();
-      int exitCode = ExitCode.DONE;
-      int number = 0;
-      BufferedReader in =
-          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-      for (String line = in.readLine(); line != null; line = in.readLine()) {
-        number++;
-        if (line.isBlank() || line.startsWith("#")) {
-          continue;
-        }
-        try {
-          print(Explanation.of(Lookup.parse(line), snapshot));
-        } catch (IllegalArgumentException wrong) {
-          err.println("standard input:" + number + ": " + wrong.getMessage());
-          exitCode = ExitCode.FAILED;
-          if (output.isJson()) {
-            spec.commandLine()
-                .getOut()
-                .println(Json.of(Map.of("error", String.valueOf(wrong.getMessage()))));
-          }
-        }
-      }
-      spec.commandLine().getOut().flush();
-      return exitCode;
-    }
-
-    private void print(Explanation explanation) {
-      PrintWriter out = spec.commandLine().getOut();
-      if (output.isJson()) {
-        out.println(explanation.toJson());
-      } else {
-        out.print(explanation.toText());
-        out.flush();
-      }
     }
   }
 

@@ -3,12 +3,16 @@ package io.sluice.proxy.control;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.Config;
 import io.sluice.config.HostPort;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.AdminServer;
 import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.admin.StatusPage;
+import io.sluice.proxy.api.AdminSocket;
+import io.sluice.proxy.api.Routes;
+import io.sluice.proxy.api.Running;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.connect.OwnSources;
@@ -28,6 +32,7 @@ import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -61,7 +66,9 @@ public final class Daemon {
   private final LoopWatch loopWatch;
   private final Scrape scrape;
   private final BufferLimit buffers;
+  private final long startedMillis = Loop.nowMillis();
   private @Nullable AdminServer admin;
+  private @Nullable AdminSocket socket;
   private volatile @Nullable Snapshot snapshot; // null before the start
   private volatile boolean draining;
 
@@ -114,6 +121,7 @@ public final class Daemon {
       prepared.commit(this::publish);
       divideDescriptors(config);
       admin = admin(config.admin().http());
+      socket = socket(config.admin().socket());
       isStarted = true;
     } finally {
       if (!isStarted) {
@@ -135,6 +143,44 @@ public final class Daemon {
                 loopWatch::stuck,
                 this::notReady,
                 out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+  }
+
+  /** Another daemon may have the socket's default place; one that is configured is needed. */
+  private @Nullable AdminSocket socket(AdminSocketSpec spec)
+      throws IOException, InterruptedException {
+    Path path = spec.listeningPath();
+    if (path == null) {
+      return null;
+    }
+    try {
+      return new AdminSocket(path, spec, routes());
+    } catch (IOException failure) {
+      if (spec.path() != null) {
+        throw failure;
+      }
+      log.warn("no admin socket: {}", failure.getMessage());
+      return null;
+    }
+  }
+
+  /** What can be asked of it over its admin socket. */
+  public Routes routes() {
+    return Routes.of(
+        new Running(
+            this::snapshot,
+            captures::states,
+            this::limits,
+            counters,
+            () -> Loop.nowMillis() - startedMillis));
+  }
+
+  private List<Running.Limit> limits() {
+    return List.of(
+        new Running.Limit("connections", connections.active(), connections.most()),
+        new Running.Limit("flows", flows.active(), flows.most()),
+        new Running.Limit("bufferBytes", buffers.used(), buffers.bytes()),
+        new Running.Limit("tcpDescriptors", Descriptors.tcp().used(), Descriptors.tcp().most()),
+        new Running.Limit("udpDescriptors", Descriptors.udp().used(), Descriptors.udp().most()));
   }
 
   /** Why no more traffic should be sent here; empty if it should. Any thread. */
@@ -309,6 +355,9 @@ public final class Daemon {
     captures.release();
     if (admin != null) {
       admin.close();
+    }
+    if (socket != null) {
+      socket.close();
     }
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
     resolver.close();

@@ -32,10 +32,12 @@ public final class Linux {
   public static final int SO_KEEPALIVE = 9;
   public static final int SO_LINGER = 13;
   public static final int SO_REUSEPORT = 15;
+  public static final int SO_PEERCRED = 17;
   public static final int SO_RCVLOWAT = 18;
   public static final int SO_ACCEPTCONN = 30;
   public static final int SO_ATTACH_REUSEPORT_EBPF = 52;
   public static final int SO_COOKIE = 57;
+  public static final int SO_PEERGROUPS = 59;
   public static final int SO_BINDTOIFINDEX = 62;
   public static final int SO_DETACH_REUSEPORT_BPF = 68;
 
@@ -68,6 +70,7 @@ public final class Linux {
   public static final int TCP_KEEPIDLE = 4;
   public static final int TCP_KEEPINTVL = 5;
   public static final int TCP_KEEPCNT = 6;
+  public static final int TCP_INFO = 11;
 
   // fcntl.h, linux/splice.h
   public static final int F_SETFL = 4;

@@ -85,7 +85,7 @@ public class Syscalls {
   // int bpf(int command, union bpf_attr *attributes, unsigned size)
   private static final int BPF = number(321, 280);
 
-  private static final int SCRATCH_BYTES = 64;
+  private static final int SCRATCH_BYTES = 128;
 
   /** How often a call is made again that a signal interrupts before it fails with EINTR. */
   private static final int MOST_INTERRUPTS = 16;
@@ -256,6 +256,36 @@ public class Syscalls {
     int result =
         option(fd, Linux.SOL_SOCKET, Linux.SO_COOKIE, scratch.address(), scratch.address() + 8);
     return result < 0 ? result : scratch.get(JAVA_LONG, 0);
+  }
+
+  /**
+   * How a TCP connection fares (struct tcp_info of linux/tcp.h).
+   *
+   * <pre>
+   *   68 tcpi_rtt(4), microseconds      100 tcpi_total_retrans(4), segments sent again
+   * </pre>
+   *
+   * @return the smoothed round trip time in the high 32 bits, what was sent again in the low ones;
+   *     or a negative errno
+   */
+  public long tcpInfo(int fd) {
+    scratch.set(JAVA_INT, 0, 104);
+    int result =
+        option(fd, Linux.IPPROTO_TCP, Linux.TCP_INFO, scratch.address() + 8, scratch.address());
+    return result < 0
+        ? result
+        : (long) (scratch.get(JAVA_INT, 8 + 68) & Integer.MAX_VALUE) << 32
+            | scratch.get(JAVA_INT, 8 + 100) & 0xffff_ffffL;
+  }
+
+  /**
+   * An option of any kind, like SO_PEERCRED.
+   *
+   * @param value gets it
+   * @param length how long {@code value} is; then how long the option is
+   */
+  int option(int fd, int level, int name, MemorySegment value, MemorySegment length) {
+    return option(fd, level, name, value.address(), length.address());
   }
 
   /** Bits that nobody can foresee. Spares a start what Java's own source takes to be set up. */

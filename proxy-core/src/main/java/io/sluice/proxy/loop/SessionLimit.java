@@ -43,6 +43,11 @@ public final class SessionLimit {
     makers.forEach(Runnable::run);
   }
 
+  /** How many there may be. */
+  public int most() {
+    return limit;
+  }
+
   /** How many there are. */
   public int active() {
     return active.get();

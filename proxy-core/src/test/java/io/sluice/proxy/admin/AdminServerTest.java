@@ -3,6 +3,7 @@ package io.sluice.proxy.admin;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Admin;
+import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.HostPort;
 import io.sluice.proxy.TestDaemon;
 import java.io.IOException;
@@ -33,7 +34,7 @@ final class AdminServerTest {
     server =
         new AdminServer(
             any,
-            new Admin(any, null, List.of("proxy.internal"), false),
+            new Admin(any, AdminSocketSpec.DEFAULTS, List.of("proxy.internal"), false),
             new AdminServer.Pages(
                 out -> {
                   int making = makings.incrementAndGet();

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Logger;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.sluice.config.Admin;
+import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
@@ -191,7 +192,7 @@ final class RelayHarness implements AutoCloseable {
         List.of(),
         1,
         new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), 0),
-        new Admin(null, null));
+        new Admin(null, AdminSocketSpec.DEFAULTS));
   }
 
   /** Brings the next snapshot into force, as a reload does. */

@@ -1,0 +1,36 @@
+package io.sluice.proxy.api;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** All that can be asked for or done over the admin socket. Immutable. */
+public final class Routes {
+  private final Map<String, List<Route>> byPath = new LinkedHashMap<>();
+
+  private Routes(List<Route> routes) {
+    for (Route route : routes) {
+      byPath.computeIfAbsent(route.path(), _ -> new ArrayList<>()).add(route);
+    }
+  }
+
+  /** Those of a running daemon. */
+  public static Routes of(Running daemon) {
+    List<Route> all = new ArrayList<>();
+    all.add(Route.get("/openapi.json", _ -> OpenApi.document()));
+    all.add(Route.get("/status", _ -> Answer.json(StatusView.of(daemon))));
+    all.addAll(new LookupRoutes(daemon).all());
+    return new Routes(all);
+  }
+
+  /** What there is at a path, by method; empty if nothing is. */
+  List<Route> at(String path) {
+    return byPath.getOrDefault(path, List.of());
+  }
+
+  /** All of them. */
+  List<Route> all() {
+    return byPath.values().stream().flatMap(List::stream).toList();
+  }
+}

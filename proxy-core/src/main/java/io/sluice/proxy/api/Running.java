@@ -1,0 +1,30 @@
+package io.sluice.proxy.api;
+
+import io.sluice.proxy.capture.CaptureState;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.Counters;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * The daemon, as far as it is shown. Asked on any thread.
+ *
+ * @param snapshot what is in force
+ * @param captures whether each capture is there
+ * @param limits how near to its limits it is
+ * @param uptimeMillis for how long it has been running
+ */
+public record Running(
+    Supplier<Snapshot> snapshot,
+    Supplier<List<CaptureState>> captures,
+    Supplier<List<Limit>> limits,
+    Counters counters,
+    Supplier<Long> uptimeMillis) {
+
+  /**
+   * Something of which there is not more than so much.
+   *
+   * @param name like {@code connections}; {@code bufferBytes} is in bytes
+   */
+  public record Limit(String name, long used, long most) {}
+}

@@ -1,0 +1,57 @@
+package io.sluice.proxy.cli;
+
+import io.sluice.proxy.control.ExitCode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code sluice bindings}. */
+@Command(
+    name = "bindings",
+    description = "Shows the bindings in force; -o json is what load-bindings and tubular take.",
+    footer = {"", "  sluice bindings --match tcp 192.0.2.7:80      best first"})
+final class BindingsCommand implements Callable<Integer> {
+  @Mixin private SocketOption socket = new SocketOption();
+  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(
+      names = "--match",
+      arity = "2",
+      paramLabel = "PROTOCOL|ADDRESS:PORT",
+      description = "Only those that match a packet to this address and port, the best first.")
+  private List<String> match = List.of();
+
+  @Override
+  public Integer call() throws IOException {
+    Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+    parameters.put("match", match.isEmpty() ? null : String.join(" ", match));
+    AdminClient.Reply reply =
+        socket.client().get(AdminClient.withParameters("/bindings", parameters));
+    PrintWriter out = spec.commandLine().getOut();
+    if (output.isJson()) {
+      out.print(reply.body());
+    } else {
+      Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT");
+      for (Fields it : new Fields(reply.json()).list("bindings")) {
+        table.row(
+            it.text("label"),
+            it.text("protocol"),
+            it.text("prefix"),
+            it.number("port") == 0 ? "any" : it.text("port"));
+      }
+      table.printTo(out);
+    }
+    out.flush();
+    return ExitCode.DONE;
+  }
+}

@@ -1,0 +1,103 @@
+package io.sluice.proxy.cli;
+
+import io.sluice.proxy.control.ExitCode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code sluice status}. */
+@Command(name = "status", description = "Shows what a running daemon does, and how it fares.")
+final class StatusCommand implements Callable<Integer> {
+  @Mixin private SocketOption socket = new SocketOption();
+  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Override
+  public Integer call() throws IOException {
+    AdminClient.Reply reply = socket.client().get("/status");
+    PrintWriter out = spec.commandLine().getOut();
+    if (output.isJson()) {
+      out.print(reply.body());
+    } else {
+      print(new Fields(reply.json()), out);
+    }
+    out.flush();
+    return ExitCode.DONE;
+  }
+
+  private static void print(Fields status, PrintWriter out) {
+    out.printf(
+        "sluice %s, pid %s, up %s, generation %s, %s bindings, programs: %s%n",
+        status.text("version"),
+        status.text("pid"),
+        Amounts.duration(status.number("uptimeMillis")),
+        status.text("generation"),
+        status.text("bindings"),
+        String.join(", ", status.texts("programs")));
+    for (String warning : status.texts("warnings")) {
+      out.println("warning: " + warning);
+    }
+    Table captures = new Table("CAPTURE", "METHOD", "STATE");
+    for (Fields it : status.list("captures")) {
+      captures.row(
+          it.text("name"), it.text("method"), it.isTrue("up") ? "up" : it.text("missing"));
+    }
+    print(captures, out);
+    Table destinations =
+        new Table(
+            "DESTINATION", "PROTOCOL", "TARGET", "WEIGHT", "STATE", "SESSIONS", "LOOKUPS", "IN", "OUT");
+    for (Fields it : status.list("destinations")) {
+      destinations.row(
+          it.text("label"),
+          it.text("protocol"),
+          null,
+          null,
+          null,
+          it.text("sessions"),
+          it.text("lookups"),
+          Amounts.bytes(it.number("bytesIn")),
+          Amounts.bytes(it.number("bytesOut")));
+      for (Fields target : it.list("targets")) {
+        destinations.row(
+            null,
+            null,
+            target.text("address"),
+            target.text("weight"),
+            target.text("state"),
+            target.text("sessions"),
+            null,
+            null,
+            null);
+      }
+    }
+    print(destinations, out);
+    Table limits = new Table("LIMIT", "USED", "OF");
+    for (Fields it : status.list("limits")) {
+      boolean areBytes = it.text("name").endsWith("Bytes");
+      limits.row(
+          it.text("name"),
+          areBytes ? Amounts.bytes(it.number("used")) : it.text("used"),
+          areBytes ? Amounts.bytes(it.number("most")) : it.text("most"));
+    }
+    print(limits, out);
+    Table drops = new Table("REFUSED", "COUNT");
+    for (Map.Entry<String, @Nullable Object> it : status.map("drops").entrySet()) {
+      drops.row(it.getKey(), it.getValue());
+    }
+    print(drops, out);
+  }
+
+  private static void print(Table table, PrintWriter out) {
+    if (table.size() > 0) {
+      out.println();
+      table.printTo(out);
+    }
+  }
+}

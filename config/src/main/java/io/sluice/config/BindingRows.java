@@ -3,6 +3,7 @@ package io.sluice.config;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.BindingTable;
+import io.sluice.steering.binding.BindingTableBuilder;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.EnumSet;
@@ -30,7 +31,7 @@ final class BindingRows {
           EnumSet.of(Protocol.UDP),
           EnumSet.allOf(Protocol.class));
 
-  private final BindingTable.Builder table = new BindingTable.Builder();
+  private final BindingTableBuilder table = new BindingTableBuilder();
   private final Origin origin;
   private int rows;
   private int[] lines = new int[4];

@@ -23,5 +23,23 @@ sealed interface Node {
   /** What has been reported already, and says nothing more: an alias. */
   record Refused(int line, int column) implements Node {}
 
+  /**
+   * What comes from a layer: problems with it go there.
+   *
+   * @param index its place in the list that it was read from
+   */
+  record Placed(Node node, int index, Problems problems, Value.Surroundings surroundings)
+      implements Node {
+    @Override
+    public int line() {
+      return node.line();
+    }
+
+    @Override
+    public int column() {
+      return node.column();
+    }
+  }
+
   record Entry(Scalar key, Node value) {}
 }

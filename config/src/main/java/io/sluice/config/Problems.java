@@ -16,6 +16,7 @@ final class Problems {
 
   private final String file;
   private final Kept all;
+  private int own; // errors that were reported here
 
   /** What there is so far, of all files. */
   private static final class Kept {
@@ -32,10 +33,12 @@ final class Problems {
   private Problems(String file, Kept all) {
     this.file = file;
     this.all = all;
-    all.files.add(file);
+    if (!all.files.contains(file)) {
+      all.files.add(file);
+    }
   }
 
-  /** Where problems of another file go; they count as this one's. */
+  /** Where problems of another file, or of a part of this one, go; they count as this one's. */
   Problems of(String otherFile) {
     return new Problems(oneLine(otherFile), all);
   }
@@ -46,6 +49,7 @@ final class Problems {
 
   void error(int line, int column, String path, String message) {
     all.errors++;
+    own++;
     add(new Problem(file, line, column, oneLine(path), oneLine(message), Problem.Severity.ERROR));
   }
 
@@ -70,6 +74,23 @@ final class Problems {
   /** Counts errors, to tell later whether a section had some. */
   int errors() {
     return all.errors;
+  }
+
+  /** The errors that were reported here, and not to {@linkplain #of a part}. */
+  int ownErrors() {
+    return own;
+  }
+
+  /** How far it has come, for {@link #forgetSince}. */
+  int mark() {
+    return all.problems.size();
+  }
+
+  /** Forgets what was reported since then, which had no errors. */
+  void forgetSince(int mark) {
+    all.problems.subList(mark, all.problems.size()).clear();
+    all.errors = 0;
+    all.omitted = 0;
   }
 
   /** Whether a further problem would be kept, so that a costly message is worth its while. */

@@ -40,11 +40,18 @@ final class Value {
       String step,
       Problems problems,
       Surroundings surroundings) {
-    this.node = node;
     this.parent = parent;
-    this.step = step;
-    this.problems = problems;
-    this.surroundings = surroundings;
+    if (node instanceof Node.Placed placed) {
+      this.node = placed.node();
+      this.step = step.startsWith("[") ? "[" + placed.index() + "]" : step;
+      this.problems = placed.problems();
+      this.surroundings = placed.surroundings();
+    } else {
+      this.node = node;
+      this.step = step;
+      this.problems = problems;
+      this.surroundings = surroundings;
+    }
   }
 
   static Value root(Node node, Problems problems, Surroundings surroundings) {
@@ -320,7 +327,7 @@ final class Value {
           case Node.Scalar scalar -> "\"" + scalar.text() + "\"";
           case Node.Sequence _ -> "a list";
           case Node.Mapping _ -> "a map";
-          case Node.Refused _ -> "";
+          case Node.Refused _, Node.Placed _ -> "";
         };
     if (!found.isEmpty()) {
       error("expected " + expected + ", found " + found);

@@ -6,6 +6,7 @@ import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
+import io.sluice.steering.binding.BindingTableBuilder;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -77,7 +78,7 @@ public final class CapturedRanges implements Captured {
     this.portSets = List.copyOf(portSets);
     String[] labels =
         IntStream.range(0, portSets.size()).mapToObj(String::valueOf).toArray(String[]::new);
-    BindingTable.Builder builder = new BindingTable.Builder();
+    BindingTableBuilder builder = new BindingTableBuilder();
     for (Entry entry : entries) {
       String label = labels[entry.portSet];
       builder.add(new Binding(label, entry.protocol, entry.prefix, Binding.ANY_PORT));

@@ -119,7 +119,7 @@ final class BindingColumns {
     return order();
   }
 
-  void forEachDuplicate(BindingTable.Builder.Duplicates duplicates) {
+  void forEachDuplicate(BindingTableBuilder.Duplicates duplicates) {
     int[] rows = order();
     for (int i = 1, first = 0; i < size; i++) {
       if (samePrefix(rows[first], rows[i]) && port(rows[first]) == port(rows[i])) {

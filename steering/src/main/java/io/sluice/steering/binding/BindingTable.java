@@ -8,38 +8,64 @@ import io.sluice.steering.Protocol;
 import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bindings, compiled for lookup. Immutable; any thread may read it.
+ * Bindings, compiled for lookup. Immutable; any thread may read it. {@link Binding} objects aren't
+ * kept, but made on demand: a million bindings take less than 64 MB.
  *
- * <p>A binding's index is its place in the order in which the bindings were given. {@link Binding}
- * objects aren't kept, but made on demand: a million bindings take less than 64 MB.
+ * <p>{@link #with} makes a table that differs in a few bindings, in the time that these few take:
+ * the new one shares what is compiled, and has what differs in a small table of its own. Once that
+ * isn't small any more, all is compiled anew.
+ *
+ * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the binding's place in
+ * the order in which they were given; in others, any number.
  */
 public final class BindingTable {
-  private static final int PROTOCOLS = Protocol.values().length;
-  private static final int SPACES = Family.values().length * PROTOCOLS;
-  private static final int SPACE_SHIFT = 28;
+  /*
+   *   base     compiled once, and shared by all tables that were made from it
+   *   delta    what differs: a binding more, another label, or a hole, which is a binding less
+   *
+   * What is in both is as the delta says. A lookup asks both. If the base's answer is the better
+   * one, the delta doesn't have it: it would match the same packet. If the delta's is, or is as
+   * good, it wins, unless it is a hole: then the next best is looked for.
+   *
+   * Indexes of the delta's bindings come behind the base's.
+   */
+  private static final int HOLE = -1;
+  private static final String GONE = "\0"; // no label
 
-  private final BindingTrie[] spaces; // by family and protocol: they never see each other
-  private final int[] places; // by binding index: space << 28 | entry in its trie
-  private final char[] ports; // by binding index
-  private final int[] labelIds; // by binding index
+  private static final int SMALL = 1024; // compiled in a millisecond
+  private static final int MOST_CHANGES = 8192; // compiled in ten
+
+  private final CompiledBindings base;
+  private final @Nullable CompiledBindings delta; // null if nothing differs
+  private final Map<Binding, String> changes; // what delta is made of: by binding without label
   private final List<String> labels;
+  private final int[][] counts; // by protocol, by label
+  private final int size;
 
-  private BindingTable(Builder builder) {
-    spaces = new BindingTrie[SPACES];
-    places = new int[builder.size];
-    for (int space = 0; space < SPACES; space++) {
-      spaces[space] = new BindingTrie(builder.spaces[space], places, space << SPACE_SHIFT);
-    }
-    ports = Arrays.copyOf(builder.ports, builder.size);
-    labelIds = Arrays.copyOf(builder.labelIds, builder.size);
-    labels = List.copyOf(builder.labels.keySet());
+  BindingTable(
+      CompiledBindings base,
+      @Nullable CompiledBindings delta,
+      Map<Binding, String> changes,
+      List<String> labels,
+      int[][] counts,
+      int size) {
+    this.base = base;
+    this.delta = delta;
+    this.changes = changes;
+    this.labels = labels;
+    this.counts = counts;
+    this.size = size;
   }
 
   /**
@@ -47,147 +73,98 @@ public final class BindingTable {
    *
    * @throws IllegalArgumentException if two bindings have the same protocol, prefix and port
    */
-  public static BindingTable of(List<Binding> bindings) {
-    Builder builder = new Builder();
-    for (Binding binding : bindings) {
-      builder.add(binding);
-    }
+  public static BindingTable of(Collection<Binding> bindings) {
+    BindingTableBuilder builder = new BindingTableBuilder();
+    bindings.forEach(builder::add);
     return builder.build();
   }
 
-  /** Takes bindings one by one and keeps none of the objects: for big tables. */
-  public static final class Builder {
-    private final BindingColumns[] spaces = new BindingColumns[SPACES];
-    private final Map<String, Integer> labels = new LinkedHashMap<>();
-    private int[] labelIds = new int[4];
-    private char[] ports = new char[4];
-    private int size;
+  /**
+   * Some changes of a table.
+   *
+   * @param put bindings that are added, or get another label
+   * @param remove bindings that are taken away; their labels don't count
+   */
+  public record Difference(List<Binding> put, List<Binding> remove) {}
 
-    public Builder() {
-      for (Family family : Family.values()) {
-        for (Protocol protocol : Protocol.values()) {
-          spaces[space(family, protocol)] = new BindingColumns(family, protocol);
-        }
+  /**
+   * A table that differs from this one. What is taken away needn't be there; of what is named
+   * twice, the last put counts.
+   */
+  public BindingTable with(Difference difference) {
+    Map<Binding, String> wanted = new LinkedHashMap<>();
+    difference.remove.forEach(it -> wanted.put(key(it), GONE));
+    difference.put.forEach(it -> wanted.put(key(it), it.label()));
+    Map<String, Integer> ids = new LinkedHashMap<>();
+    labels.forEach(label -> ids.put(label, ids.size()));
+    wanted.values().stream()
+        .filter(label -> !label.equals(GONE))
+        .forEach(label -> ids.putIfAbsent(label, ids.size()));
+    int[][] nextCounts = new int[counts.length][];
+    Arrays.setAll(nextCounts, i -> Arrays.copyOf(counts[i], ids.size()));
+    Map<Binding, String> next = new HashMap<>(changes);
+    int nextSize = size;
+    for (Map.Entry<Binding, String> entry : wanted.entrySet()) {
+      Binding key = entry.getKey();
+      String label = entry.getValue();
+      int before = find(key.protocol(), key.prefix(), key.port());
+      int[] ofProtocol = nextCounts[key.protocol().ordinal()];
+      if (before >= 0) {
+        ofProtocol[labelId(before)]--;
+        nextSize--;
+      }
+      if (!label.equals(GONE)) {
+        ofProtocol[Objects.requireNonNull(ids.get(label))]++;
+        nextSize++;
+      }
+      int inBase = find(base, key);
+      if (label.equals(inBase < 0 ? GONE : labels.get(base.labelId(inBase)))) {
+        next.remove(key);
+      } else {
+        next.put(key, label);
       }
     }
-
-    /**
-     * Adds a binding.
-     *
-     * @throws IllegalStateException if there are too many: 268 million fit
-     */
-    public Builder add(Binding binding) {
-      IpPrefix prefix = binding.prefix();
-      IpAddress address = prefix.address();
-      int label = labelId(binding.label());
-      add(
-          label,
-          binding.protocol(),
-          prefix.family(),
-          address.high(),
-          address.low(),
-          prefix.length(),
-          binding.port());
-      return this;
-    }
-
-    /** The number of a label, for {@link #add(int, Protocol, Family, long, long, int, int)}. */
-    public int labelId(String label) {
-      Integer known = labels.putIfAbsent(label, labels.size());
-      return known == null ? labels.size() - 1 : known;
-    }
-
-    /**
-     * Adds a binding without needing an object for it.
-     *
-     * @param labelId of {@link #labelId}
-     * @param high the address's upper 64 bits, 0 for IPv4; no bits behind the prefix are set
-     * @param length the prefix's, in bits
-     * @param port 1–65535, or {@link Binding#ANY_PORT}
-     * @throws IllegalStateException if there are too many: 268 million fit
-     */
-    public void add(
-        int labelId, Protocol protocol, Family family, long high, long low, int length, int port) {
-      if (size == BindingTrie.MAX_SIZE) {
-        throw new IllegalStateException("a table takes " + size + " bindings");
-      }
-      if (size == labelIds.length) {
-        labelIds = Arrays.copyOf(labelIds, size + (size >> 1));
-        ports = Arrays.copyOf(ports, labelIds.length);
-      }
-      labelIds[size] = labelId;
-      ports[size] = (char) port;
-      spaces[space(family, protocol)].add(size, high, low, length, port);
-      size++;
-    }
-
-    /** How many bindings there are so far. */
-    public int size() {
-      return size;
-    }
-
-    /** The distinct labels, in the order in which they first came: by their numbers. */
-    public List<String> labels() {
-      return List.copyOf(labels.keySet());
-    }
-
-    /** Told of bindings that are the same but for their labels. */
-    @FunctionalInterface
-    public interface Duplicates {
-      /**
-       * A binding has the protocol, prefix and port of another.
-       *
-       * @param index the binding's
-       * @param earlier the index of the first binding that is the same
-       */
-      void found(int index, int earlier);
-    }
-
-    /** Tells all bindings that are the same as an earlier one; a table with one isn't built. */
-    public void forEachDuplicate(Duplicates duplicates) {
-      for (BindingColumns space : spaces) {
-        space.forEachDuplicate(duplicates);
-      }
-    }
-
-    /** A binding that was added, as a new object; slow. */
-    public Binding binding(int index) {
-      String label = labels().get(labelIds[index]);
-      for (BindingColumns space : spaces) {
-        IpPrefix prefix = space.prefixOf(index);
-        if (prefix != null) {
-          return new Binding(label, space.protocol, prefix, ports[index]);
-        }
-      }
-      throw new IndexOutOfBoundsException(index);
-    }
-
-    /**
-     * Compiles the table.
-     *
-     * @throws IllegalArgumentException if two bindings have the same protocol, prefix and port; the
-     *     message has both indexes
-     */
-    public BindingTable build() {
-      return new BindingTable(this);
-    }
+    BindingTable table =
+        new BindingTable(
+            base, delta(next, ids), next, List.copyOf(ids.keySet()), nextCounts, nextSize);
+    boolean isWorthIt = base.size() <= SMALL || next.size() > MOST_CHANGES;
+    return isWorthIt && !next.isEmpty() ? table.compact() : table;
   }
 
-  private static int space(Family family, Protocol protocol) {
-    return family.ordinal() * PROTOCOLS + protocol.ordinal();
+  private static Binding key(Binding binding) {
+    return new Binding("", binding.protocol(), binding.prefix(), binding.port());
   }
 
-  private static Protocol protocol(int space) {
-    return space % PROTOCOLS == Protocol.TCP.ordinal() ? Protocol.TCP : Protocol.UDP;
+  private static @Nullable CompiledBindings delta(
+      Map<Binding, String> changes, Map<String, Integer> ids) {
+    if (changes.isEmpty()) {
+      return null;
+    }
+    BindingTableBuilder builder = new BindingTableBuilder();
+    changes.forEach((key, label) ->
+        builder.add(label.equals(GONE) ? HOLE : Objects.requireNonNull(ids.get(label)), key));
+    return builder.compile();
+  }
+
+  /** The same bindings, compiled as one. */
+  BindingTable compact() {
+    BindingTableBuilder builder = new BindingTableBuilder();
+    forEach(builder::add);
+    return builder.build();
   }
 
   /** How many bindings. */
   public int size() {
-    return places.length;
+    return size;
   }
 
-  /** All bindings in order, each made when it is asked for. */
+  /** All bindings: in order, if a builder made the table. */
   public List<Binding> asList() {
+    if (delta != null) {
+      List<Binding> all = new ArrayList<>(size);
+      forEach(all::add);
+      return all;
+    }
     return new AbstractList<>() {
       @Override
       public Binding get(int index) {
@@ -201,31 +178,86 @@ public final class BindingTable {
     };
   }
 
-  /** The distinct labels, in the order in which they first came. */
+  /** Tells all bindings, each as a new object. */
+  public void forEach(Consumer<Binding> bindings) {
+    forEachIndex(index -> bindings.accept(binding(index)));
+  }
+
+  void forEachIndex(IntConsumer indexes) {
+    for (int i = 0; i < base.size(); i++) {
+      if (delta == null || !changes.containsKey(base.key(i))) {
+        indexes.accept(i);
+      }
+    }
+    for (int i = 0; delta != null && i < delta.size(); i++) {
+      if (delta.labelId(i) != HOLE) {
+        indexes.accept(base.size() + i);
+      }
+    }
+  }
+
+  /** The distinct labels, by their ids; some may have no binding any more. */
   public List<String> labels() {
     return labels;
   }
 
   /** The index in {@link #labels()} of a binding's label. */
   public int labelId(int bindingIndex) {
-    return labelIds[bindingIndex];
+    return delta == null || bindingIndex < base.size()
+        ? base.labelId(bindingIndex)
+        : delta.labelId(bindingIndex - base.size());
+  }
+
+  /** The label of the binding at an index. */
+  String label(int index) {
+    return labels.get(labelId(index));
   }
 
   /** How many bindings of a protocol each label has, by label id. */
   public int[] counts(Protocol protocol) {
-    int[] counts = new int[labels.size()];
-    for (int i = 0; i < places.length; i++) {
-      counts[labelIds[i]] += protocol(places[i] >>> SPACE_SHIFT) == protocol ? 1 : 0;
-    }
-    return counts;
+    return counts[protocol.ordinal()].clone();
   }
 
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
-    int space = places[index] >>> SPACE_SHIFT;
-    int entry = places[index] & (1 << SPACE_SHIFT) - 1;
-    return new Binding(
-        labels.get(labelIds[index]), protocol(space), spaces[space].prefix(entry), ports[index]);
+    boolean isOfBase = delta == null || index < base.size();
+    Binding key = isOfBase ? base.key(index) : delta.key(index - base.size());
+    return new Binding(label(index), key.protocol(), key.prefix(), key.port());
+  }
+
+  /** The index of the binding of exactly this protocol, prefix and port; -1 if there is none. */
+  public int find(Protocol protocol, IpPrefix prefix, int port) {
+    Binding key = new Binding("", protocol, prefix, port);
+    int changed = delta == null ? -1 : find(delta, key);
+    return delta == null || changed < 0 ? find(base, key) : indexOf(delta, changed);
+  }
+
+  private static int find(CompiledBindings in, Binding key) {
+    IpAddress address = key.prefix().address();
+    Family family = key.prefix().family();
+    return in.find(
+        CompiledBindings.space(family, key.protocol()),
+        BindingTrie.high(family, address.high(), address.low()),
+        BindingTrie.low(family, address.low()),
+        key.prefix().length(),
+        key.port());
+  }
+
+  /** The index of a binding that a builder has; -1 if it isn't here. */
+  int find(BindingColumns columns, int row) {
+    int space = CompiledBindings.space(columns.family, columns.protocol);
+    long high = columns.high(row);
+    long low = columns.low(row);
+    int length = columns.length(row);
+    int port = columns.port(row);
+    int changed = delta == null ? -1 : delta.find(space, high, low, length, port);
+    return delta == null || changed < 0
+        ? base.find(space, high, low, length, port)
+        : indexOf(delta, changed);
+  }
+
+  private int indexOf(CompiledBindings delta, int changed) {
+    return delta.labelId(changed) == HOLE ? -1 : base.size() + changed;
   }
 
   /**
@@ -245,42 +277,79 @@ public final class BindingTable {
 
   /** The same without a context: {@code high} is an address's upper 64 bits, 0 for IPv4. */
   public int match(Protocol protocol, Family family, long high, long low, int port) {
-    return spaces[space(family, protocol)].match(
-        BindingTrie.high(family, high, low), BindingTrie.low(family, low), port);
+    int space = CompiledBindings.space(family, protocol);
+    long leading = BindingTrie.high(family, high, low);
+    long other = BindingTrie.low(family, low);
+    return delta == null
+        ? base.match(space, leading, other, port)
+        : (int) best(delta, space, leading, other, port, Integer.MAX_VALUE);
+  }
+
+  /** The best match of a lower rank: {@code rank << 32 | index}, or -1. */
+  private long best(
+      CompiledBindings delta, int space, long high, long low, int port, int belowRank) {
+    int below = belowRank;
+    while (true) {
+      long old = base.best(space, high, low, port, below);
+      long changed = delta.best(space, high, low, port, below);
+      if (old >>> 32 > changed >>> 32 && old >= 0 || changed < 0) {
+        return old;
+      }
+      if (delta.labelId((int) changed) != HOLE) {
+        return changed + base.size();
+      }
+      below = (int) (changed >>> 32);
+    }
   }
 
   /** All bindings that match a packet, best first: the first is that of {@link #match}. */
   public List<Binding> matches(LookupContext context) {
     Family family = context.family();
+    int space = CompiledBindings.space(family, context.protocol());
+    long high = BindingTrie.high(family, context.localHigh(), context.localLow());
+    long low = BindingTrie.low(family, context.localLow());
+    int port = context.localPort();
     List<Binding> matches = new ArrayList<>();
-    spaces[space(family, context.protocol())].forEachMatch(
-        BindingTrie.high(family, context.localHigh(), context.localLow()),
-        BindingTrie.low(family, context.localLow()),
-        context.localPort(),
-        index -> matches.add(binding(index)));
-    return List.copyOf(matches);
+    int below = Integer.MAX_VALUE;
+    while (true) {
+      long best =
+          delta == null
+              ? base.best(space, high, low, port, below)
+              : best(delta, space, high, low, port, below);
+      if (best < 0) {
+        return List.copyOf(matches);
+      }
+      matches.add(binding((int) best));
+      below = (int) (best >>> 32);
+    }
   }
 
   /** How many bytes the table's arrays have: all that it holds but the text of its labels. */
   public long retainedBytes() {
-    long bytes = 4L * (places.length + labelIds.length) + 2L * ports.length;
-    for (BindingTrie space : spaces) {
-      bytes += space.retainedBytes();
-    }
-    return bytes;
+    return base.retainedBytes() + (delta == null ? 0 : delta.retainedBytes());
   }
 
-  /** Whether another table has the same bindings, in the same order. */
+  /** Whether it shares what is compiled with another: then the two take little more than one. */
+  public boolean sharesWith(BindingTable other) {
+    return base == other.base;
+  }
+
+  /** Whether another table has the same bindings, in whatever order. */
   @Override
   public boolean equals(@Nullable Object other) {
-    return other instanceof BindingTable it
-        && Arrays.equals(ports, it.ports)
-        && Arrays.equals(labelIds, it.labelIds)
-        && asList().equals(it.asList());
+    if (!(other instanceof BindingTable it) || it.size != size) {
+      return false;
+    }
+    boolean[] isSame = {true};
+    forEach(binding -> {
+      int index = it.find(binding.protocol(), binding.prefix(), binding.port());
+      isSame[0] &= index >= 0 && it.label(index).equals(binding.label());
+    });
+    return isSame[0];
   }
 
   @Override
   public int hashCode() {
-    return 31 * Arrays.hashCode(labelIds) + Arrays.hashCode(ports);
+    return size;
   }
 }

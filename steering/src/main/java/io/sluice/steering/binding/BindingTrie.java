@@ -4,7 +4,6 @@ import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import java.util.Arrays;
-import java.util.function.IntConsumer;
 
 /**
  * The bindings of one family and protocol, compiled for lookup: one trie over their prefixes, of
@@ -173,20 +172,43 @@ final class BindingTrie {
     }
   }
 
-  /** Tells the indexes of all bindings that match, best first. */
-  void forEachMatch(long high, long low, int port, IntConsumer indexes) {
-    int at = containing(deepest(high, low), high, low);
-    for (; at != 0; at = up(at)) {
+  /**
+   * The best match of a lower rank. A rank is {@code length << 1}, and one more for the exact port:
+   * the better match has the higher one. Allocates nothing.
+   *
+   * @return {@code rank << 32 | index}, or -1
+   */
+  long best(long high, long low, int port, int belowRank) {
+    for (int at = containing(deepest(high, low), high, low); at != 0; at = up(at)) {
       long link = entries[at + 1];
-      int best = index(link, port);
-      int any = index(link, Binding.ANY_PORT);
-      if (best >= 0) {
-        indexes.accept(best);
-      }
-      if (any >= 0 && any != best) {
-        indexes.accept(any);
+      int rank = length(link) << 1;
+      if (rank < belowRank) {
+        int any = index(link, Binding.ANY_PORT);
+        int index = index(link, port);
+        if (index >= 0 && index != any && rank + 1 < belowRank) {
+          return (long) (rank + 1) << 32 | index;
+        }
+        if (any >= 0) {
+          return (long) rank << 32 | any;
+        }
       }
     }
+    return -1;
+  }
+
+  /** The index of the binding of exactly this prefix and port, or -1. */
+  int find(long high, long low, int length, int port) {
+    int at = containing(deepest(high, low), high, low);
+    while (length(entries[at + 1]) > length) {
+      at = up(at);
+    }
+    long link = entries[at + 1];
+    if (at == 0 || length(link) != length) {
+      return -1;
+    }
+    int any = index(link, Binding.ANY_PORT);
+    int index = index(link, port);
+    return port == Binding.ANY_PORT || index != any ? index : -1;
   }
 
   /** The last entry that isn't above the address, or one that the same prefixes enclose. */

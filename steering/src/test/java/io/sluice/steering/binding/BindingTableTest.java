@@ -143,7 +143,7 @@ class BindingTableTest {
 
   @Test
   void everyPortCanHaveBindingsOfItsOwn() {
-    BindingTable.Builder builder = new BindingTable.Builder();
+    BindingTableBuilder builder = new BindingTableBuilder();
     for (int port = 1; port <= 65_535; port++) {
       builder.add(new Binding("l", Protocol.TCP, IpPrefix.parse("192.0.2.0/24"), port));
     }
@@ -158,7 +158,7 @@ class BindingTableTest {
   void aMillionBindingsTakeLessThan64BytesEach() {
     int count = 1_000_000;
     SplittableRandom random = new SplittableRandom(1);
-    BindingTable.Builder builder = new BindingTable.Builder();
+    BindingTableBuilder builder = new BindingTableBuilder();
     for (int i = 0; i < count; i++) {
       builder.add(numbered(i, random.nextLong()));
     }

@@ -6,6 +6,7 @@ import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
+import io.sluice.steering.binding.BindingTableBuilder;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -50,7 +51,7 @@ final class BindingSet {
   }
 
   BindingTable table() {
-    BindingTable.Builder builder = new BindingTable.Builder();
+    BindingTableBuilder builder = new BindingTableBuilder();
     bindings.forEach(builder::add);
     return builder.build();
   }

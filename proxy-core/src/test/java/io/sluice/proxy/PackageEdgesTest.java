@@ -37,11 +37,11 @@ final class PackageEdgesTest {
           use(
               "linux",
               "asks the kernel",
-              "admin arrival capture connect control doctor flow header kernel loop relay target"),
+              "admin api arrival capture connect control doctor flow header kernel loop relay target"),
           use(
               "observe",
               "counts, logs, and says why a session ended",
-              "(start) admin cli control flow lookup loop relay target"),
+              "(start) admin api cli control flow lookup loop relay target"),
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",
@@ -60,18 +60,20 @@ final class PackageEdgesTest {
           use(
               "target",
               "holds the target that was chosen",
-              "admin cli connect doctor flow lookup relay"),
+              "admin api cli connect doctor flow lookup relay"),
           use("connect", "connects to the target", "control doctor flow relay"),
           use(
               "lookup",
               "asks for a decision, or shows what would be decided",
-              "admin cli control flow relay"),
+              "admin api cli control flow relay"),
           use("kernel", "has the kernel bring traffic to our sockets", "capture"),
-          use("capture", "opens what the captures need, or shows it", "admin cli control doctor"),
+          use("capture", "opens what the captures need, or shows it", "admin api cli control doctor"),
           use("doctor", "checks the machine first", "cli control"),
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),
-          use("admin", "explains and serves what is in force", "cli control"),
+          use("admin", "explains and serves what is in force", "api cli control"),
+          use("change", "asks for changes, and hears what came of them", "api"),
+          use("api", "is asked and changed over the admin socket", "control"),
           use("control", "runs the daemon", "(start) cli"),
           use("cli", "reads the command line", "(start)"));
 

@@ -180,7 +180,7 @@ public final class AdminSocket implements AutoCloseable {
         refused.add(connection);
         send(
             connection,
-            Answer.refused(
+            Response.refused(
                 HttpResponseStatus.FORBIDDEN,
                 "user " + peer.uid() + " may not use this socket; see admin.users, admin.groups"));
         return;
@@ -276,7 +276,7 @@ public final class AdminSocket implements AutoCloseable {
       case Route.Once once -> {
         ExecutorService thread = route.right() == Right.CHANGE ? changing : reading;
         thread.execute(() -> {
-          Answer answer = answer(route, once.handler(), request);
+          Response answer = answer(route, once.handler(), request);
           to.channel().eventLoop().execute(() -> send(to, answer));
         });
       }
@@ -297,16 +297,16 @@ public final class AdminSocket implements AutoCloseable {
     }
   }
 
-  private static Answer answer(Route route, Route.Handler handler, Request request) {
+  private static Response answer(Route route, Route.Handler handler, Request request) {
     try {
       return handler.answer(request);
     } catch (BadRequestException bad) {
-      return Answer.refused(HttpResponseStatus.BAD_REQUEST, String.valueOf(bad.getMessage()));
+      return Response.refused(HttpResponseStatus.BAD_REQUEST, String.valueOf(bad.getMessage()));
     } catch (InterruptedException _) {
-      return Answer.refused(HttpResponseStatus.SERVICE_UNAVAILABLE, "the daemon stops");
+      return Response.refused(HttpResponseStatus.SERVICE_UNAVAILABLE, "the daemon stops");
     } catch (RuntimeException | Error failure) {
       log.error("a request failed method={} path={}", route.method(), route.path(), failure);
-      return Answer.refused(HttpResponseStatus.INTERNAL_SERVER_ERROR, "the daemon's log says why");
+      return Response.refused(HttpResponseStatus.INTERNAL_SERVER_ERROR, "the daemon's log says why");
     }
   }
 
@@ -333,10 +333,10 @@ public final class AdminSocket implements AutoCloseable {
   }
 
   private static void refuse(AdminConnection to, HttpResponseStatus status, String why) {
-    send(to, Answer.refused(status, why));
+    send(to, Response.refused(status, why));
   }
 
-  private static void send(AdminConnection to, Answer answer) {
+  private static void send(AdminConnection to, Response answer) {
     to.contentType(answer.contentType());
     to.send(answer.status(), answer.body());
   }

@@ -33,10 +33,10 @@ final class LookupRoutes {
         new Route("POST", "/explain", Right.READ, new Route.Once(this::explainAll)));
   }
 
-  private Answer bindings(Request request) {
+  private Response bindings(Request request) {
     Snapshot snapshot = daemon.snapshot().get();
     String match = request.parameter("match");
-    return Answer.json(
+    return Response.json(
         written(match == null ? snapshot.bindings().asList() : matching(match, snapshot)));
   }
 
@@ -85,11 +85,11 @@ final class LookupRoutes {
     return out.whole();
   }
 
-  private Answer explain(Request request) {
+  private Response explain(Request request) {
     Explanation explanation = explanation(request.needed("lookup"), daemon.snapshot().get());
     return request.isForPeople()
-        ? Answer.text(explanation.toText())
-        : Answer.json(explanation.json());
+        ? Response.text(explanation.toText())
+        : Response.json(explanation.json());
   }
 
   private static Explanation explanation(String text, Snapshot snapshot) {
@@ -101,14 +101,14 @@ final class LookupRoutes {
   }
 
   /** A lookup in each line, all asked of the same snapshot. */
-  private Answer explainAll(Request request) {
+  private Response explainAll(Request request) {
     Snapshot snapshot = daemon.snapshot().get();
     StringBuilder answers = new StringBuilder();
     new String(request.body(), StandardCharsets.UTF_8)
         .lines()
         .forEach(line -> answers.append(answerLine(line, snapshot, request.isForPeople())));
     String text = answers.toString();
-    return request.isForPeople() ? Answer.text(text) : Answer.lines(text);
+    return request.isForPeople() ? Response.text(text) : Response.lines(text);
   }
 
   private static String answerLine(String line, Snapshot snapshot, boolean isForPeople) {

@@ -11,9 +11,9 @@ import java.io.UncheckedIOException;
 final class OpenApi {
   private OpenApi() {}
 
-  static Answer document() {
+  static Response document() {
     try (InputStream in = requireNonNull(OpenApi.class.getResourceAsStream("openapi.json"))) {
-      return Answer.json(Unpooled.wrappedBuffer(in.readAllBytes()));
+      return Response.json(Unpooled.wrappedBuffer(in.readAllBytes()));
     } catch (IOException broken) {
       throw new UncheckedIOException(broken);
     }

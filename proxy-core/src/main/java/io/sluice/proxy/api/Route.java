@@ -19,7 +19,7 @@ public record Route(String method, String path, Right right, Kind kind) {
 
   /** Answers a request. */
   public interface Handler {
-    Answer answer(Request request) throws InterruptedException;
+    Response answer(Request request) throws InterruptedException;
   }
 
   /** Begins a stream for a request. */

@@ -19,8 +19,11 @@ public final class Routes {
   public static Routes of(Running daemon) {
     List<Route> all = new ArrayList<>();
     all.add(Route.get("/openapi.json", _ -> OpenApi.document()));
-    all.add(Route.get("/status", _ -> Answer.json(StatusView.of(daemon))));
+    all.add(Route.get("/status", _ -> Response.json(StatusView.of(daemon))));
     all.addAll(new LookupRoutes(daemon).all());
+    if (daemon.transactions() != null) {
+      all.addAll(new ChangeRoutes(daemon.transactions()).all());
+    }
     return new Routes(all);
   }
 

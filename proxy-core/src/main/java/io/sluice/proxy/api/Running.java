@@ -1,10 +1,12 @@
 package io.sluice.proxy.api;
 
 import io.sluice.proxy.capture.CaptureState;
+import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Counters;
 import java.util.List;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The daemon, as far as it is shown. Asked on any thread.
@@ -13,13 +15,15 @@ import java.util.function.Supplier;
  * @param captures whether each capture is there
  * @param limits how near to its limits it is
  * @param uptimeMillis for how long it has been running
+ * @param transactions how it is changed; null if it can't be
  */
 public record Running(
     Supplier<Snapshot> snapshot,
     Supplier<List<CaptureState>> captures,
     Supplier<List<Limit>> limits,
     Counters counters,
-    Supplier<Long> uptimeMillis) {
+    Supplier<Long> uptimeMillis,
+    @Nullable Transactions transactions) {
 
   /**
    * Something of which there is not more than so much.

@@ -2,6 +2,7 @@ package io.sluice.proxy.api;
 
 import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.capture.CaptureState;
+import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.target.Destination;
@@ -30,6 +31,9 @@ final class StatusView {
     json.put("pid", ProcessHandle.current().pid());
     json.put("uptimeMillis", daemon.uptimeMillis().get());
     json.put("generation", snapshot.generation());
+    Transactions transactions = daemon.transactions();
+    json.put(
+        "layers", transactions == null ? List.of() : ChangeRoutes.layers(transactions.document()));
     json.put("captures", captures(snapshot.config().captures(), captures));
     json.put("bindings", snapshot.bindings().size());
     json.put(

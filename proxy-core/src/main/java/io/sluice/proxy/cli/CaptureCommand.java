@@ -36,7 +36,9 @@ import picocli.CommandLine.Spec;
       CaptureCommand.Doctor.class,
       CaptureCommand.Rules.class,
       CaptureCommand.Install.class,
-      CaptureCommand.Remove.class
+      CaptureCommand.Remove.class,
+      DocumentChanges.Add.class,
+      DocumentChanges.DeleteCapture.class
     })
 final class CaptureCommand {
   @Option(

@@ -171,7 +171,8 @@ public final class Daemon {
             captures::states,
             this::limits,
             counters,
-            () -> Loop.nowMillis() - startedMillis));
+            () -> Loop.nowMillis() - startedMillis,
+            null));
   }
 
   private List<Running.Limit> limits() {

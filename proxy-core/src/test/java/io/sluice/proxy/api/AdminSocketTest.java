@@ -72,23 +72,6 @@ final class AdminSocketTest {
   }
 
   @Test
-  void theDescriptionNamesEveryRouteWithItsRightAndNoOther() throws Exception {
-    List<String> described = new ArrayList<>();
-    Map<?, ?> paths = (Map<?, ?>) json(asker.get("/openapi.json")).get("paths");
-    paths.forEach(
-        (at, methods) ->
-            ((Map<?, ?>) methods)
-                .forEach((method, it) -> described.add(method + " " + at + " " + ((Map<?, ?>) it).get("x-right"))));
-    List<String> served =
-        daemon.routes().all().stream()
-            .map(it -> (it.method() + " " + it.path() + " " + it.right()))
-            .toList();
-    assertThat(described)
-        .usingElementComparator(String.CASE_INSENSITIVE_ORDER)
-        .containsExactlyInAnyOrderElementsOf(served);
-  }
-
-  @Test
   void statusShowsTargetsWithTheirStates() throws Exception {
     Map<?, ?> status = json(asker.get("/status"));
     assertThat(status.get("generation")).isEqualTo(1L);

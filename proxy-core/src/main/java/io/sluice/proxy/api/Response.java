@@ -15,40 +15,40 @@ import org.jspecify.annotations.Nullable;
  *
  * @param body whoever sends it releases it
  */
-public record Answer(HttpResponseStatus status, String contentType, ByteBuf body) {
+public record Response(HttpResponseStatus status, String contentType, ByteBuf body) {
   private static final String JSON = "application/json";
 
   /** A value as JSON. */
-  public static Answer json(@Nullable Object value) {
+  public static Response json(@Nullable Object value) {
     return json(HttpResponseStatus.OK, value);
   }
 
-  private static Answer json(HttpResponseStatus status, @Nullable Object value) {
-    return new Answer(status, JSON, bytes(Json.of(value) + "\n"));
+  private static Response json(HttpResponseStatus status, @Nullable Object value) {
+    return new Response(status, JSON, bytes(Json.of(value) + "\n"));
   }
 
   /** JSON that is written already. */
-  public static Answer json(ByteBuf written) {
-    return new Answer(HttpResponseStatus.OK, JSON, written);
+  public static Response json(ByteBuf written) {
+    return new Response(HttpResponseStatus.OK, JSON, written);
   }
 
   /** A JSON value in each line. */
-  public static Answer lines(String lines) {
-    return new Answer(HttpResponseStatus.OK, "application/jsonl", bytes(lines));
+  public static Response lines(String lines) {
+    return new Response(HttpResponseStatus.OK, "application/jsonl", bytes(lines));
   }
 
   /** Text for people. */
-  public static Answer text(String text) {
-    return new Answer(HttpResponseStatus.OK, "text/plain; charset=utf-8", bytes(text));
+  public static Response text(String text) {
+    return new Response(HttpResponseStatus.OK, "text/plain; charset=utf-8", bytes(text));
   }
 
   /** No, and why, in one line. */
-  public static Answer refused(HttpResponseStatus status, String why) {
+  public static Response refused(HttpResponseStatus status, String why) {
     return refused(status, why, List.of());
   }
 
   /** No, and all that is wrong. */
-  public static Answer refused(HttpResponseStatus status, String why, List<String> problems) {
+  public static Response refused(HttpResponseStatus status, String why, List<String> problems) {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("error", why);
     json.put("problems", problems);

@@ -1,0 +1,216 @@
+package io.sluice.proxy.cli;
+
+import io.sluice.config.AdminSocketSpec;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code apply}, {@code reload}, {@code rollback}, and what adds and removes single things. */
+final class DocumentChanges {
+  private static final byte[] NOTHING = {};
+
+  private DocumentChanges() {}
+
+  @Command(
+      name = "apply",
+      description = {
+        "Makes many changes in one step: a file of additions, in the configuration's own",
+        "sections, with what is taken away under `remove`."
+      },
+      footer = {"", "  sluice apply --dry-run -f patch.yaml"})
+  static final class Apply implements Callable<Integer> {
+    @Mixin private ChangeOption change = new ChangeOption();
+
+    @Option(
+        names = "--socket",
+        paramLabel = "PATH",
+        description = "The daemon's admin socket; default: /run/sluice/admin.sock.")
+    private Path socket = AdminSocketSpec.DEFAULT_PATH;
+
+    @Option(
+        names = {"-f", "--file"},
+        required = true,
+        paramLabel = "PATCH",
+        description = "The changes; - is standard input.")
+    private String file = "";
+
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        description = "Show this help.")
+    boolean help;
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("name", file.equals("-") ? "standard input" : file);
+      byte[] patch =
+          file.equals("-") ? System.in.readAllBytes() : BindingChanges.read(Path.of(file));
+      return change.send(new AdminClient(socket), "POST", "/apply", parameters, patch);
+    }
+  }
+
+  @Command(
+      name = "reload",
+      description = "Has the daemon read its file again; fails if that is refused.")
+  static final class Reload implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private ChangeOption change = new ChangeOption();
+
+    @Override
+    public Integer call() throws IOException {
+      return change.send(socket.client(), "POST", "/reload", Map.of(), NOTHING);
+    }
+  }
+
+  @Command(
+      name = "rollback",
+      description = "Goes back to an earlier generation; to the one before, if none is named.",
+      footer = {"", "  sluice history", "  sluice rollback 7"})
+  static final class Rollback implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private ChangeOption change = new ChangeOption();
+
+    @Parameters(arity = "0..1", paramLabel = "N", description = "The generation.")
+    private @Nullable Long generation;
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("to", generation == null ? null : generation.toString());
+      return change.send(socket.client(), "POST", "/rollback", parameters, NOTHING);
+    }
+  }
+
+  /** The path of the things that a command is about. */
+  private static String path(CommandSpec command) {
+    String kind = command.parent().name();
+    return kind.equals("capture") ? "/capture" : "/" + kind + "s";
+  }
+
+  @Command(
+      name = "add",
+      description = "Adds one, or replaces the one of the same name.",
+      footer = {
+        "",
+        "  sluice destination add '{label: web, protocol: tcp, targets: [\"127.0.0.1:8081\"]}'"
+      })
+  static final class Add implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private ChangeOption change = new ChangeOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Parameters(
+        paramLabel = "YAML",
+        description = "The item as the file has it; - is standard input.")
+    private String yaml = "";
+
+    @Override
+    public Integer call() throws IOException {
+      byte[] item =
+          yaml.equals("-") ? System.in.readAllBytes() : yaml.getBytes(StandardCharsets.UTF_8);
+      return change.send(socket.client(), "PUT", path(spec), Map.of(), item);
+    }
+  }
+
+  @Command(
+      name = "remove",
+      description = {
+        "Takes one away: by its name; a destination by its label, or as `tcp web`; a",
+        "listener as `tcp 0.0.0.0:80`."
+      })
+  static final class Remove implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private ChangeOption change = new ChangeOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Parameters(arity = "1..2", paramLabel = "NAME", description = "Which.")
+    private List<String> name = List.of();
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("name", String.join(" ", name));
+      return change.send(socket.client(), "DELETE", path(spec), parameters, NOTHING);
+    }
+  }
+
+  @Command(
+      name = "delete",
+      description = "Takes a capture of a running daemon away (`remove` is about rules).")
+  static final class DeleteCapture implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private ChangeOption change = new ChangeOption();
+
+    @Parameters(paramLabel = "NAME", description = "Which.")
+    private String name = "";
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("name", name);
+      return change.send(socket.client(), "DELETE", "/capture", parameters, NOTHING);
+    }
+  }
+
+  @Command(name = "move", description = "Moves a program: before another, or to the end.")
+  static final class Move implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private ChangeOption change = new ChangeOption();
+
+    @Parameters(paramLabel = "NAME", description = "Which.")
+    private String name = "";
+
+    @Option(names = "--before", paramLabel = "NAME", description = "Before which; default: none.")
+    private @Nullable String before;
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("name", name);
+      parameters.put("before", before);
+      return change.send(socket.client(), "POST", "/programs/move", parameters, NOTHING);
+    }
+  }
+
+  @Command(
+      name = "destination",
+      description = "Adds or removes a destination of a running daemon.",
+      synopsisSubcommandLabel = "add|remove",
+      subcommands = {Add.class, Remove.class})
+  static final class Destinations extends Things {}
+
+  @Command(
+      name = "listener",
+      description = "Adds or removes a listener of a running daemon.",
+      synopsisSubcommandLabel = "add|remove",
+      subcommands = {Add.class, Remove.class})
+  static final class Listeners extends Things {}
+
+  @Command(
+      name = "program",
+      description = "Adds, removes or moves a program of a running daemon.",
+      synopsisSubcommandLabel = "add|remove|move",
+      subcommands = {Add.class, Remove.class, Move.class})
+  static final class Programs extends Things {}
+
+  /** Commands that are about things of one kind. */
+  static class Things {
+    @Option(
+        names = {"-h", "--help"},
+        usageHelp = true,
+        description = "Show this help.")
+    boolean help;
+  }
+}

@@ -15,7 +15,7 @@ final class ProcessSections {
       List.of("connections", "flows", "halfClosed", "drain", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
-  private static final List<String> ADMIN_KEYS = 
+  private static final List<String> ADMIN_KEYS =
       List.of("http", "socket", "users", "groups", "readers", "hosts", "ready");
   private static final Path NO_SOCKET = Path.of("none");
   private static final int MAX_NAME = 256;

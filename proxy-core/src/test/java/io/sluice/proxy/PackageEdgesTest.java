@@ -67,7 +67,10 @@ final class PackageEdgesTest {
               "asks for a decision, or shows what would be decided",
               "admin api cli control flow relay"),
           use("kernel", "has the kernel bring traffic to our sockets", "capture"),
-          use("capture", "opens what the captures need, or shows it", "admin api cli control doctor"),
+          use(
+              "capture",
+              "opens what the captures need, or shows it",
+              "admin api cli control doctor"),
           use("doctor", "checks the machine first", "cli control"),
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),

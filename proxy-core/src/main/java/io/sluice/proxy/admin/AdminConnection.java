@@ -296,10 +296,7 @@ public final class AdminConnection extends ChannelInboundHandlerAdapter {
   /** Ends the stream. */
   public void end() {
     closeIn(WHOLE_SECONDS);
-    var _ =
-        context()
-            .writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT)
-            .addListener(_ -> linger());
+    var _ = context().writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT).addListener(_ -> linger());
   }
 
   private void linger() {

@@ -4,7 +4,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Writes, on one line, and reads the little JSON of the admin socket and the commands (RFC 8259). */
+/**
+ * Writes, on one line, and reads the little JSON of the admin socket and the commands (RFC 8259).
+ */
 public final class Json {
   private Json() {}
 

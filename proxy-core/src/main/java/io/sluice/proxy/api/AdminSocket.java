@@ -172,7 +172,9 @@ public final class AdminSocket implements AutoCloseable {
       int fd = ((EpollDomainSocketChannel) connection.channel()).fd().intValue();
       PeerCredentials who = PeerCredentials.of(syscalls, fd);
       Peer peer =
-          who == null ? new Peer(0, -1, Right.NONE) : new Peer(who.pid(), who.uid(), rights.of(who));
+          who == null
+              ? new Peer(0, -1, Right.NONE)
+              : new Peer(who.pid(), who.uid(), rights.of(who));
       if (peer.right() == Right.NONE) {
         if (refused.size() >= MAX_REFUSED) {
           refused.iterator().next().close();
@@ -306,7 +308,8 @@ public final class AdminSocket implements AutoCloseable {
       return Response.refused(HttpResponseStatus.SERVICE_UNAVAILABLE, "the daemon stops");
     } catch (RuntimeException | Error failure) {
       log.error("a request failed method={} path={}", route.method(), route.path(), failure);
-      return Response.refused(HttpResponseStatus.INTERNAL_SERVER_ERROR, "the daemon's log says why");
+      return Response.refused(
+          HttpResponseStatus.INTERNAL_SERVER_ERROR, "the daemon's log says why");
     }
   }
 

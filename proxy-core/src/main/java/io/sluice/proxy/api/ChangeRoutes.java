@@ -73,9 +73,7 @@ final class ChangeRoutes {
 
   private Route edit(String method, String path, Reader reader) {
     return Route.change(
-        method,
-        path,
-        it -> apply(new Wish.Edit(Layer.RUNTIME, List.of(reader.of(it))), it));
+        method, path, it -> apply(new Wish.Edit(Layer.RUNTIME, List.of(reader.of(it))), it));
   }
 
   private static Change bind(Request it) {
@@ -90,10 +88,7 @@ final class ChangeRoutes {
 
   private static Change register(Request it) {
     return new Change.Register(
-        it.needed("label"),
-        it.parameter("protocol"),
-        it.needed("address"),
-        it.parameter("weight"));
+        it.needed("label"), it.parameter("protocol"), it.needed("address"), it.parameter("weight"));
   }
 
   private static Change set(Request it) {
@@ -105,7 +100,8 @@ final class ChangeRoutes {
       }
     }
     if (settings.isEmpty()) {
-      throw new BadRequestException("nothing is set; give weight=0–1000 or state=ready|drain|maint");
+      throw new BadRequestException(
+          "nothing is set; give weight=0–1000 or state=ready|drain|maint");
     }
     return new Change.Set(
         it.needed("label"), it.parameter("protocol"), it.needed("address"), settings);
@@ -170,8 +166,7 @@ final class ChangeRoutes {
         new Transaction(wish, number(request, "generation"), request.isSet("dryRun")), request);
   }
 
-  private Response answered(Transaction transaction, Request request)
-      throws InterruptedException {
+  private Response answered(Transaction transaction, Request request) throws InterruptedException {
     Who who = new Who("admin.socket", request.from().uid(), request.from().pid());
     Answer answer;
     try {
@@ -233,8 +228,7 @@ final class ChangeRoutes {
   }
 
   private Map<String, Object> history() {
-    return Map.of(
-        "generations", transactions.history().stream().map(ChangeRoutes::json).toList());
+    return Map.of("generations", transactions.history().stream().map(ChangeRoutes::json).toList());
   }
 
   private static Map<String, Object> json(Generation it) {

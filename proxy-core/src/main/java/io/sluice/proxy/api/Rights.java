@@ -51,8 +51,7 @@ final class Rights {
   }
 
   private static boolean add(Set<Integer> to, String name, ToIntFunction<String> accounts) {
-    int id =
-        name.matches("[0-9]{1,9}") ? Integer.parseInt(name) : accounts.applyAsInt(name);
+    int id = name.matches("[0-9]{1,9}") ? Integer.parseInt(name) : accounts.applyAsInt(name);
     if (id != Accounts.NONE) {
       to.add(id);
     }

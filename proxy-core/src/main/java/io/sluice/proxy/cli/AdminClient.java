@@ -7,8 +7,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.net.URLEncoder;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
@@ -78,8 +78,7 @@ final class AdminClient {
   }
 
   /** Asks, and hands over each line of the answer as it comes; answers the content's type. */
-  String ask(
-      String method, String path, String accept, byte[] body, Consumer<String> lines)
+  String ask(String method, String path, String accept, byte[] body, Consumer<String> lines)
       throws IOException {
     try (SocketChannel channel = connect()) {
       send(channel, method, path, accept, body);
@@ -278,7 +277,8 @@ final class AdminClient {
     private record Refusal(String error, List<String> problems) {
       static Refusal of(String body) {
         try {
-          if (Json.parse(body) instanceof Map<?, ?> json && json.get("error") instanceof String error) {
+          if (Json.parse(body) instanceof Map<?, ?> json
+              && json.get("error") instanceof String error) {
             List<String> problems =
                 json.get("problems") instanceof List<?> list
                     ? list.stream().map(String::valueOf).toList()

@@ -56,7 +56,8 @@ final class ChangeOption {
   private static void print(Fields answer, PrintWriter out) {
     List<String> diff = answer.texts("diff");
     boolean isDryRun = answer.isTrue("dryRun");
-    String generation = (isDryRun ? "dry run on generation " : "generation ") + answer.text("generation");
+    String generation =
+        (isDryRun ? "dry run on generation " : "generation ") + answer.text("generation");
     switch (diff.size()) {
       case 0 -> out.println(generation + ": nothing to change");
       case 1 -> out.println(generation + ": " + diff.getFirst());

@@ -34,7 +34,8 @@ final class SocketOption {
   }
 
   AdminClient client() throws IOException {
-    return new AdminClient(socket != null ? socket : file != null ? socketOf(file) : AdminSocketSpec.DEFAULT_PATH);
+    return new AdminClient(
+        socket != null ? socket : file != null ? socketOf(file) : AdminSocketSpec.DEFAULT_PATH);
   }
 
   private static Path socketOf(Path file) throws IOException {

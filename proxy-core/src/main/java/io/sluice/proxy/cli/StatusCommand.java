@@ -3,7 +3,6 @@ package io.sluice.proxy.cli;
 import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -46,13 +45,20 @@ final class StatusCommand implements Callable<Integer> {
     }
     Table captures = new Table("CAPTURE", "METHOD", "STATE");
     for (Fields it : status.list("captures")) {
-      captures.row(
-          it.text("name"), it.text("method"), it.isTrue("up") ? "up" : it.text("missing"));
+      captures.row(it.text("name"), it.text("method"), it.isTrue("up") ? "up" : it.text("missing"));
     }
     print(captures, out);
     Table destinations =
         new Table(
-            "DESTINATION", "PROTOCOL", "TARGET", "WEIGHT", "STATE", "SESSIONS", "LOOKUPS", "IN", "OUT");
+            "DESTINATION",
+            "PROTOCOL",
+            "TARGET",
+            "WEIGHT",
+            "STATE",
+            "SESSIONS",
+            "LOOKUPS",
+            "IN",
+            "OUT");
     for (Fields it : status.list("destinations")) {
       destinations.row(
           it.text("label"),

@@ -14,7 +14,6 @@ final class Table {
   private static final Pattern NUMBER =
       Pattern.compile("-|[0-9]+(\\.[0-9]+)?( [KMGTP]?i?B)?|([0-9]+(ms|[dhms]))+");
 
-
   private final List<List<String>> rows = new ArrayList<>();
   private final boolean[] isNumeric;
 

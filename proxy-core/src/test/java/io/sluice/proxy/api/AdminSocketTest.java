@@ -91,7 +91,8 @@ final class AdminSocketTest {
             """
                 .formatted(port));
     assertThat(asker.get("/bindings?match=tcp%20127.0.0.1:" + port))
-        .startsWith("{\"bindings\":[{\"label\":\"web\",\"protocol\":\"tcp\",\"prefix\":\"127.0.0.1/32\"");
+        .startsWith(
+            "{\"bindings\":[{\"label\":\"web\",\"protocol\":\"tcp\",\"prefix\":\"127.0.0.1/32\"");
     assertThat(asker.get("/bindings?match=udp%20127.0.0.1:" + port))
         .isEqualTo("{\"bindings\":[]}\n");
     assertThat(asker.ask("GET", "/bindings?match=web", ""))
@@ -105,8 +106,11 @@ final class AdminSocketTest {
     String expected = Explanation.of(Lookup.parse(lookup), daemon.snapshot()).toJson() + "\n";
     assertThat(asker.get("/explain?lookup=" + lookup.replace(" ", "%20"))).isEqualTo(expected);
     assertThat(asker.ask("POST", "/explain", lookup + "\nnonsense\n"))
-        .endsWith("\r\n\r\n" + expected + "{\"error\":\"\\\"nonsense\\\" is no lookup; write it like tcp"
-            + " 203.0.113.9:51234 127.0.1.7:8080 (protocol, client, wanted address)\"}\n");
+        .endsWith(
+            "\r\n\r\n"
+                + expected
+                + "{\"error\":\"\\\"nonsense\\\" is no lookup; write it like tcp"
+                + " 203.0.113.9:51234 127.0.1.7:8080 (protocol, client, wanted address)\"}\n");
   }
 
   @Test

@@ -85,7 +85,8 @@ final class ChangeRoutesTest {
     return response.body().toString(StandardCharsets.UTF_8);
   }
 
-  private record Case(String method, String path, Map<String, String> query, String body, Change change) {
+  private record Case(
+      String method, String path, Map<String, String> query, String body, Change change) {
     @Override
     public String toString() {
       return method + " " + path;
@@ -136,7 +137,12 @@ final class ChangeRoutesTest {
             Map.of("label", "foo", "to", "127.0.0.1:1, 127.0.0.1:2"),
             "",
             new Change.Swap("foo", null, List.of("127.0.0.1:1", "127.0.0.1:2"))),
-        new Case("PUT", "/listeners", Map.of(), "{a: b}", new Change.Put(Change.Kind.LISTENER, "{a: b}")),
+        new Case(
+            "PUT",
+            "/listeners",
+            Map.of(),
+            "{a: b}",
+            new Change.Put(Change.Kind.LISTENER, "{a: b}")),
         new Case(
             "DELETE",
             "/destinations",
@@ -214,13 +220,10 @@ final class ChangeRoutesTest {
     List<String> described = new ArrayList<>();
     Map<?, ?> document = (Map<?, ?>) Json.parse(text(OpenApi.document()));
     ((Map<?, ?>) document.get("paths"))
-        .forEach(
-            (path, methods) ->
-                ((Map<?, ?>) methods)
-                    .forEach(
-                        (method, it) ->
-                            described.add(
-                                method + " " + path + " " + ((Map<?, ?>) it).get("x-right"))));
+        .forEach((path, methods) ->
+            ((Map<?, ?>) methods)
+                .forEach((method, it) ->
+                    described.add(method + " " + path + " " + ((Map<?, ?>) it).get("x-right"))));
     assertThat(described)
         .usingElementComparator(String.CASE_INSENSITIVE_ORDER)
         .containsExactlyInAnyOrderElementsOf(

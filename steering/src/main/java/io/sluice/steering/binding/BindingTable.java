@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  * the new one shares what is compiled, and has what differs in a small table of its own. Once that
  * isn't small any more, all is compiled anew.
  *
- * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the binding's place in
- * the order in which they were given; in others, any number.
+ * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the
+ * binding's place in the order in which they were given; in others, any number.
  */
 public final class BindingTable {
   /*
@@ -221,7 +221,7 @@ public final class BindingTable {
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
     boolean isOfBase = delta == null || index < base.size();
-    Binding key = isOfBase ? base.key(index) : delta.key(index - base.size());
+    Binding key = isOfBase ? base.key(index) : java.util.Objects.requireNonNull(delta).key(index - base.size());
     return new Binding(label(index), key.protocol(), key.prefix(), key.port());
   }
 

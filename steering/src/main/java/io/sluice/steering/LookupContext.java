@@ -33,6 +33,9 @@ public final class LookupContext {
   private @Nullable Socket socket;
   private boolean noReuseport;
   private DropReason dropReason = DropReason.PROGRAM;
+  private final DropOrigin dropOrigin = new DropOrigin();
+  private int part = DropOrigin.WHOLE;
+  private @Nullable Errno assignError;
   private String program = "";
   private boolean running;
   private final LookupObserver observer;
@@ -152,6 +155,7 @@ public final class LookupContext {
     this.payload = Payload.EMPTY;
     this.hasPacket = true;
     this.isAnnounced = false;
+    dropOrigin.clear();
     select(null, false);
     return this;
   }
@@ -374,6 +378,7 @@ public final class LookupContext {
   public int assign(@Nullable Socket candidate, long flags) {
     Errno error = refusal(candidate, flags);
     if (error != null) {
+      assignError = error;
       observer.assignFailed(program, error);
       return error.negative();
     }
@@ -415,6 +420,21 @@ public final class LookupContext {
     return Program.SK_DROP;
   }
 
+  /** Says which of its parts decides: for who wants to know later why it was dropped. */
+  public void part(int index) {
+    part = index;
+  }
+
+  /** Who dropped first, as far as this packet has been looked up. */
+  public DropOrigin dropOrigin() {
+    return dropOrigin;
+  }
+
+  /** The program that runs has dropped, before any other. */
+  void droppedBy(Program dropping) {
+    dropOrigin.set(dropping, program, part, assignError);
+  }
+
   /** Where failed assigns, misses and failing programs are reported. */
   public LookupObserver observer() {
     return observer;
@@ -425,6 +445,8 @@ public final class LookupContext {
     this.program = program;
     this.running = true;
     this.dropReason = DropReason.PROGRAM;
+    this.part = DropOrigin.WHOLE;
+    this.assignError = null;
     select(selected, noReuseport);
   }
 

@@ -1,6 +1,7 @@
 package io.sluice.steering;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Code that runs at a lookup.
@@ -37,6 +38,16 @@ public interface Program {
    */
   default List<Candidate> explain(LookupContext context) {
     return List.of();
+  }
+
+  /**
+   * The part of this program, like a rule, that it named by {@link LookupContext#part}: for who
+   * keeps it longer than the program, so an object that doesn't hold on to it.
+   *
+   * @return null if there is nothing to say
+   */
+  default @Nullable Object part(int index) {
+    return null;
   }
 
   /**

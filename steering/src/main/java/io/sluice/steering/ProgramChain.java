@@ -63,6 +63,7 @@ public final class ProgramChain {
     Socket selected = null;
     boolean noReuseport = false;
     DropReason dropped = null;
+    context.dropOrigin().clear();
     try {
       for (Link link : run) {
         context.enter(link.name, selected, noReuseport);
@@ -71,7 +72,10 @@ public final class ProgramChain {
           trace.ran(link, context, drop == null, context.socket());
         }
         if (drop != null) {
-          dropped = dropped == null ? drop : dropped;
+          if (dropped == null) {
+            dropped = drop;
+            context.droppedBy(link.program);
+          }
         } else if (context.socket() != null) {
           selected = context.socket();
           noReuseport = context.noReuseport();

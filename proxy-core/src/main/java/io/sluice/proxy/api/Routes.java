@@ -21,6 +21,7 @@ public final class Routes {
     all.add(Route.get("/openapi.json", _ -> OpenApi.document()));
     all.add(Route.get("/status", _ -> Response.json(StatusView.of(daemon))));
     all.addAll(new LookupRoutes(daemon).all());
+    all.addAll(new DropRoutes(daemon.drops()).all());
     if (daemon.transactions() != null) {
       all.addAll(new ChangeRoutes(daemon.transactions()).all());
     }

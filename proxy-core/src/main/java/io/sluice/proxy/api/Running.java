@@ -4,6 +4,7 @@ import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.DropLog;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param captures whether each capture is there
  * @param limits how near to its limits it is
  * @param uptimeMillis for how long it has been running
+ * @param drops what each loop refused last
  * @param transactions how it is changed; null if it can't be
  */
 public record Running(
@@ -23,6 +25,7 @@ public record Running(
     Supplier<List<Limit>> limits,
     Counters counters,
     Supplier<Long> uptimeMillis,
+    List<DropLog> drops,
     @Nullable Transactions transactions) {
 
   /**

@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
       ExplainCommand.class,
       StatusCommand.class,
       BindingsCommand.class,
+      DropsCommand.class,
       BindingChanges.Bind.class,
       BindingChanges.Unbind.class,
       BindingChanges.Load.class,

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A JSON object of the daemon's; what isn't there is empty. */
 record Fields(Map<String, @Nullable Object> json) {
-  private static Fields of(@Nullable Object value) {
+  static Fields of(@Nullable Object value) {
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     if (value instanceof Map<?, ?> map) {
       map.forEach((key, it) -> json.put(String.valueOf(key), it));

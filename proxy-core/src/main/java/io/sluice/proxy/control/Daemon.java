@@ -27,6 +27,7 @@ import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
@@ -73,7 +74,7 @@ public final class Daemon {
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -95,7 +96,7 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp));
+      workers.add(new Worker(loop, tcp, udp, steering.drops()));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
@@ -172,6 +173,7 @@ public final class Daemon {
             this::limits,
             counters,
             () -> Loop.nowMillis() - startedMillis,
+            workers.stream().map(Worker::drops).toList(),
             null));
   }
 

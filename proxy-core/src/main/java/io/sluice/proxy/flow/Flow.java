@@ -12,6 +12,7 @@ import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.steering.DropReason;
 import io.sluice.steering.reuseport.ConnectionIds;
 import org.jspecify.annotations.Nullable;
 
@@ -194,6 +195,15 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
    */
   boolean mustMove() {
     return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
+  }
+
+  /**
+   * A datagram to or from the target is lost.
+   *
+   * @param errno positive; 0 if the kernel wasn't asked
+   */
+  void dropped(DropReason reason, int errno) {
+    flows.dropped(this, reason, errno);
   }
 
   /** Hears of no more replies. */

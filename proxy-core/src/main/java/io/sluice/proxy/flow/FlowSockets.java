@@ -28,6 +28,7 @@ final class FlowSockets {
   private final Upstreams upstreams;
   private @Nullable Shortage shortage;
   private DropReason refusal = DropReason.CONNECT_ERROR;
+  private int errno;
   private int searchesInVain;
   private long searchesAgainMillis;
 
@@ -49,6 +50,7 @@ final class FlowSockets {
    */
   @Nullable Attempt open(Target target, LookupContext context, long nowMillis) {
     shortage = null;
+    errno = 0;
     Share ports = upstreams.ports(target);
     if (ports != null && !ports.tryTake(1)) {
       return tooFew(Shortage.PORTS, DropReason.NO_SOURCE_PORT);
@@ -90,7 +92,8 @@ final class FlowSockets {
 
   private @Nullable Attempt failed(Attempt made, @Nullable Share ports, long nowMillis) {
     refusal = made.reason();
-    if (made.errno() == Linux.EMFILE || made.errno() == Linux.ENFILE) {
+    errno = made.errno();
+    if (errno == Linux.EMFILE || errno == Linux.ENFILE) {
       return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
     }
     Endpoint endpoint = made.endpoint();
@@ -121,6 +124,11 @@ final class FlowSockets {
   /** What it comes to that {@link #open} failed last. */
   DropReason refusal() {
     return refusal;
+  }
+
+  /** What the kernel answered then, positive; 0 if it wasn't asked. */
+  int errno() {
+    return errno;
   }
 
   /** Closes a flow's socket, and gives back its shares. */

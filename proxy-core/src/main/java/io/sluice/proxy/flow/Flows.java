@@ -22,6 +22,7 @@ import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
@@ -52,6 +53,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private final LookupContext described = new LookupContext();
   private boolean isDraining;
 
   Flows(
@@ -120,7 +122,7 @@ final class Flows {
     key.describe(steering.context(), ifindex);
     steering.context().payload(datagram);
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
-      return refused(DropReason.LOOP);
+      return refused(DropReason.LOOP, null, 0);
     }
     Target target = steering.steer();
     if (target == null) {
@@ -136,17 +138,17 @@ final class Flows {
     }
     boolean answersReturn = answersReturn(key.physical());
     if (answersReturn && !isAllowed(key.physical())) {
-      return refused(DropReason.OWN_SOURCE);
+      return refused(DropReason.OWN_SOURCE, target, 0);
     }
     if (isDraining) {
-      return refused(DropReason.DRAINING);
+      return refused(DropReason.DRAINING, target, 0);
     }
     if (!destination.tryOpen()) {
-      return refused(DropReason.DESTINATION_LIMIT);
+      return refused(DropReason.DESTINATION_LIMIT, target, 0);
     }
     if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
       destination.close();
-      return refused(DropReason.FLOW_LIMIT);
+      return refused(DropReason.FLOW_LIMIT, target, 0);
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -191,23 +193,33 @@ final class Flows {
       made = sockets.open(target, steering.context(), nowMillis);
     }
     if (made == null) {
-      return refused(sockets.refusal());
+      return refused(sockets.refusal(), target, sockets.errno());
     }
     Endpoint endpoint = requireNonNull(made.endpoint());
     Flow flow = new Flow(this, key.copy(), front, target, endpoint, made.descriptor(), nowMillis);
     flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
       sockets.close(flow);
-      return refused(DropReason.NO_DESCRIPTORS);
+      return refused(DropReason.NO_DESCRIPTORS, target, 0);
     }
     endpoint.checkSilence(nowMillis); // then the next datagram goes elsewhere
     flow.ownSource = guard.note(Protocol.UDP, made, target);
     return flow;
   }
 
-  private @Nullable Flow refused(DropReason reason) {
-    steering.refuse(reason);
+  private @Nullable Flow refused(DropReason reason, @Nullable Target target, int errno) {
+    steering.refuse(reason, target, errno);
     return null;
+  }
+
+  /**
+   * Counts and keeps a refusal of what a flow carries.
+   *
+   * @param errno positive
+   */
+  void dropped(Flow flow, DropReason reason, int errno) {
+    flow.key().describe(described, 0);
+    steering.refuse(reason, described, flow.target(), errno);
   }
 
   /** Ends flows for a new one; if this loop has none, it asks the others to, for the next one. */
@@ -312,7 +324,7 @@ final class Flows {
   private void unreachable(Flow flow, int errno) {
     DropReason reason =
         errno == Linux.ECONNREFUSED ? DropReason.PORT_UNREACHABLE : DropReason.CONNECT_ERROR;
-    steering.counters().drops(reason, Protocol.UDP).increment();
+    dropped(flow, reason, errno);
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
   }

@@ -1,12 +1,12 @@
 package io.sluice.proxy.flow;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.target.Destination;
 import io.sluice.steering.DropReason;
-import io.sluice.steering.Protocol;
 import io.sluice.steering.reuseport.ConnectionIds;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +27,6 @@ final class Replies {
   private static final int MOST_ERRORS = 4;
 
   private final Loop loop;
-  private final Counters counters;
   private final Runnable flushing = this::flush;
   private final ReplySockets sockets;
   private final @Nullable Flow[] owners = new @Nullable Flow[SLOTS]; // null: not to be sent
@@ -38,9 +37,8 @@ final class Replies {
   private boolean isDrained;
   private int failure;
 
-  Replies(Loop loop, Counters counters, int mostSockets) {
+  Replies(Loop loop, int mostSockets) {
     this.loop = loop;
-    this.counters = counters;
     this.sockets = new ReplySockets(loop.syscalls(), flushing, mostSockets);
   }
 
@@ -99,7 +97,7 @@ final class Replies {
         if (Flows.isUnreachable(-received)) {
           failure = -received;
         } else if (received != -Linux.EAGAIN) {
-          drop(Flows.upstreamDrop(-received));
+          flow.dropped(Flows.upstreamDrop(-received), -received);
         }
       }
     }
@@ -116,7 +114,7 @@ final class Replies {
     Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {
       if (way < 0 || into.isTruncated(slot)) {
-        drop(DropReason.REPLY_ERROR);
+        flow.dropped(DropReason.REPLY_ERROR, 0);
         continue;
       }
       owners[slot] = flow;
@@ -170,7 +168,7 @@ final class Replies {
         count(out, at, at + sent);
         at += sent;
       } else {
-        drop(DropReason.REPLY_ERROR);
+        requireNonNull(owners[at]).dropped(DropReason.REPLY_ERROR, -sent);
         at++;
       }
     }
@@ -193,10 +191,6 @@ final class Replies {
         traffic.bytesOut.add(bytes);
       }
     }
-  }
-
-  private void drop(DropReason reason) {
-    counters.drops(reason, Protocol.UDP).increment();
   }
 
   private DatagramBatch batch() {

@@ -14,7 +14,6 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
-import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.steering.DropReason;
@@ -47,7 +46,6 @@ public final class UdpRelay implements DatagramHandler {
 
   private final Loop loop;
   private final Syscalls syscalls;
-  private final Counters counters;
   private final Fronts fronts = new Fronts();
   private final Flows flows;
   private @Nullable DatagramBatch batch; // made for the first front socket
@@ -82,8 +80,7 @@ public final class UdpRelay implements DatagramHandler {
     this.loop = loop;
     this.steering = steering;
     this.syscalls = loop.syscalls();
-    this.counters = steering.counters();
-    Replies replies = new Replies(loop, counters, mostReplySockets);
+    Replies replies = new Replies(loop, mostReplySockets);
     this.flows = new Flows(loop, steering, limit, ownSources, captured, replies);
   }
 
@@ -233,22 +230,8 @@ public final class UdpRelay implements DatagramHandler {
   private boolean readKey(FrontSocket front, DatagramBatch received, int slot) {
     CaptureSocket socket = front.socket();
     boolean isTold = received.readDestination(slot);
-    if (received.isTruncated(slot)) {
-      counters.drops(DropReason.UPSTREAM_BUFFER, Protocol.UDP).increment();
-      return false;
-    }
     boolean isBound = socket.isBound();
     int port = socket.arrival().isSteered() ? received.destinationPort() : socket.port();
-    if (!isBound
-        && !(isTold
-            && socket.captures(
-                received.family(slot),
-                received.destinationHigh(),
-                received.destinationLow(),
-                port))) {
-      counters.drops(DropReason.NOT_CAPTURED, Protocol.UDP).increment();
-      return false;
-    }
     next.set(
         received.family(slot),
         received.clientHigh(slot),
@@ -258,12 +241,29 @@ public final class UdpRelay implements DatagramHandler {
         isBound ? socket.address().high() : received.destinationHigh(),
         isBound ? socket.address().low() : received.destinationLow(),
         port);
+    if (received.isTruncated(slot)) {
+      return refuse(DropReason.UPSTREAM_BUFFER, received);
+    }
+    boolean isCaptured =
+        isBound
+            || isTold
+                && socket.captures(next.family(), next.localHigh(), next.localLow(), port);
+    if (!isCaptured) {
+      return refuse(DropReason.NOT_CAPTURED, received);
+    }
     try {
       return headerSources.isEmpty() || readHeader(received, slot);
     } catch (RuntimeException | Error failure) {
       loop.fault("a PROXY header", failure); // thrown on, it would cost others theirs
       return false;
     }
+  }
+
+  /** Refuses what {@link #next} is the key of; false. */
+  private boolean refuse(DropReason reason, DatagramBatch received) {
+    next.describe(steering.context(), received.ifindex());
+    steering.refuse(reason);
+    return false;
   }
 
   /**
@@ -285,8 +285,7 @@ public final class UdpRelay implements DatagramHandler {
     }
     int length = header.read(received.bytes(slot), Protocol.UDP);
     if (length <= 0) {
-      counters.drops(DropReason.PROXY_HEADER, Protocol.UDP).increment();
-      return false;
+      return refuse(DropReason.PROXY_HEADER, received);
     }
     if (header.hasAddresses()) {
       next.announce(header);
@@ -331,7 +330,8 @@ public final class UdpRelay implements DatagramHandler {
       int end = current.isPart() ? at + 1 : to; // the next may have another target
       int sent = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
       if (sent == at && at == failedAt) {
-        counters.drops(DropReason.CONNECT_ERROR, Protocol.UDP).increment();
+        current.describe(steering.context(), ifindex);
+        steering.refuse(DropReason.CONNECT_ERROR);
         sent = at + 1; // it failed twice, so this is no earlier datagram's fate
       }
       failedAt = sent == at ? at : -1;
@@ -366,7 +366,7 @@ public final class UdpRelay implements DatagramHandler {
         run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {
-        counters.drops(Flows.upstreamDrop(-sent), Protocol.UDP).increment();
+        flows.dropped(flow, Flows.upstreamDrop(-sent), -sent);
         at++;
       }
     }

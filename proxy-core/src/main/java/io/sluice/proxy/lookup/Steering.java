@@ -2,6 +2,7 @@ package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
@@ -21,6 +22,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final Tried tried = new Tried();
+  private final DropLog drops;
   private DropReason refusal = DropReason.PROGRAM;
 
   /**
@@ -30,6 +32,7 @@ public final class Steering {
     this.snapshots = snapshots;
     this.counters = counters;
     this.context = new LookupContext(counters);
+    this.drops = new DropLog(counters);
   }
 
   /** What {@link #steer} looks at. */
@@ -46,7 +49,11 @@ public final class Steering {
     Verdict verdict = snapshots.get().engine().lookup(context);
     Socket socket = verdict.socket();
     if (socket == null) {
-      refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
+      Socket selected = context.socket();
+      refuse(
+          verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER,
+          selected != null && Target.isBehind(selected) ? Target.of(selected) : null,
+          0);
       return null;
     }
     if (!Target.isBehind(socket)) {
@@ -74,10 +81,36 @@ public final class Steering {
     return snapshots.get().headerSources();
   }
 
-  /** Counts a refusal of what the context describes. */
+  /** Counts and keeps a refusal of what the context describes. */
   public void refuse(DropReason reason) {
+    refuse(reason, null, 0);
+  }
+
+  /**
+   * Counts and keeps a refusal of what the context describes.
+   *
+   * @param target that it was for; null for none
+   * @param errno positive, by which it failed; 0 for none
+   */
+  public void refuse(DropReason reason, @Nullable Target target, int errno) {
+    refuse(reason, context, target, errno);
+  }
+
+  /** The same of what another context describes. */
+  public void refuse(
+      DropReason reason, LookupContext described, @Nullable Target target, int errno) {
     refusal = reason;
-    counters.drops(reason, context.protocol()).increment();
+    drops.add(
+        reason,
+        described,
+        target == null ? null : target.destination().label(),
+        target == null ? null : target.spec().address(),
+        errno);
+  }
+
+  /** What was refused last. Any thread may read it. */
+  public DropLog drops() {
+    return drops;
   }
 
   /** Why the last one was refused. */

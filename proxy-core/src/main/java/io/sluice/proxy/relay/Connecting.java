@@ -29,6 +29,10 @@ final class Connecting {
   /** Where it is tried to be reached; null if its name has no address. */
   private @Nullable Endpoint endpoint;
 
+  /** The target that was wanted last, and the error by which it failed; 0 for none. */
+  private int last;
+
+  private int errno;
   private long wantedSinceMillis;
 
   /** Since when a target is sought, with those that could not be reached; 0 if none is. */
@@ -52,6 +56,8 @@ final class Connecting {
   private void attempt(int index) {
     Target target = session.target(index);
     Attempt attempt = session.relay.connect(target, session.client.number(), session.connection());
+    last = index;
+    errno = attempt.errno();
     endpoint = attempt.endpoint();
     switch (attempt.state()) {
       case FAILED -> failedToConnect(attempt.reason());
@@ -95,7 +101,7 @@ final class Connecting {
 
   /** epoll reports something about the socket that is being connected. */
   void ready(Peer upstream, int events) {
-    int errno = 0;
+    errno = 0;
     if ((events & Watched.BROKEN) != 0) {
       errno = session.syscalls().option(upstream.number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
       if (errno != Linux.ECONNRESET && errno != Linux.EPIPE) {
@@ -139,6 +145,16 @@ final class Connecting {
       session.broke(upstream);
     }
     return isWhole;
+  }
+
+  /** The target that was wanted last. */
+  Target target() {
+    return session.target(last);
+  }
+
+  /** Why it could not be reached, positive; 0 if the kernel didn't say. */
+  int errno() {
+    return errno;
   }
 
   /** Whether a connection is being made. */

@@ -131,7 +131,7 @@ abstract class Session extends Sessions.Entry {
 
   /** No target could be reached: resets the client. */
   void unreachable(DropReason reason) {
-    relay.counters().drops(reason, Protocol.TCP).increment();
+    relay.unreachable(reason, connection(), connecting.target(), connecting.errno());
     client.resetOnClose();
     close(null, reason.word());
   }

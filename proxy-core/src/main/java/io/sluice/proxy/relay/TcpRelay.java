@@ -205,7 +205,7 @@ public final class TcpRelay implements ConnectionHandler {
   /** Something that can't happen did, before there was a session that would end by it. */
   private void failed(int fd, Throwable failure) {
     loop.fault("a new connection", failure);
-    counters().drops(DropReason.FAULT, Protocol.TCP).increment();
+    steering.refuse(DropReason.FAULT);
     abandon(fd);
   }
 
@@ -288,6 +288,11 @@ public final class TcpRelay implements ConnectionHandler {
             ifindex);
   }
 
+  /** Counts and keeps that a session's target could not be reached. */
+  void unreachable(DropReason reason, LookupContext connection, Target target, int errno) {
+    steering.refuse(reason, connection, target, errno);
+  }
+
   /** Refuses the connection that {@link #lookup} describes, for a reason that is to be counted. */
   void refuse(int fd, DropReason reason) {
     Session _ = refused(reason, null);
@@ -302,7 +307,7 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   private @Nullable Session refused(DropReason reason, @Nullable Target target) {
-    steering.refuse(reason);
+    steering.refuse(reason, target, 0);
     return recorded(reason, target);
   }
 

@@ -36,6 +36,7 @@ final class ChangeRoutesTest {
               List::of,
               new Counters(),
               () -> 0L,
+              List.of(),
               door));
 
   /** Notes what it is asked, and answers what the test says. */

@@ -8,6 +8,7 @@ import io.sluice.steering.map.SockMap;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToIntBiFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The program that tubular's dispatcher is: the best binding's label says which socket gets it.
@@ -47,7 +48,17 @@ public final class BindingsProgram implements Program {
   @Override
   public int run(LookupContext context) {
     int binding = table.match(context);
-    return binding < 0 ? SK_PASS : sockets.assign(context, table.labelId(binding), 0);
+    if (binding < 0) {
+      return SK_PASS;
+    }
+    context.part(binding);
+    return sockets.assign(context, table.labelId(binding), 0);
+  }
+
+  /** The binding of that index in {@link #table}; null if there is none. Makes an object. */
+  @Override
+  public @Nullable Object part(int index) {
+    return index < 0 ? null : table.binding(index);
   }
 
   /** All bindings that match, best first, each with the reason for its place. */

@@ -51,8 +51,10 @@ public final class RulesProgram implements Program {
 
   @Override
   public int run(LookupContext context) {
-    for (Line line : lines) {
+    for (int i = 0; i < lines.length; i++) {
+      Line line = lines[i];
       if (line.mismatch(context) == null) {
+        context.part(i);
         return switch (line.rule.action()) {
           case Action.Assign _ -> sockets.assign(context, line.labelId, line.assignFlags);
           case Action.Drop _ -> SK_DROP;
@@ -61,6 +63,12 @@ public final class RulesProgram implements Program {
       }
     }
     return SK_PASS;
+  }
+
+  /** The rule of that index; null if there is none. */
+  @Override
+  public @Nullable Object part(int index) {
+    return index < 0 ? null : lines[index].rule;
   }
 
   /** The rule that decided, if one did; then those before it, with why they didn't match. */

@@ -1,0 +1,112 @@
+package io.sluice.proxy.cli;
+
+import io.sluice.proxy.admin.Json;
+import io.sluice.proxy.control.ExitCode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code sluice drops}. */
+@Command(
+    name = "drops",
+    description = {
+      "Shows what was refused last, and why: the newest last, some thousands of each loop.",
+      "Of a session that had begun, only that no target could be reached counts."
+    },
+    footer = {"", "  sluice drops --follow --from 203.0.113.0/24"})
+final class DropsCommand implements Callable<Integer> {
+  @Mixin private SocketOption socket = new SocketOption();
+  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(names = "--follow", description = "Show what comes, until Ctrl-C.")
+  private boolean isFollowing;
+
+  @Option(names = "--reason", paramLabel = "REASON", description = "Only for this reason.")
+  private @Nullable String reason;
+
+  @Option(names = "--from", paramLabel = "PREFIX", description = "Only of these clients.")
+  private @Nullable String from;
+
+  @Override
+  public Integer call() throws IOException {
+    Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+    parameters.put("reason", reason);
+    parameters.put("from", from);
+    PrintWriter out = spec.commandLine().getOut();
+    if (isFollowing) {
+      String _ =
+          socket
+              .client()
+              .ask(
+                  "GET",
+                  AdminClient.withParameters("/drops/follow", parameters),
+                  "application/json",
+                  new byte[0],
+                  line -> {
+                    out.println(output.isJson() ? line : text(Fields.of(Json.parse(line))));
+                    out.flush();
+                  });
+      return ExitCode.DONE;
+    }
+    AdminClient.Reply reply =
+        socket.client().get(AdminClient.withParameters("/drops", parameters));
+    if (output.isJson()) {
+      out.print(reply.body());
+    } else {
+      Table table = new Table("AT", "PROTOCOL", "CLIENT", "LOCAL", "IN", "REASON", "DECIDED BY");
+      for (Fields it : new Fields(reply.json()).list("drops")) {
+        table.row(
+            it.text("at"),
+            it.text("protocol"),
+            it.text("client"),
+            it.text("local"),
+            it.text("interface"),
+            it.text("reason"),
+            decider(it));
+      }
+      table.printTo(out);
+    }
+    out.flush();
+    return ExitCode.DONE;
+  }
+
+  private static String text(Fields it) {
+    if (it.json().containsKey("missed")) {
+      return it.text("missed") + " more were missed";
+    }
+    return Stream.of(
+            it.text("at"),
+            it.text("protocol"),
+            it.text("client"),
+            "→",
+            it.text("local"),
+            it.text("reason"),
+            decider(it))
+        .collect(Collectors.joining(" "));
+  }
+
+  private static String decider(Fields it) {
+    String target = it.text("target");
+    return List.of(
+            it.text("program"),
+            it.text("rule"),
+            it.text("label"),
+            target.isEmpty() ? "" : "→ " + target,
+            it.text("errno"))
+        .stream()
+        .filter(word -> !word.isEmpty())
+        .collect(Collectors.joining(" "));
+  }
+}

@@ -46,7 +46,7 @@ final class LookupRoutes {
       if (words.length != 2) {
         throw new IllegalArgumentException("\"" + text + "\" is not of two words");
       }
-      Protocol protocol = protocol(words[0]);
+      Protocol protocol = Parameters.protocol(words[0]);
       HostPort to = HostPort.parse(words[1]);
       IpAddress any =
           to.address().family() == Family.IPV4 ? IpAddress.ANY_IPV4 : IpAddress.ANY_IPV6;
@@ -56,15 +56,6 @@ final class LookupRoutes {
     } catch (IllegalArgumentException wrong) {
       throw new BadRequestException("match: " + wrong.getMessage() + "; write tcp 192.0.2.7:80");
     }
-  }
-
-  private static Protocol protocol(String word) {
-    for (Protocol protocol : Protocol.values()) {
-      if (protocol.word().equals(word)) {
-        return protocol;
-      }
-    }
-    throw new IllegalArgumentException("\"" + word + "\" is no protocol; tcp and udp are");
   }
 
   /** As tubular writes them; there may be a million. */

@@ -1,6 +1,7 @@
 package io.sluice.proxy.api;
 
 import io.sluice.steering.IpPrefix;
+import io.sluice.steering.Protocol;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,16 @@ final class Parameters {
     } catch (IllegalArgumentException wrong) {
       throw new BadRequestException(name + ": " + wrong.getMessage());
     }
+  }
+
+  /** A protocol by its word. */
+  static Protocol protocol(String word) {
+    for (Protocol protocol : Protocol.values()) {
+      if (protocol.word().equals(word)) {
+        return protocol;
+      }
+    }
+    throw new BadRequestException("\"" + word + "\" is no protocol; tcp and udp are");
   }
 
   /** A duration in milliseconds, like {@code 90s}, {@code 1h}; 0 if it isn't given. */

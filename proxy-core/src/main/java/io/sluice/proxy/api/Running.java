@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param limits how near to its limits it is
  * @param uptimeMillis for how long it has been running
  * @param drops what each loop refused last
+ * @param sessions what is going on
  * @param transactions how it is changed; null if it can't be
  */
 public record Running(
@@ -26,6 +27,7 @@ public record Running(
     Counters counters,
     Supplier<Long> uptimeMillis,
     List<DropLog> drops,
+    Sessions sessions,
     @Nullable Transactions transactions) {
 
   /**

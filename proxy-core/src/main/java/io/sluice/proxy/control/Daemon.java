@@ -174,6 +174,10 @@ public final class Daemon {
             counters,
             () -> Loop.nowMillis() - startedMillis,
             workers.stream().map(Worker::drops).toList(),
+            new LoopSessions(
+                workers.stream()
+                    .map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp))
+                    .toList()),
             null));
   }
 

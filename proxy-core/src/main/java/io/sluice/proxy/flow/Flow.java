@@ -231,6 +231,11 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return descriptor.intValue();
   }
 
+  /** When it was active last, for who shows it. */
+  long activeMillis() {
+    return activeMillis;
+  }
+
   long openedMillis() {
     return openedMillis;
   }

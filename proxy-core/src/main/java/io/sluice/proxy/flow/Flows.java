@@ -18,6 +18,8 @@ import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.observe.AccessLog;
 import io.sluice.proxy.observe.SessionEnd;
+import io.sluice.proxy.observe.SessionFilter;
+import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
@@ -29,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -402,6 +405,11 @@ final class Flows {
               ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
               : null);
     }
+  }
+
+  /** A walk that does something with each flow that matches and lives. */
+  SessionWalk walk(SessionFilter filter, Consumer<Flow> action) {
+    return new FlowWalk(table.entries(), filter, action);
   }
 
   /** Something that can't happen did: ends this flow, so that the others live. */

@@ -15,6 +15,9 @@ import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.observe.SessionEnd;
+import io.sluice.proxy.observe.SessionFilter;
+import io.sluice.proxy.observe.SessionState;
+import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
@@ -151,6 +154,21 @@ public final class UdpRelay implements DatagramHandler {
   /** Refuses datagrams without a flow from now on; the flows that exist go on. */
   public void drain() {
     flows.drain();
+  }
+
+  /** Adds the state of each flow that matches to a list, as it steps through them. */
+  public SessionWalk list(SessionFilter filter, List<SessionState> into) {
+    return flows.walk(filter, it -> into.add(FlowWalk.state(it, Loop.nowMillis())));
+  }
+
+  /** Ends each flow that matches, as it steps through them. */
+  public SessionWalk kill(SessionFilter filter, Runnable count) {
+    return flows.walk(
+        filter,
+        it -> {
+          flows.end(it, SessionEnd.KILLED);
+          count.run();
+        });
   }
 
   /** Ends all flows and closes all descriptors. */

@@ -29,6 +29,8 @@ public enum SessionEnd {
   MOVED("moved"),
   /** The way to the target said, by an ICMP error, that it can't be reached. */
   UNREACHABLE("unreachable"),
+  /** Somebody ended it, over the admin socket. */
+  KILLED("killed"),
   /** A fault of ours, which is in the log; the other sessions live on. */
   FAILED("failed"),
   /** The daemon stopped before the session had ended. */

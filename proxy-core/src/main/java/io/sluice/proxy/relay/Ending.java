@@ -26,6 +26,11 @@ final class Ending {
     return startMillis;
   }
 
+  /** When something moved last. */
+  long activeMillis() {
+    return activeMillis;
+  }
+
   /** Something moved. */
   void stirred(long nowMillis) {
     if (dismissed == null) {

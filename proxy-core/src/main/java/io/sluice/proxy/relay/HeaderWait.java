@@ -9,7 +9,10 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.observe.RateLimit;
+import io.sluice.proxy.observe.SessionFilter;
+import io.sluice.proxy.observe.SessionState;
 import io.sluice.steering.DropReason;
+import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
@@ -35,6 +38,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
   private final Via physical;
   private final int ifindex;
   private final Waiting socket;
+  private final long startMillis;
   private final long deadlineMillis;
   private int lowWater = 1;
   private int readings;
@@ -50,7 +54,8 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     this.physical = Via.of(physical, ProxyHeaderWriter.NO_TLVS);
     this.ifindex = physical.ingressIfindex();
     this.socket = new Waiting(fd);
-    this.deadlineMillis = relay.loop().timeMillis() + timeoutMillis;
+    this.startMillis = relay.loop().timeMillis();
+    this.deadlineMillis = startMillis + timeoutMillis;
   }
 
   /** The connection's socket, until its header is complete. */
@@ -247,5 +252,40 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
       leave();
       relay.abandon(number());
     }
+  }
+
+  @Override
+  void kill() {
+    shutdown();
+  }
+
+  @Override
+  boolean matches(SessionFilter filter) {
+    LookupContext context = physical.describe(relay.scratch(), Protocol.TCP, ifindex);
+    return filter.matches(
+        null, context.family(), context.remoteHigh(), context.remoteLow(), ageMillis());
+  }
+
+  private long ageMillis() {
+    return loop().timeMillis() - startMillis;
+  }
+
+  @Override
+  SessionState state() {
+    LookupContext context = physical.describe(relay.scratch(), Protocol.TCP, ifindex);
+    return new SessionState(
+        Protocol.TCP,
+        IpAddress.withPort(context.remote(), context.remotePort()),
+        IpAddress.withPort(context.local(), context.localPort()),
+        null,
+        null,
+        "awaits-header",
+        ageMillis(),
+        ageMillis(),
+        0,
+        0,
+        SessionState.Tcp.of(syscalls().tcpInfo(number())),
+        SessionState.Tcp.NONE,
+        null);
   }
 }

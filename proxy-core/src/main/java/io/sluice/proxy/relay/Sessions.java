@@ -1,6 +1,11 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.observe.SessionFilter;
+import io.sluice.proxy.observe.SessionState;
+import io.sluice.proxy.observe.SessionWalk;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Sessions {
   private @Nullable Entry first;
+  private final List<Walk> walks = new ArrayList<>(1);
 
   /** An accepted connection: in the list from when it is made until it is over. */
   abstract static class Entry extends TimerWheel.Entry {
@@ -22,6 +28,15 @@ final class Sessions {
 
     /** Ends it at once, because the daemon stops. */
     abstract void shutdown();
+
+    /** Whether it is one of those. */
+    abstract boolean matches(SessionFilter filter);
+
+    /** How it is now. */
+    abstract SessionState state();
+
+    /** Ends it, because somebody wants it. */
+    abstract void kill();
   }
 
   void add(Entry entry) {
@@ -37,6 +52,9 @@ final class Sessions {
     if (!entry.isListed) {
       return;
     }
+    for (int i = 0; i < walks.size(); i++) {
+      walks.get(i).leave(entry);
+    }
     if (entry.before != null) {
       entry.before.after = entry.after;
     } else {
@@ -48,6 +66,48 @@ final class Sessions {
     entry.before = null;
     entry.after = null;
     entry.isListed = false;
+  }
+
+  /** A walk that does something with each entry that matches; it may remove itself. */
+  SessionWalk walk(SessionFilter filter, Consumer<Entry> action) {
+    Walk walk = new Walk(filter, action);
+    walks.add(walk);
+    return walk;
+  }
+
+  private final class Walk implements SessionWalk {
+    private final SessionFilter filter;
+    private final Consumer<Entry> action;
+    private @Nullable Entry next = first;
+
+    Walk(SessionFilter filter, Consumer<Entry> action) {
+      this.filter = filter;
+      this.action = action;
+    }
+
+    /** An entry ends: then it isn't the next. */
+    void leave(Entry entry) {
+      if (next == entry) {
+        next = entry.after;
+      }
+    }
+
+    @Override
+    public boolean step(int most) {
+      for (int i = 0; i < most && next != null; i++) {
+        Entry entry = next;
+        next = entry.after;
+        if (entry.matches(filter)) {
+          action.accept(entry);
+        }
+      }
+      return next != null;
+    }
+
+    @Override
+    public void close() {
+      walks.remove(this);
+    }
   }
 
   /** Shows every entry; it may remove itself, and itself only. */

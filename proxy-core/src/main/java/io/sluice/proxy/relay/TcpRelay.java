@@ -19,6 +19,9 @@ import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.observe.AccessLog;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.SessionFilter;
+import io.sluice.proxy.observe.SessionState;
+import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
@@ -27,6 +30,7 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.reuseport.Tried;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -342,6 +346,21 @@ public final class TcpRelay implements ConnectionHandler {
   /** A session is over. */
   void ended() {
     gate.leave();
+  }
+
+  /** Adds the state of each session that matches to a list, as it steps through them. */
+  public SessionWalk list(SessionFilter filter, List<SessionState> into) {
+    return sessions.walk(filter, it -> into.add(it.state()));
+  }
+
+  /** Ends each session that matches, as it steps through them. */
+  public SessionWalk kill(SessionFilter filter, Runnable count) {
+    return sessions.walk(
+        filter,
+        it -> {
+          it.kill();
+          count.run();
+        });
   }
 
   /** Ends every session of this loop. */

@@ -12,6 +12,8 @@ import io.sluice.proxy.change.Generation;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.change.Who;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.SessionFilter;
+import io.sluice.proxy.observe.SessionState;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -37,7 +39,20 @@ final class ChangeRoutesTest {
               new Counters(),
               () -> 0L,
               List.of(),
+              new NoSessions(),
               door));
+
+  private static final class NoSessions implements Sessions {
+    @Override
+    public List<SessionState> list(SessionFilter filter) {
+      return List.of();
+    }
+
+    @Override
+    public int kill(SessionFilter filter) {
+      return 0;
+    }
+  }
 
   /** Notes what it is asked, and answers what the test says. */
   private static final class Door implements Transactions {

@@ -1,0 +1,149 @@
+package io.sluice.proxy.cli;
+
+import io.sluice.proxy.control.ExitCode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code sessions} and {@code kill}: connections and flows. */
+final class SessionCommands {
+  private SessionCommands() {}
+
+  /** Which sessions. */
+  static final class FilterOption {
+    @Option(names = "--label", paramLabel = "LABEL", description = "Of this destination.")
+    private @Nullable String label;
+
+    @Option(names = "--protocol", paramLabel = "tcp|udp", description = "Of this protocol.")
+    private @Nullable String protocol;
+
+    @Option(names = "--from", paramLabel = "PREFIX", description = "Of these clients.")
+    private @Nullable String from;
+
+    @Option(
+        names = "--older",
+        paramLabel = "DURATION",
+        description = "That have lasted so long at least, like 90s or 1h.")
+    private @Nullable String older;
+
+    Map<String, @Nullable String> parameters() {
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("label", label);
+      parameters.put("protocol", protocol);
+      parameters.put("from", from);
+      parameters.put("older", older);
+      return parameters;
+    }
+  }
+
+  @Command(
+      name = "sessions",
+      description = "Shows connections and flows.",
+      footer = {"", "  sluice sessions --label web --older 1h --sort bytes --limit 20"})
+  static final class List implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+    @Mixin private FilterOption filter = new FilterOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Option(
+        names = "--sort",
+        paramLabel = "BY",
+        description = "bytes, age, idle or retransmits: the most first.")
+    private @Nullable String sort;
+
+    @Option(names = "--limit", paramLabel = "N", description = "At most so many.")
+    private @Nullable String limit;
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = filter.parameters();
+      parameters.put("sort", sort);
+      parameters.put("limit", limit);
+      AdminClient.Reply reply =
+          socket.client().get(AdminClient.withParameters("/sessions", parameters));
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        out.print(reply.body());
+      } else {
+        print(new Fields(reply.json()), out);
+      }
+      out.flush();
+      return ExitCode.DONE;
+    }
+
+    private static void print(Fields answer, PrintWriter out) {
+      Table table =
+          new Table(
+              "PROTOCOL", "CLIENT", "LOCAL", "LABEL", "TARGET", "STATE", "AGE", "IDLE", "IN", "OUT",
+              "RTT", "RESENT");
+      for (Fields it : answer.list("sessions")) {
+        Fields client = Fields.of(it.json().get("clientTcp"));
+        Fields target = Fields.of(it.json().get("targetTcp"));
+        boolean isTcp = !client.json().isEmpty();
+        table.row(
+            it.text("protocol"),
+            it.text("client"),
+            it.text("local"),
+            it.text("label"),
+            it.text("target"),
+            it.text("state"),
+            Amounts.duration(it.number("ageMillis")),
+            Amounts.duration(it.number("idleMillis")),
+            Amounts.bytes(it.number("bytesIn")),
+            Amounts.bytes(it.number("bytesOut")),
+            isTcp ? client.number("rttMicros") / 1000 + "ms" : null,
+            isTcp ? client.number("retransmits") + target.number("retransmits") : null);
+      }
+      table.printTo(out);
+      if (table.size() < answer.number("count")) {
+        out.println("of " + answer.text("count"));
+      }
+    }
+  }
+
+  @Command(
+      name = "kill",
+      description = "Ends connections and flows; `sessions` with the same filters shows which.",
+      footer = {"", "  sluice kill --from 203.0.113.0/24"})
+  static final class Kill implements Callable<Integer> {
+    @Mixin private SocketOption socket = new SocketOption();
+    @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+    @Mixin private FilterOption filter = new FilterOption();
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Option(names = "--all", description = "All of them.")
+    private boolean isAll;
+
+    @Override
+    public Integer call() throws IOException {
+      Map<String, @Nullable String> parameters = filter.parameters();
+      parameters.put("all", isAll ? "true" : null);
+      AdminClient.Reply reply =
+          socket
+              .client()
+              .ask(
+                  "POST",
+                  AdminClient.withParameters("/kill", parameters),
+                  "application/json",
+                  new byte[0]);
+      PrintWriter out = spec.commandLine().getOut();
+      if (output.isJson()) {
+        out.print(reply.body());
+      } else {
+        long killed = new Fields(reply.json()).number("killed");
+        out.println(killed + (killed == 1 ? " session" : " sessions") + " ended");
+      }
+      out.flush();
+      return ExitCode.DONE;
+    }
+  }
+}

@@ -11,11 +11,11 @@ final class ProcessSections {
   static final int MAX_LOOPS = 1024;
 
   private static final int MAX_SESSIONS = 10_000_000;
-  private static final List<String> LIMIT_KEYS =
+  static final List<String> LIMIT_KEYS =
       List.of("connections", "flows", "halfClosed", "drain", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts", "ready");
+  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts", "ready", "state");
 
   private ProcessSections() {}
 
@@ -50,7 +50,8 @@ final class ProcessSections {
         http == null ? Admin.DEFAULTS.http() : http(http),
         socket == null ? null : socket(socket),
         fields.optional("hosts", List.of(), ProcessSections::hosts),
-        fields.optional("ready", false, ProcessSections::readyNeedsCaptures));
+        fields.optional("ready", false, ProcessSections::readyNeedsCaptures),
+        state(fields.optional("state")));
   }
 
   private static List<String> hosts(Value list) {
@@ -88,6 +89,10 @@ final class ProcessSections {
       value.warning("nothing listens there in this version; changes come by SIGHUP");
     }
     return path;
+  }
+
+  private static @Nullable Path state(@Nullable Value value) {
+    return value == null ? null : value.file();
   }
 
   private static @Nullable HostPort http(Value value) {

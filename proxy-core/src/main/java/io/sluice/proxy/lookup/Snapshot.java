@@ -225,7 +225,7 @@ public record Snapshot(
     Set<Target.Life> living = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Destination destination : destinations) {
       for (Target target : destination.targets()) {
-        target.retire(target.spec().weight() == 0);
+        target.retire(target.spec().share() == 0);
         living.add(target.life());
       }
     }

@@ -131,16 +131,19 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
     return id >= 0 && table.counts(protocol)[id] > 0;
   }
 
-  /** Whether the same labels are bound as in another table. */
-  boolean leadsToTheSame(BindingTable other) {
-    return used(table).equals(used(other));
-  }
-
-  private static Set<String> used(BindingTable table) {
-    Set<String> used = new HashSet<>();
-    new MergedBindings(table, null)
-        .forEachUsed((label, protocol) -> used.add(protocol.word() + " " + label));
-    return used;
+  /** Whether the same labels are bound as in the table in force, which this one was made from. */
+  boolean leadsToTheSame(BindingTable before) {
+    for (Protocol protocol : Protocol.values()) {
+      int[] old = before.counts(protocol);
+      int[] now = table.counts(protocol);
+      for (int label = 0; label < Math.max(old.length, now.length); label++) {
+        boolean wasBound = label < old.length && old[label] > 0;
+        if (wasBound != (label < now.length && now[label] > 0)) {
+          return false;
+        }
+      }
+    }
+    return table.sharesWith(before) || table.labels().equals(before.labels());
   }
 
   /** A binding of a layer that leads to a label; null if there is none. */

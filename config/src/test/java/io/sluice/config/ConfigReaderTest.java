@@ -129,7 +129,8 @@ class ConfigReaderTest {
                         29)),
                 2,
                 Limits.DEFAULTS,
-                new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/sluice/admin.sock"))));
+                new Admin(HostPort.parse("127.0.0.1:9901"), Path.of("/run/sluice/admin.sock")),
+                loaded.config().document()));
   }
 
   private static Binding binding(String label, Protocol protocol, String prefix, int port) {
@@ -175,7 +176,8 @@ class ConfigReaderTest {
                 List.of(),
                 0,
                 new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
-                new Admin(HostPort.parse("127.0.0.1:9901"), null)));
+                new Admin(HostPort.parse("127.0.0.1:9901"), null),
+                config.document()));
   }
 
   @Test

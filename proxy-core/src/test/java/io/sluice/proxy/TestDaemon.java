@@ -114,7 +114,14 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public void reload(String yaml) throws RefusedException, InterruptedException {
-    daemon.reload(config(yaml));
+    reload(daemon, config(yaml));
+  }
+
+  /** Puts another configuration into force. */
+  static void reload(Daemon daemon, Config next) throws RefusedException, InterruptedException {
+    try (var prepared = daemon.prepare(next)) {
+      daemon.commit(prepared);
+    }
   }
 
   /** Prepares a reload, and doesn't put it into force. */

@@ -42,7 +42,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The running proxy: loops, captures, and the snapshot in force.
  *
- * <p>{@link #start}, {@link #reload} and {@link #stop} are called one at a time, on any thread but
+ * <p>{@link #start}, {@link #prepare}, {@link #commit} and {@link #stop} are called one at a time, on any thread but
  * an event loop. Lookups read the snapshot by one volatile read.
  */
 public final class Daemon {
@@ -204,7 +204,7 @@ public final class Daemon {
    * Puts a configuration into force: captures, programs, bindings and destinations change together;
    * connections and flows that exist live on. Loops and the admin address stay as they were.
    */
-  void commit(Plan.Prepared prepared) {
+  public void commit(Plan.Prepared prepared) {
     Config before = snapshot().config();
     prepared.commit(this::publish);
     prepared.warnings().forEach(log::warn);
@@ -219,23 +219,6 @@ public final class Daemon {
     }
     if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
-    }
-    counters.reloads(true).increment();
-    log.info(
-        "reloaded generation={} bindings={} destinations={}",
-        snapshot().generation(),
-        now.bindings().size(),
-        now.destinations().size());
-  }
-
-  /**
-   * Prepares a configuration, and puts it into force.
-   *
-   * @throws RefusedException if it can't come into force: then nothing has changed
-   */
-  public void reload(Config next) throws RefusedException, InterruptedException {
-    try (Plan.Prepared prepared = prepare(next)) {
-      commit(prepared);
     }
   }
 

@@ -33,7 +33,7 @@ final class AdminServerTest {
     server =
         new AdminServer(
             any,
-            new Admin(any, null, List.of("proxy.internal"), false),
+            new Admin(any, null, List.of("proxy.internal"), false, null),
             new AdminServer.Pages(
                 out -> {
                   int making = makings.incrementAndGet();

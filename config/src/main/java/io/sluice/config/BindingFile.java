@@ -27,10 +27,15 @@ final class BindingFile {
     }
     Node.Mapping whole = new Node.Mapping(List.of(), 1, 1);
     Value root = Value.root(whole, problems, name.surroundings());
-    if (isJson(text)) {
-      return new BindingJson(text, root, problems).read();
-    }
-    return new BindingCsv(text, root, problems).read(isEndRequired);
+    return read(text, root, problems, isEndRequired);
+  }
+
+  /** Reads a text that is either; null after a problem with it as a whole. */
+  static @Nullable Bindings read(
+      ConfigText.Utf8 text, Value root, Problems problems, boolean isEndRequired) {
+    return isJson(text)
+        ? new BindingJson(text, root, problems).read()
+        : new BindingCsv(text, root, problems).read(isEndRequired);
   }
 
   /** JSON begins with a brace, and no label that one would choose does. */

@@ -2,6 +2,7 @@ package io.sluice.config;
 
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import io.sluice.steering.binding.BindingTableBuilder;
 import java.util.Arrays;
@@ -12,6 +13,7 @@ import java.util.Set;
 import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bindings on their way into a table, as columns: a million take some 70 MB while they are read,
@@ -22,6 +24,7 @@ import java.util.function.IntConsumer;
  * protocol.
  */
 final class BindingRows {
+  private static final int FEW = 16;
   private static final int TCP = 1;
   private static final int UDP = 2;
   private static final List<Set<Protocol>> PROTOCOLS =
@@ -125,8 +128,12 @@ final class BindingRows {
     return table.size();
   }
 
-  /** The table; with none of the bindings if two are the same, which is reported. */
-  BindingTable build() {
+  /**
+   * The table; with none of the bindings if two are the same, which is reported.
+   *
+   * @param before another table: if this one differs in little, it shares the rest
+   */
+  BindingTable build(@Nullable BindingTable before) {
     BitSet reported = new BitSet();
     table.forEachDuplicate((index, earlier) -> {
       if (!reported.get(rowOf[index])) {
@@ -139,7 +146,30 @@ final class BindingRows {
                 : message);
       }
     });
-    return reported.isEmpty() ? table.build() : BindingTable.of(List.of());
+    if (!reported.isEmpty()) {
+      return BindingTable.of(List.of());
+    }
+    BindingTable.Difference difference =
+        before == null ? null : table.differenceFrom(before, table.size() / FEW);
+    return before == null || difference == null ? table.build() : before.with(difference);
+  }
+
+  /** Where the bindings of a table that came of this one stand. */
+  BindingPlaces places(BindingTable built) {
+    int[] indexes = built.size() == 0 ? new int[0] : table.indexesIn(built);
+    int most = Arrays.stream(indexes).max().orElse(-1);
+    int[] linesOf = new int[most + 1];
+    char[] columnsOf = new char[most + 1];
+    for (int i = 0; i < indexes.length; i++) {
+      linesOf[indexes[i]] = lines[rowOf[i]];
+      columnsOf[indexes[i]] = (char) Math.min(columns[rowOf[i]], Character.MAX_VALUE);
+    }
+    return new BindingPlaces(origin.row(0, 1, 1).problems().file(), linesOf, columnsOf);
+  }
+
+  /** A binding without its label. */
+  Binding key(int binding) {
+    return table.key(binding);
   }
 
   /** The row that a binding stands in. */

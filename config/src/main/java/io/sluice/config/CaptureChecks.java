@@ -6,7 +6,6 @@ import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
-import io.sluice.steering.binding.BindingTable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
@@ -45,24 +44,27 @@ final class CaptureChecks {
     }
   }
 
-  /** Warns of each binding and listener that lies outside all captures. */
-  static void check(
-      Collection<CaptureSpec> captures,
-      BindingTable bindings,
-      BindingRows rows,
-      List<Located<ListenerSpec>> listeners) {
+  /** Warns of each binding that lies outside all captures. */
+  static void check(Collection<CaptureSpec> captures, BindingRows rows) {
     CaptureChecks checks = new CaptureChecks(captures);
-    for (int i = 0; i < bindings.size(); i++) {
-      String protocols = checks.misses(bindings.binding(i));
-      boolean hasOther = i + 1 < bindings.size() && rows.isSameRow(i, i + 1);
+    for (int i = 0; i < rows.size(); i++) {
+      int at = i;
+      String protocols = checks.misses(rows.key(i));
+      boolean hasOther = i + 1 < rows.size() && rows.isSameRow(i, i + 1);
       if (hasOther) {
-        String other = checks.misses(bindings.binding(++i));
+        String other = checks.misses(rows.key(++i));
         protocols = protocols + (protocols.isEmpty() || other.isEmpty() ? "" : " and ") + other;
       }
       if (!protocols.isEmpty()) {
-        rows.at(i).warning("no capture brings it any " + protocols + " traffic");
+        rows.at(at).warning("no capture brings it any " + protocols + " traffic");
       }
     }
+  }
+
+  /** Warns of each listener that lies outside all captures. */
+  static void checkListeners(
+      Collection<CaptureSpec> captures, List<Located<ListenerSpec>> listeners) {
+    CaptureChecks checks = new CaptureChecks(captures);
     for (Located<ListenerSpec> located : listeners) {
       ListenerSpec listener = located.value();
       boolean reached =

@@ -1,31 +1,13 @@
 package io.sluice.config;
 
-import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.BindingTable;
 import java.nio.file.Path;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.util.Objects;
 
 /** Reads a configuration, or says everything that is wrong with it. */
 public final class ConfigReader {
-  private static final List<String> KEYS =
-      List.of(
-          "requireEnd",
-          "version",
-          "capture",
-          "bindings",
-          "destinations",
-          "programs",
-          "listeners",
-          "expect",
-          "loops",
-          "limits",
-          "admin",
-          "end");
-  private static final int VERSION = 1;
-
   private ConfigReader() {}
 
   /** {@link #load(Path)} for who doesn't care for warnings. */
@@ -72,112 +54,93 @@ public final class ConfigReader {
 
   private static Loaded load(ConfigText text, Value.Surroundings surroundings, Problems problems)
       throws ConfigException {
-    Node.Mapping place = new Node.Mapping(List.of(), 1, 1);
-    BindingSection bindings =
-        new BindingSection(Value.root(place, problems, surroundings).at(BindingSection.KEY, place));
-    Node root =
-        YamlTree.parse(text, problems, new YamlTree.Streamed(BindingSection.KEY, bindings::item));
-    Config config =
-        root == null ? null : config(Value.root(root, problems, surroundings), bindings);
+    LayerReader.Draft file = LayerReader.file(text, surroundings, problems, null);
+    if (file == null) {
+      problems.throwIfErrors();
+      throw new IllegalStateException("no document, but no error either");
+    }
+    return Merge.check(Document.of(file.layer()), null, Layer.FILE, file.bindings(), problems);
+  }
+
+  /**
+   * Reads a file again.
+   *
+   * @param before what is in force: its other layers stay, and what is the same is shared
+   * @throws ConfigException if it can't be read, or what comes of it has errors
+   */
+  public static Loaded reload(Path file, Config before) throws ConfigException {
+    Problems problems = new Problems(file.toString());
+    byte[] bytes = ConfigFile.read(file, problems);
     problems.throwIfErrors();
-    if (config == null) {
-      throw new IllegalStateException("no configuration, but no error either");
+    ConfigText.Utf8 text = new ConfigText.Utf8(bytes);
+    if (!text.isUtf8(problems)) {
+      problems.throwIfErrors();
     }
-    return new Loaded(config, problems.inOrder());
+    return reload(text, new Value.Surroundings(System.getenv(), file), before, problems);
   }
 
-  private static @Nullable Config config(Value root, BindingSection bindingSection) {
-    Fields fields = Fields.of(root, KEYS);
-    if (fields == null) {
-      return null;
-    }
-    Problems problems = root.problems();
-    fields.required("version", "1", ConfigReader::version);
-    EndMarker.check(fields);
-    Labels labels = labels(fields);
-    int errorsBeforeCapture = problems.errors();
-    List<Located<CaptureSpec>> captures =
-        fields.optional("capture", List.of(), CaptureSection::read);
-    boolean capturesRead = problems.errors() == errorsBeforeCapture;
-    boolean derived = !fields.has("capture") && !fields.isExcused("capture");
-    Bindings bindings = bindingSection.read(fields.optional(BindingSection.KEY));
-    bindings.rows().use(labels);
-    if (derived) {
-      bindings.anyPorts().refuse(problems);
-    }
-    BindingTable table = bindings.rows().build();
-    List<DestinationSpec> destinations =
-        fields.optional("destinations", List.of(), value -> DestinationSection.read(value, labels));
-    int errorsBeforePrograms = problems.errors();
-    List<ProgramSpec> programs =
-        fields.optional(
-            "programs",
-            List.of(new ProgramSpec.Bindings("bindings")),
-            value -> ProgramSection.read(value, labels));
-    boolean programsRead = problems.errors() == errorsBeforePrograms;
-    List<Located<ListenerSpec>> listeners =
-        fields.optional("listeners", List.of(), value -> ListenerSection.read(value, labels));
-    List<Expectation> expectations =
-        fields.optional("expect", List.of(), value -> ExpectationSection.read(value, labels));
-    int loops = fields.optional("loops", 0, ProcessSections::loops);
-    Limits limits = fields.optional("limits", Limits.DEFAULTS, ProcessSections::limits);
-    Admin admin = fields.optional("admin", Admin.DEFAULTS, ProcessSections::admin);
-
-    labels.check();
-    Value programSection = fields.optional("programs");
-    boolean asked = programs.stream().anyMatch(ProgramSpec.Bindings.class::isInstance);
-    if (programSection != null && programsRead && !asked && bindings.rows().size() > 0) {
-      programSection.warning(
-          "the bindings are never asked; add {name: bindings, builtin: bindings}");
-    }
-    List<CaptureSpec> effective = captures.stream().map(Located::value).toList();
-    if (derived && problems.errors() == 0) {
-      effective = DerivedCaptures.of(table, listeners);
-    }
-    if (!derived && capturesRead) {
-      CaptureChecks.check(effective, table, bindings.rows(), listeners);
-      CaptureChecks.checkAdmin(captures, admin);
-    }
-    if (effective.isEmpty() && problems.errors() == 0) {
-      root.warning("nothing is captured: there is no capture, binding or listener");
-    }
-    return new Config(
-        effective,
-        derived,
-        table,
-        destinations,
-        programs,
-        listeners.stream().map(Located::value).toList(),
-        expectations,
-        loops,
-        limits,
-        admin);
+  /** The same of a text. */
+  public static Loaded reload(
+      String name, String text, Map<String, String> environment, Config before)
+      throws ConfigException {
+    return reload(
+        new ConfigText.Characters(text),
+        new Value.Surroundings(environment, Path.of("")),
+        before,
+        new Problems(name));
   }
 
-  /** Labels that know which sections can't be read, and might have held any. */
-  private static Labels labels(Fields fields) {
-    Labels labels = new Labels(fields.map().problems());
-    if (isUnreadable(fields, "destinations")) {
-      labels.declare(null, null, fields.map());
+  private static Loaded reload(
+      ConfigText text, Value.Surroundings surroundings, Config before, Problems problems)
+      throws ConfigException {
+    Document document = before.document();
+    BindingTable bindings = document.layer(Layer.FILE).bindings();
+    LayerReader.Draft file = LayerReader.file(text, surroundings, problems, bindings);
+    if (file == null) {
+      problems.throwIfErrors();
+      throw new IllegalStateException("no document, but no error either");
     }
-    if (isUnreadable(fields, "bindings")
-        || isUnreadable(fields, "programs")
-        || isUnreadable(fields, "listeners")) {
-      labels.use(null, null, EnumSet.noneOf(Protocol.class));
-    }
-    return labels;
+    return Merge.check(
+        document.with(file.layer()), before, Layer.FILE, file.bindings(), problems);
   }
 
-  private static boolean isUnreadable(Fields fields, String key) {
-    Value section = fields.optional(key);
-    return section == null ? fields.isExcused(key) : !section.isList() && !section.isMap();
+  /**
+   * Changes a layer of what is in force.
+   *
+   * @throws ConfigException if a change can't be made, or what comes of it has errors
+   */
+  public static Loaded edit(Config before, String layer, List<Change> changes)
+      throws ConfigException {
+    Problems problems = new Problems(layer);
+    Document document = before.document();
+    Layer edited = LayerEdit.apply(document, layer, changes, problems);
+    return Merge.check(document.with(edited), before, layer, null, problems);
   }
 
-  private static @Nullable Integer version(Value value) {
-    String text = value.text();
-    if (text != null && !text.equals(String.valueOf(VERSION))) {
-      value.error("version \"" + text + "\" isn't known; this release reads version " + VERSION);
-    }
-    return VERSION;
+  /**
+   * Goes to another document, which was in force once, or which another layer has joined.
+   *
+   * @throws ConfigException if it has errors
+   */
+  public static Loaded change(Config before, Document document) throws ConfigException {
+    return Merge.check(document, before, Layer.FILE, null, new Problems(Layer.FILE));
+  }
+
+  /**
+   * The runtime layer that a state file has.
+   *
+   * @param config that the changes were made of
+   * @throws ConfigException if the text is none, or isn't whole
+   */
+  public static Layer state(String name, String text, Config config) throws ConfigException {
+    Problems problems = new Problems(name);
+    Layer layer = StateText.read(text, config.document().surroundings(), problems);
+    problems.throwIfErrors();
+    return Objects.requireNonNull(layer);
+  }
+
+  /** A layer as the text of a state file. */
+  public static String stateText(Layer layer) {
+    return StateText.of(layer);
   }
 }

@@ -4,7 +4,6 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
-import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -37,17 +36,30 @@ final class DerivedCaptures {
 
   private DerivedCaptures() {}
 
-  static List<CaptureSpec> of(BindingTable bindings, List<Located<ListenerSpec>> listeners) {
+  /**
+   * The captures.
+   *
+   * @param others those that were added to the file's: what they bring needs no other
+   */
+  static List<CaptureSpec> of(
+      List<CaptureSpec> others, BindingTable bindings, List<Located<ListenerSpec>> listeners) {
     DerivedCaptures derived = new DerivedCaptures();
-    for (Binding binding : bindings.asList()) {
-      derived.add(binding.protocol(), binding.prefix(), binding.port());
-    }
+    CaptureChecks brought = new CaptureChecks(others);
+    bindings.forEach(binding -> {
+      if (!brought.overlaps(binding.protocol(), binding.prefix(), binding.port())) {
+        derived.add(binding.protocol(), binding.prefix(), binding.port());
+      }
+    });
     for (Located<ListenerSpec> listener : listeners) {
       for (IpPrefix prefix : prefixes(listener.value().address())) {
-        derived.add(listener.value().protocol(), prefix, listener.value().port());
+        if (!brought.overlaps(listener.value().protocol(), prefix, listener.value().port())) {
+          derived.add(listener.value().protocol(), prefix, listener.value().port());
+        }
       }
     }
-    return derived.captures();
+    List<CaptureSpec> all = new ArrayList<>(others);
+    all.addAll(derived.captures());
+    return all;
   }
 
   /** What a socket bound to this address takes; {@code ::} takes both families, as in Linux. */

@@ -32,7 +32,8 @@ final class DestinationSection {
           "proxyProtocol",
           "keepalive",
           "responses");
-  private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId");
+  private static final List<String> TARGET_KEYS = 
+      List.of("address", "name", "weight", "serverId", "state");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);
@@ -191,8 +192,8 @@ final class DestinationSection {
       refuseSame(item, "serverId", target.serverId(), seenIds);
       refuseSame(item, "name", target.name(), seenNames);
     }
-    if (!targets.isEmpty() && targets.stream().allMatch(target -> target.weight() == 0)) {
-      list.warning("every target has weight 0, so that none is ever chosen");
+    if (!targets.isEmpty() && targets.stream().allMatch(target -> target.share() == 0)) {
+      list.warning("every target has weight 0, or isn't ready, so that none is ever chosen");
     }
     return targets.isEmpty() ? null : targets;
   }
@@ -223,6 +224,9 @@ final class DestinationSection {
     Value nameValue = fields.optional("name");
     String name = nameValue == null ? null : nameValue.parse(Labels::parse);
     int weight = fields.optional("weight", 1, value -> value.integer(0, MAX_WEIGHT));
+    TargetSpec.State state =
+        fields.optional(
+            "state", TargetSpec.State.READY, it -> it.parse(DestinationSection::parseState));
     String id = null;
     if (serverId != null) {
       id =
@@ -234,7 +238,17 @@ final class DestinationSection {
         idle.error("nothing looks at it without quic: {serverId: …}");
       }
     }
-    return address == null ? null : new TargetSpec(address, weight, id, name);
+    return address == null ? null : new TargetSpec(address, weight, id, name, state);
+  }
+
+  private static TargetSpec.State parseState(String text) {
+    for (TargetSpec.State state : TargetSpec.State.values()) {
+      if (state.word().equals(text)) {
+        return state;
+      }
+    }
+    throw new IllegalArgumentException(
+        "\"" + text + "\" is no state; ready, drain and maint are");
   }
 
   private static String parseId(String text, int length) {

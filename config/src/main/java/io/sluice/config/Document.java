@@ -78,6 +78,14 @@ public record Document(List<Layer> layers) {
     return null;
   }
 
+  /** What the file refers to outside of itself, and changes of it do, too. */
+  Value.Surroundings surroundings() {
+    return layer(Layer.FILE).items().values().stream()
+        .findFirst()
+        .map(it -> it.source().surroundings())
+        .orElse(Value.Surroundings.NONE);
+  }
+
   /** All that layers say of things other than bindings, layer by layer. */
   public List<Thing> things() {
     List<Thing> things = new ArrayList<>();

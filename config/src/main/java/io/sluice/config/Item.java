@@ -37,8 +37,8 @@ record Item(Key key, How how, Node node, int index, Source source) {
 
   /** {@code sluice.yaml:12:5}, or {@code runtime}. */
   String place() {
-    return source.layer.equals(Layer.RUNTIME) || node.line() == 0
-        ? source.file
-        : source.file + ":" + node.line() + ":" + node.column();
+    return source.layer.equals(Layer.RUNTIME)
+        ? Layer.RUNTIME
+        : node.line() == 0 ? source.file : source.file + ":" + node.line() + ":" + node.column();
   }
 }

@@ -177,7 +177,12 @@ final class Labels {
   }
 
   private boolean isDeclared(String label, Set<Protocol> protocols) {
-    return protocols.stream().allMatch(protocol -> declared(protocol).containsKey(label));
+    return protocols.stream().allMatch(protocol -> isDeclared(label, protocol));
+  }
+
+  /** Whether a label has a destination, or may have one that couldn't be read. */
+  boolean isDeclared(String label, Protocol protocol) {
+    return declaredAnything || declared(protocol).containsKey(label);
   }
 
   private void reportMissing(Use use, Protocol protocol) {

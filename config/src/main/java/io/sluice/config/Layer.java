@@ -45,6 +45,24 @@ public final class Layer {
     this.unreadable = Set.copyOf(unreadable);
   }
 
+  private Layer(Layer of, BindingTable bindings) {
+    this.name = of.name;
+    this.items = of.items;
+    this.bindings = bindings;
+    this.places = of.places;
+    this.unreadable = of.unreadable;
+  }
+
+  /** With other bindings. */
+  Layer with(BindingTable other) {
+    return new Layer(this, other);
+  }
+
+  /** Whether it differs from another in its bindings at most. */
+  boolean hasSameItems(Layer other) {
+    return items == other.items || items.equals(other.items);
+  }
+
   /** A layer that says nothing. */
   public static Layer empty(String name) {
     return new Layer(

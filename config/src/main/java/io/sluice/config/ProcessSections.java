@@ -11,12 +11,12 @@ final class ProcessSections {
   static final int MAX_LOOPS = 1024;
 
   private static final int MAX_SESSIONS = 10_000_000;
-  private static final List<String> LIMIT_KEYS =
+  static final List<String> LIMIT_KEYS =
       List.of("connections", "flows", "halfClosed", "drain", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
   private static final List<String> ADMIN_KEYS =
-      List.of("http", "socket", "users", "groups", "readers", "hosts", "ready");
+      List.of("http", "socket", "users", "groups", "readers", "hosts", "ready", "state");
   private static final Path NO_SOCKET = Path.of("none");
   private static final int MAX_NAME = 256;
 
@@ -52,7 +52,8 @@ final class ProcessSections {
         http == null ? Admin.DEFAULTS.http() : http(http),
         socket(fields),
         fields.optional("hosts", List.of(), ProcessSections::hosts),
-        fields.optional("ready", false, ProcessSections::readyNeedsCaptures));
+        fields.optional("ready", false, ProcessSections::readyNeedsCaptures),
+        state(fields.optional("state")));
   }
 
   private static List<String> hosts(Value list) {
@@ -117,6 +118,10 @@ final class ProcessSections {
           "\"" + text + "\": a user's or group's name or number is expected, like monitoring");
     }
     return text;
+  }
+
+  private static @Nullable Path state(@Nullable Value value) {
+    return value == null ? null : value.file();
   }
 
   private static @Nullable HostPort http(Value value) {

@@ -10,10 +10,44 @@ import org.jspecify.annotations.Nullable;
  * @param name what it is called, beside its address; null if it has none
  */
 public record TargetSpec(
-    TargetAddress address, int weight, @Nullable String serverId, @Nullable String name) {
+    TargetAddress address,
+    int weight,
+    @Nullable String serverId,
+    @Nullable String name,
+    State state) {
+  /** What an operator wants of it, as HAProxy has it. */
+  public enum State {
+    /** It gets its share. */
+    READY,
+    /** Nothing new goes there; what is there may end by itself. */
+    DRAIN,
+    /** As {@link #DRAIN}; somebody works on it. */
+    MAINT;
+
+    /** As the file writes it. */
+    public String word() {
+      return switch (this) {
+        case READY -> "ready";
+        case DRAIN -> "drain";
+        case MAINT -> "maint";
+      };
+    }
+  }
+
+  /** One that is ready. */
+  public TargetSpec(
+      TargetAddress address, int weight, @Nullable String serverId, @Nullable String name) {
+    this(address, weight, serverId, name, State.READY);
+  }
+
   /** One without a server ID and a name. */
   public TargetSpec(TargetAddress address, int weight) {
     this(address, weight, null, null);
+  }
+
+  /** Its weight now: none unless it is ready. */
+  public int share() {
+    return state == State.READY ? weight : 0;
   }
 
   /** What stands for it in hashes: its name, or else its address. */

@@ -32,7 +32,9 @@ final class Value {
    * @param environment for {@code ${VAR}}
    * @param file beside which files with a relative path are
    */
-  record Surroundings(Map<String, String> environment, Path file) {}
+  record Surroundings(Map<String, String> environment, Path file) {
+    static final Surroundings NONE = new Surroundings(Map.of(), Path.of(""));
+  }
 
   private Value(
       Node node,
@@ -66,6 +68,10 @@ final class Value {
   /** An item of this list, which may be read without the others. */
   Value item(int index, Node item) {
     return new Value(item, this, "[" + index + "]", problems, surroundings);
+  }
+
+  Node node() {
+    return node;
   }
 
   int line() {

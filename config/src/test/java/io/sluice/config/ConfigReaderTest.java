@@ -125,7 +125,8 @@ class ConfigReaderTest {
                         29)),
                 2,
                 Limits.DEFAULTS,
-                new Admin(HostPort.parse("127.0.0.1:9901"), socketAt("/run/sluice/admin.sock"))));
+                new Admin(HostPort.parse("127.0.0.1:9901"), socketAt("/run/sluice/admin.sock")),
+                loaded.config().document()));
   }
 
   private static AdminSocketSpec socketAt(String path) {
@@ -175,7 +176,8 @@ class ConfigReaderTest {
                 List.of(),
                 0,
                 new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
-                new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS)));
+                new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS),
+                config.document()));
   }
 
   @Test

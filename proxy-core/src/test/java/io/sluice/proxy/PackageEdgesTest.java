@@ -75,7 +75,7 @@ final class PackageEdgesTest {
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),
           use("admin", "explains and serves what is in force", "api cli control"),
-          use("change", "asks for changes, and hears what came of them", "api"),
+          use("change", "asks for changes, and hears what came of them", "api control"),
           use("api", "is asked and changed over the admin socket", "control"),
           use("control", "runs the daemon", "(start) cli"),
           use("cli", "reads the command line", "(start)"));

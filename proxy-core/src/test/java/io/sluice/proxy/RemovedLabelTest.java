@@ -51,7 +51,7 @@ final class RemovedLabelTest {
   }
 
   private void reload(Daemon daemon, String label, ServerSocket server) throws Exception {
-    daemon.reload(TestDaemon.config(yaml(label, server.getLocalPort())));
+    TestDaemon.reload(daemon, TestDaemon.config(yaml(label, server.getLocalPort())));
   }
 
   private String yaml(String label, int target) {

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
-import io.sluice.proxy.api.Routes;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.control.Daemon;
 import io.sluice.proxy.control.RefusedException;
@@ -49,6 +48,12 @@ public final class TestDaemon implements AutoCloseable {
   public static TestDaemon start(String yaml) throws IOException, InterruptedException {
     Daemon daemon = new Daemon(config(yaml));
     daemon.start();
+    try {
+      daemon.openSocket(null);
+    } catch (IOException failure) {
+      int _ = daemon.stop();
+      throw failure;
+    }
     return new TestDaemon(daemon);
   }
 
@@ -115,7 +120,14 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   public void reload(String yaml) throws RefusedException, InterruptedException {
-    daemon.reload(config(yaml));
+    reload(daemon, config(yaml));
+  }
+
+  /** Puts another configuration into force. */
+  static void reload(Daemon daemon, Config next) throws RefusedException, InterruptedException {
+    try (var prepared = daemon.prepare(next)) {
+      daemon.commit(prepared);
+    }
   }
 
   /** Prepares a reload, and doesn't put it into force. */
@@ -131,11 +143,6 @@ public final class TestDaemon implements AutoCloseable {
   /** Looks once at what is wanted and what is there, as the daemon does every second. */
   public void reconcile() {
     daemon.reconcile();
-  }
-
-  /** What its admin socket takes. */
-  public Routes routes() {
-    return daemon.routes();
   }
 
   public Snapshot snapshot() {

@@ -15,6 +15,7 @@ import io.sluice.proxy.api.Routes;
 import io.sluice.proxy.api.Running;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.lookup.Snapshot;
@@ -48,7 +49,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The running proxy: loops, captures, and the snapshot in force.
  *
- * <p>{@link #start}, {@link #reload} and {@link #stop} are called one at a time, on any thread but
+ * <p>{@link #start}, {@link #prepare}, {@link #commit} and {@link #stop} are called one at a time, on any thread but
  * an event loop. Lookups read the snapshot by one volatile read.
  */
 public final class Daemon {
@@ -122,7 +123,6 @@ public final class Daemon {
       prepared.commit(this::publish);
       divideDescriptors(config);
       admin = admin(config.admin().http());
-      socket = socket(config.admin().socket());
       isStarted = true;
     } finally {
       if (!isStarted) {
@@ -146,39 +146,41 @@ public final class Daemon {
                 out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
   }
 
-  /** Another daemon may have the socket's default place; one that is configured is needed. */
-  private @Nullable AdminSocket socket(AdminSocketSpec spec)
+  /**
+   * Opens the admin socket, if there is to be one. After the start.
+   *
+   * @param transactions how the daemon is changed; null if it can't be
+   * @throws IOException if the place that is configured can't be had; the default one may be
+   *     another daemon's
+   */
+  public void openSocket(@Nullable Transactions transactions)
       throws IOException, InterruptedException {
+    AdminSocketSpec spec = config.admin().socket();
     Path path = spec.listeningPath();
     if (path == null) {
-      return null;
+      return;
     }
     try {
-      return new AdminSocket(path, spec, routes());
+      socket = new AdminSocket(path, spec, Routes.of(running(transactions)));
     } catch (IOException failure) {
       if (spec.path() != null) {
         throw failure;
       }
       log.warn("no admin socket: {}", failure.getMessage());
-      return null;
     }
   }
 
-  /** What can be asked of it over its admin socket. */
-  public Routes routes() {
-    return Routes.of(
-        new Running(
-            this::snapshot,
-            captures::states,
-            this::limits,
-            counters,
-            () -> Loop.nowMillis() - startedMillis,
-            workers.stream().map(Worker::drops).toList(),
-            new LoopSessions(
-                workers.stream()
-                    .map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp))
-                    .toList()),
-            null));
+  private Running running(@Nullable Transactions transactions) {
+    return new Running(
+        this::snapshot,
+        captures::states,
+        this::limits,
+        counters,
+        () -> Loop.nowMillis() - startedMillis,
+        workers.stream().map(Worker::drops).toList(),
+        new LoopSessions(
+            workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
+        transactions);
   }
 
   private List<Running.Limit> limits() {
@@ -257,7 +259,7 @@ public final class Daemon {
    * Puts a configuration into force: captures, programs, bindings and destinations change together;
    * connections and flows that exist live on. Loops and the admin address stay as they were.
    */
-  void commit(Plan.Prepared prepared) {
+  public void commit(Plan.Prepared prepared) {
     Config before = snapshot().config();
     prepared.commit(this::publish);
     prepared.warnings().forEach(log::warn);
@@ -272,23 +274,6 @@ public final class Daemon {
     }
     if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
-    }
-    counters.reloads(true).increment();
-    log.info(
-        "reloaded generation={} bindings={} destinations={}",
-        snapshot().generation(),
-        now.bindings().size(),
-        now.destinations().size());
-  }
-
-  /**
-   * Prepares a configuration, and puts it into force.
-   *
-   * @throws RefusedException if it can't come into force: then nothing has changed
-   */
-  public void reload(Config next) throws RefusedException, InterruptedException {
-    try (Plan.Prepared prepared = prepare(next)) {
-      commit(prepared);
     }
   }
 

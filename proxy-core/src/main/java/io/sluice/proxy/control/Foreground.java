@@ -1,9 +1,14 @@
 package io.sluice.proxy.control;
 
+import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
+import io.sluice.config.Layer;
 import io.sluice.config.Loaded;
+import io.sluice.config.Transaction;
+import io.sluice.proxy.change.Answer;
+import io.sluice.proxy.change.Who;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -24,6 +29,9 @@ public final class Foreground {
 
   private static final long RECONCILE_MILLIS = 1_000;
   private static final Set<String> VITAL = Set.of("main", "sluice-watch");
+
+  private static final Transaction REREAD =
+      new Transaction(new Transaction.Wish.Reread(Layer.FILE), null, false);
 
   private final Path file;
   private final PrintWriter err;
@@ -53,6 +61,8 @@ public final class Foreground {
     if (loaded == null) {
       return wishes.isStopWished() ? ExitCode.DONE : ExitCode.BAD_CONFIGURATION;
     }
+    Path kept = loaded.config().admin().state();
+    StateFile state = kept == null ? null : new StateFile(kept);
     Daemon daemon = new Daemon(loaded.config());
     daemon.whenLoopEnds(Foreground::end);
     try {
@@ -69,6 +79,21 @@ public final class Foreground {
       say(String.valueOf(failure.getMessage()));
       return ExitCode.FAILED;
     }
+    try (Changes changes = new Changes(daemon, file, state, wishes)) {
+      daemon.openSocket(changes);
+      sayReady(daemon);
+      serve(daemon, changes);
+    } catch (IOException failure) {
+      say(String.valueOf(failure.getMessage()));
+      daemon.stop();
+      return ExitCode.FAILED;
+    }
+    Systemd.tell("STOPPING=1");
+    daemon.stop();
+    return ExitCode.DONE;
+  }
+
+  private void sayReady(Daemon daemon) {
     HostPort admin = daemon.adminAddress();
     err.println("ready" + (admin == null ? "" : " http://" + admin));
     err.flush();
@@ -77,10 +102,6 @@ public final class Foreground {
     if (watchdogMillis > 0) {
       daemon.whileLoopsAnswer(watchdogMillis / 2, () -> Systemd.tell("WATCHDOG=1"));
     }
-    serve(daemon);
-    Systemd.tell("STOPPING=1");
-    daemon.stop();
-    return ExitCode.DONE;
   }
 
   /**
@@ -116,10 +137,31 @@ public final class Foreground {
 
   private @Nullable Loaded startingConfiguration() throws InterruptedException {
     try {
-      return Interruptible.call("sluice-load", () -> load(file, err), wishes);
-    } catch (IOException | ConfigException failure) {
-      throw new IllegalStateException(failure); // load says itself what is wrong
+      return Interruptible.call("sluice-load", () -> withState(load(file, err)), wishes);
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+    } catch (IOException failure) {
+      say(String.valueOf(failure.getMessage()));
     }
+    return null;
+  }
+
+  /** With the layer that was changed at run time, if it is kept. */
+  private @Nullable Loaded withState(@Nullable Loaded loaded) throws IOException, ConfigException {
+    Path kept = loaded == null ? null : loaded.config().admin().state();
+    if (loaded == null || kept == null) {
+      return loaded;
+    }
+    Config config = loaded.config();
+    Layer runtime = new StateFile(kept).read(config);
+    if (runtime.isEmpty()) {
+      return loaded;
+    }
+    Loaded whole = ConfigReader.change(config, config.document().with(runtime));
+    whole.warnings().stream()
+        .filter(it -> !loaded.warnings().contains(it))
+        .forEach(err::println);
+    return whole;
   }
 
   private static Boolean start(Daemon daemon) throws IOException, InterruptedException {
@@ -131,7 +173,7 @@ public final class Foreground {
     lines.lines().forEach(line -> err.println("sluice: " + line));
   }
 
-  private void serve(Daemon daemon) throws InterruptedException {
+  private void serve(Daemon daemon, Changes changes) throws InterruptedException {
     while (true) {
       switch (wishes.await(RECONCILE_MILLIS)) {
         case STOP -> {
@@ -139,33 +181,13 @@ public final class Foreground {
         }
         case RELOAD -> {
           Systemd.tell("RELOADING=1");
-          reload(daemon);
+          Answer _ = changes.run(REREAD, Who.of("SIGHUP"));
           Systemd.tell("READY=1");
         }
+        case CHANGE -> changes.next();
         case NOTHING -> daemon.reconcile();
       }
     }
-  }
-
-  /** A reload that isn't ready when SIGTERM comes is given up. */
-  private void reload(Daemon daemon) throws InterruptedException {
-    try (Plan.Prepared prepared =
-        Interruptible.call("sluice-reload", () -> prepare(daemon), wishes)) {
-      if (prepared != null) {
-        daemon.commit(prepared);
-      }
-    } catch (ConfigException | IOException bad) {
-      daemon.reloadRefused(String.valueOf(bad.getMessage()));
-    } catch (RuntimeException | Error failure) {
-      daemon.reloadRefused(failure.toString()); // thrown on, it would end all sessions
-    }
-  }
-
-  private Plan.Prepared prepare(Daemon daemon)
-      throws ConfigException, RefusedException, InterruptedException {
-    Loaded loaded = ConfigReader.load(file);
-    loaded.warnings().forEach(daemon::warn);
-    return daemon.prepare(loaded.config());
   }
 
   /** A thread has ended by what it threw. */

@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * How to get from the configuration in force to another one. Every change goes this way, wherever
  * it comes from:
  *
+ * <p>Bindings that change alone take no more than a snapshot, which shares all else with the one
+ * in force.
+ *
  * <pre>
  *   Plan.of(have, want) ──▶ prepare ──▶ commit: one volatile write, and what can't fail
  *                              │
@@ -52,6 +55,9 @@ final class Plan {
    */
   Prepared prepare(Resolver resolver, Captures captures)
       throws RefusedException, InterruptedException {
+    if (have != null && want.isRebound(have.config())) {
+      return new Prepared(have.rebound(want), null, List.of(), resolver);
+    }
     List<Problem> inFile = new ArrayList<>();
     List<String> problems = new ArrayList<>();
     List<String> warnings = new ArrayList<>();
@@ -111,7 +117,7 @@ final class Plan {
       change.close();
     }
     if (next != null) {
-      next.discard();
+      next.discard(have);
     }
     if (have != null) {
       have.retainNames(resolver);
@@ -121,13 +127,16 @@ final class Plan {
   /** A configuration that is ready to come into force. */
   public final class Prepared implements AutoCloseable {
     private final Snapshot snapshot;
-    private final CaptureChange captures;
+    private final @Nullable CaptureChange captures; // null if they stay as they are
     private final List<String> warnings;
     private final Resolver resolver;
     private boolean isDone;
 
     private Prepared(
-        Snapshot snapshot, CaptureChange captures, List<String> warnings, Resolver resolver) {
+        Snapshot snapshot,
+        @Nullable CaptureChange captures,
+        List<String> warnings,
+        Resolver resolver) {
       this.snapshot = snapshot;
       this.captures = captures;
       this.warnings = List.copyOf(warnings);
@@ -147,8 +156,10 @@ final class Plan {
     void commit(Consumer<Snapshot> publish) {
       isDone = true;
       publish.accept(snapshot);
-      captures.commit();
-      snapshot.retainNames(resolver);
+      if (captures != null) {
+        captures.commit();
+        snapshot.retainNames(resolver);
+      }
     }
 
     /** Gives everything back, unless it has come into force. */

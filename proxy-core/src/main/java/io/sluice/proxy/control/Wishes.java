@@ -3,19 +3,21 @@ package io.sluice.proxy.control;
 import io.sluice.proxy.loop.Loop;
 
 /**
- * What the signals ask for: the newest wish wins. Any number of SIGHUPs is one reload; a stop goes
+ * What the signals, and others, ask for: the newest wish wins. Any number of SIGHUPs is one reload; a stop goes
  * before all of them. Filled on the JVM's signal thread, read on the control thread.
  */
 final class Wishes {
   /** What is to be done next. */
   enum Wish {
     NOTHING,
+    CHANGE,
     RELOAD,
     STOP
   }
 
   private final Runnable endAtOnce;
   private boolean isReloadWished;
+  private int changesAsked;
   private boolean isStopWished;
 
   /**
@@ -45,6 +47,12 @@ final class Wishes {
     return false;
   }
 
+  /** A change waits to be done. Any thread. */
+  synchronized void changeAsked() {
+    changesAsked++;
+    notifyAll();
+  }
+
   /** Whether the process is to stop. */
   synchronized boolean isStopWished() {
     return isStopWished;
@@ -54,15 +62,21 @@ final class Wishes {
   synchronized Wish await(long millis) throws InterruptedException {
     long until = Loop.nowMillis() + millis;
     long left = millis;
-    while (!isReloadWished && !isStopWished && left > 0) {
+    while (!isReloadWished && !isStopWished && changesAsked == 0 && left > 0) {
       wait(left);
       left = until - Loop.nowMillis();
     }
     if (isStopWished) {
       return Wish.STOP;
     }
-    boolean isReload = isReloadWished;
-    isReloadWished = false;
-    return isReload ? Wish.RELOAD : Wish.NOTHING;
+    if (isReloadWished) {
+      isReloadWished = false;
+      return Wish.RELOAD;
+    }
+    if (changesAsked > 0) {
+      changesAsked--;
+      return Wish.CHANGE;
+    }
+    return Wish.NOTHING;
   }
 }

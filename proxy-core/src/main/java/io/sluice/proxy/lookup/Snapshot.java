@@ -127,14 +127,53 @@ public record Snapshot(
         sockets);
   }
 
+  /**
+   * The next snapshot, of a configuration that {@linkplain Config#isRebound differs in its bindings
+   * only}: all else is the same, and shared.
+   */
+  public Snapshot rebound(Config next) {
+    Map<Key, Integer> slots = new LinkedHashMap<>();
+    for (Destination destination : destinations) {
+      slots.put(new Key(destination.label(), destination.protocol()), slots.size());
+    }
+    BindingTable table = next.bindings();
+    List<ProgramChain.Link> links = new ArrayList<>();
+    for (ProgramChain.Link link : engine.programs().links()) {
+      links.add(
+          link.program() instanceof BindingsProgram
+              ? new ProgramChain.Link(
+                  link.name(),
+                  BindingsProgram.of(
+                      table, sockets, (label, protocol) -> slot(slots, label, protocol)))
+              : link);
+    }
+    return new Snapshot(
+        generation + 1,
+        next,
+        table,
+        new SkLookup(ProgramChain.of(links), engine.listeners()),
+        destinations,
+        traffic,
+        bindingCounts(table),
+        asksForInterface,
+        headerSources,
+        sockets);
+  }
+
   /** Has the resolver forget the names that it doesn't have. */
   public void retainNames(Resolver resolver) {
     resolver.retain(names(config));
   }
 
-  /** Lets go of what it shares with others: it never came into force. */
-  public void discard() {
-    sockets.clear(); // destinations that live on would keep this map
+  /**
+   * Lets go of what it shares with others: it never came into force.
+   *
+   * @param inForce the one that is
+   */
+  public void discard(@Nullable Snapshot inForce) {
+    if (inForce == null || inForce.sockets != sockets) {
+      sockets.clear(); // destinations that live on would keep this map
+    }
   }
 
   private static List<ProgramChain.Link> links(
@@ -225,7 +264,7 @@ public record Snapshot(
     Set<Target.Life> living = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Destination destination : destinations) {
       for (Target target : destination.targets()) {
-        target.retire(target.spec().weight() == 0);
+        target.retire(target.spec().share() == 0);
         living.add(target.life());
       }
     }

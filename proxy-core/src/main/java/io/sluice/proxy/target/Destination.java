@@ -136,7 +136,7 @@ public final class Destination {
       Target target = new Target(this, targetSpec, known.get(targetSpec.address()), resolver);
       made.add(target);
       members.add(
-          new ReuseportGroup.Member(target.socket(), targetSpec.weight(), targetSpec.identity()));
+          new ReuseportGroup.Member(target.socket(), targetSpec.share(), targetSpec.identity()));
     }
     this.targets = List.copyOf(made);
     this.group = ReuseportGroup.of(members, fallback(spec), socket -> Target.of(socket).active());

@@ -72,7 +72,7 @@ public final class MessagePlan {
               Selection.Program _ ->
               new SpreadVerdict.By.Hash(0, 0);
         };
-    this.weights = targets.stream().mapToInt(it -> it.spec().weight()).toArray();
+    this.weights = targets.stream().mapToInt(it -> it.spec().share()).toArray();
     this.sockets = new SockMap(targets.size());
     this.own = new Socket[targets.size()];
     for (int i = 0; i < targets.size(); i++) {

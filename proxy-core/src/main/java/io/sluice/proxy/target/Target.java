@@ -54,7 +54,7 @@ public final class Target {
     this.connectTimeoutMillis = destination.spec().connectTimeout().toMillis();
     this.life =
         previous == null
-            ? new Life(endpoint(destination, spec, resolver.endpoints()), spec.weight() == 0)
+            ? new Life(endpoint(destination, spec, resolver.endpoints()), spec.share() == 0)
             : previous.life;
     this.addresses =
         life.endpoint != null

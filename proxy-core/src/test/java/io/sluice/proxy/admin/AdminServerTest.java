@@ -34,7 +34,7 @@ final class AdminServerTest {
     server =
         new AdminServer(
             any,
-            new Admin(any, AdminSocketSpec.DEFAULTS, List.of("proxy.internal"), false),
+            new Admin(any, AdminSocketSpec.DEFAULTS, List.of("proxy.internal"), false, null),
             new AdminServer.Pages(
                 out -> {
                   int making = makings.incrementAndGet();

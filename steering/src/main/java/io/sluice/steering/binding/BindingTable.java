@@ -10,10 +10,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +47,7 @@ public final class BindingTable {
 
   private static final int SMALL = 1024; // compiled in a millisecond
   private static final int MOST_CHANGES = 8192; // compiled in ten
+  private static final int SCANNED = 16_384; // compared one by one in ten
 
   private final CompiledBindings base;
   private final @Nullable CompiledBindings delta; // null if nothing differs
@@ -129,6 +132,41 @@ public final class BindingTable {
             base, delta(next, ids), next, List.copyOf(ids.keySet()), nextCounts, nextSize);
     boolean isWorthIt = base.size() <= SMALL || next.size() > MOST_CHANGES;
     return isWorthIt && !next.isEmpty() ? table.compact() : table;
+  }
+
+  /**
+   * What it takes to get from another table to this one; null if that is more than so many changes,
+   * or can't be told in little time.
+   */
+  public @Nullable Difference differenceFrom(BindingTable other, int most) {
+    Difference difference = new Difference(new ArrayList<>(), new ArrayList<>());
+    if (base == other.base) {
+      Set<Binding> keys = new HashSet<>(changes.keySet());
+      keys.addAll(other.changes.keySet());
+      keys.forEach(key -> compare(key, other, difference));
+    } else if (size <= SCANNED && other.size <= SCANNED) {
+      forEach(it -> compare(key(it), other, difference));
+      other.forEach(it -> {
+        if (find(it.protocol(), it.prefix(), it.port()) < 0) {
+          difference.remove.add(it);
+        }
+      });
+    } else {
+      return null;
+    }
+    return difference.put.size() + difference.remove.size() > most ? null : difference;
+  }
+
+  private void compare(Binding key, BindingTable other, Difference difference) {
+    int index = find(key.protocol(), key.prefix(), key.port());
+    int before = other.find(key.protocol(), key.prefix(), key.port());
+    if (index < 0) {
+      if (before >= 0) {
+        difference.remove.add(other.binding(before));
+      }
+    } else if (before < 0 || !label(index).equals(other.label(before))) {
+      difference.put.add(binding(index));
+    }
   }
 
   private static Binding key(Binding binding) {

@@ -119,6 +119,11 @@ public final class BindingTableBuilder {
     return binding(labels().get(labelIds[index]), index);
   }
 
+  /** The same without its label. */
+  public Binding key(int index) {
+    return binding("", index);
+  }
+
   private Binding binding(String label, int index) {
     for (BindingColumns space : spaces) {
       IpPrefix prefix = space.prefixOf(index);

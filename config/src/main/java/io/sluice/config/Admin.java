@@ -1,6 +1,7 @@
 package io.sluice.config;
 
 import io.sluice.steering.IpAddress;
+import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

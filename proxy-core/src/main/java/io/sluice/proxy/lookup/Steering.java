@@ -50,10 +50,12 @@ public final class Steering {
     Socket socket = verdict.socket();
     if (socket == null) {
       Socket selected = context.socket();
-      refuse(
-          verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER,
-          selected != null && Target.isBehind(selected) ? Target.of(selected) : null,
-          0);
+      String label =
+          selected != null && Target.isBehind(selected)
+              ? Target.of(selected).destination().label()
+              : null;
+      refusal = verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER;
+      drops.add(refusal, context, label, null, 0);
       return null;
     }
     if (!Target.isBehind(socket)) {

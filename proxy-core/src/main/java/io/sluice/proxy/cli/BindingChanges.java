@@ -18,16 +18,16 @@ final class BindingChanges {
 
   /** What is bound. */
   static final class BindingArguments {
-    @Parameters(paramLabel = "LABEL", description = "What names the traffic.")
+    @Parameters(index = "0", paramLabel = "LABEL", description = "What names the traffic.")
     private String label = "";
 
-    @Parameters(paramLabel = "PROTOCOL", description = "tcp or udp.")
+    @Parameters(index = "1", paramLabel = "PROTOCOL", description = "tcp or udp.")
     private String protocol = "";
 
-    @Parameters(paramLabel = "PREFIX", description = "Like 192.0.2.0/24, or one address.")
+    @Parameters(index = "2", paramLabel = "PREFIX", description = "Like 192.0.2.0/24, or one address.")
     private String prefix = "";
 
-    @Parameters(paramLabel = "PORT", description = "0 or any is every port.")
+    @Parameters(index = "3", paramLabel = "PORT", description = "0 or any is every port.")
     private String port = "";
 
     Map<String, @Nullable String> parameters() {

@@ -69,6 +69,6 @@ final class ChangeOption {
         }
       }
     }
-    answer.texts("warnings").forEach(it -> out.println("warning: " + it));
+    answer.texts("warnings").forEach(out::println);
   }
 }

@@ -129,7 +129,7 @@ public final class Commands {
   }
 
   /** {@code 1 binding}, {@code 2 bindings}. */
-  private static String count(int number, String word) {
+  static String count(long number, String word) {
     return number + " " + word + (number == 1 ? "" : "s");
   }
 

@@ -67,7 +67,7 @@ final class HistoryCommands {
               it.text("generation"),
               it.text("at"),
               it.text("who"),
-              diff.size() == 1 ? diff.getFirst() : diff.size() + " changes");
+              diff.size() == 1 ? diff.getFirst() : diff.isEmpty() ? "" : diff.size() + " changes");
         }
         table.printTo(out);
       }

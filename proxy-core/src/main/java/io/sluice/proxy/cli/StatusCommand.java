@@ -33,12 +33,12 @@ final class StatusCommand implements Callable<Integer> {
 
   private static void print(Fields status, PrintWriter out) {
     out.printf(
-        "sluice %s, pid %s, up %s, generation %s, %s bindings, programs: %s%n",
+        "sluice %s, pid %s, up %s, generation %s, %s, programs: %s%n",
         status.text("version"),
         status.text("pid"),
         Amounts.duration(status.number("uptimeMillis")),
         status.text("generation"),
-        status.text("bindings"),
+        Commands.count(status.number("bindings"), "binding"),
         String.join(", ", status.texts("programs")));
     for (String warning : status.texts("warnings")) {
       out.println("warning: " + warning);

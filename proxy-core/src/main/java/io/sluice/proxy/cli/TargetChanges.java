@@ -26,7 +26,7 @@ final class TargetChanges {
         description = "Needed if the label has a destination of each.")
     private @Nullable String protocol;
 
-    @Parameters(paramLabel = "LABEL", description = "The destination's.")
+    @Parameters(index = "0", paramLabel = "LABEL", description = "The destination's.")
     private String label = "";
 
     Map<String, @Nullable String> parameters() {
@@ -46,7 +46,10 @@ final class TargetChanges {
     @Mixin private ChangeOption change = new ChangeOption();
     @Mixin private LabelArguments label = new LabelArguments();
 
-    @Parameters(paramLabel = "ADDRESS", description = "host:port, [v6]:port or unix:/path.")
+    @Parameters(
+        index = "1",
+        paramLabel = "ADDRESS",
+        description = "host:port, [v6]:port or unix:/path.")
     private String address = "";
 
     @Option(names = "--weight", paramLabel = "N", description = "0–1000; default: 1.")
@@ -67,7 +70,7 @@ final class TargetChanges {
     @Mixin private ChangeOption change = new ChangeOption();
     @Mixin private LabelArguments label = new LabelArguments();
 
-    @Parameters(paramLabel = "ADDRESS", description = "As it was registered.")
+    @Parameters(index = "1", paramLabel = "ADDRESS", description = "As it was registered.")
     private String address = "";
 
     @Override
@@ -89,19 +92,19 @@ final class TargetChanges {
     @Mixin private SocketOption socket = new SocketOption();
     @Mixin private ChangeOption change = new ChangeOption();
 
-    @Parameters(paramLabel = "PID", description = "The process.")
+    @Parameters(index = "0", paramLabel = "PID", description = "The process.")
     private long pid;
 
-    @Parameters(paramLabel = "LABEL", description = "The destination's.")
+    @Parameters(index = "1", paramLabel = "LABEL", description = "The destination's.")
     private String label = "";
 
-    @Parameters(paramLabel = "PROTOCOL", description = "tcp or udp.")
+    @Parameters(index = "2", paramLabel = "PROTOCOL", description = "tcp or udp.")
     private String protocol = "";
 
-    @Parameters(paramLabel = "ADDRESS", description = "Where the socket is bound.")
+    @Parameters(index = "3", paramLabel = "ADDRESS", description = "Where the socket is bound.")
     private String address = "";
 
-    @Parameters(paramLabel = "PORT", description = "The socket's.")
+    @Parameters(index = "4", paramLabel = "PORT", description = "The socket's.")
     private int port;
 
     @Override
@@ -124,10 +127,10 @@ final class TargetChanges {
     @Mixin private LabelArguments label = new LabelArguments();
     @Spec private CommandSpec spec = CommandSpec.create();
 
-    @Parameters(paramLabel = "ADDRESS", description = "The target's.")
+    @Parameters(index = "1", paramLabel = "ADDRESS", description = "The target's.")
     private String address = "";
 
-    @Parameters(arity = "1..*", paramLabel = "KEY=VALUE", description = "What is set.")
+    @Parameters(index = "2..*", arity = "1..*", paramLabel = "KEY=VALUE", description = "What is set.")
     private List<String> settings = List.of();
 
     @Override

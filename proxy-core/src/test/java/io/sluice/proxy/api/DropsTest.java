@@ -81,9 +81,9 @@ final class DropsTest {
       client.setSoTimeout(10_000);
       client.bind(new InetSocketAddress(from, 0));
       client.connect(new InetSocketAddress(to, port));
-      client.getOutputStream().write("no header\r\n".getBytes(StandardCharsets.US_ASCII));
       int read;
       try {
+        client.getOutputStream().write("no header\r\n".getBytes(StandardCharsets.US_ASCII));
         read = client.getInputStream().read();
       } catch (IOException _) {
         read = -1; // reset

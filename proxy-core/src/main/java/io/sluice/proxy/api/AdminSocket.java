@@ -159,7 +159,7 @@ public final class AdminSocket implements AutoCloseable {
   /** Stops listening, and removes the file. */
   @Override
   public void close() {
-    channel.close().awaitUninterruptibly(1, TimeUnit.SECONDS);
+    boolean _ = channel.close().awaitUninterruptibly(1, TimeUnit.SECONDS);
     reading.shutdownNow();
     changing.shutdownNow();
     var _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);

@@ -1,5 +1,6 @@
 package io.sluice.proxy.api;
 
+import io.sluice.proxy.change.Transactions;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,8 +24,9 @@ public final class Routes {
     all.addAll(new LookupRoutes(daemon).all());
     all.addAll(new DropRoutes(daemon.drops()).all());
     all.addAll(new SessionRoutes(daemon.sessions()).all());
-    if (daemon.transactions() != null) {
-      all.addAll(new ChangeRoutes(daemon.transactions()).all());
+    Transactions transactions = daemon.transactions();
+    if (transactions != null) {
+      all.addAll(new ChangeRoutes(transactions).all());
     }
     return new Routes(all);
   }

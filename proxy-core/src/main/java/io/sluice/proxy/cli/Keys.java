@@ -35,7 +35,7 @@ final class Keys implements AutoCloseable {
       return false;
     }
     Process process =
-        new ProcessBuilder(("stty " + mode).split(" "))
+        new ProcessBuilder(("stty " + mode).split(" ", -1))
             .redirectInput(TERMINAL.toFile())
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)

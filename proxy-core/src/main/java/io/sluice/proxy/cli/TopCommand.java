@@ -8,9 +8,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -173,10 +171,9 @@ final class TopCommand implements Callable<Integer> {
 
   private static Table drops(Fields before, Fields now, double seconds) {
     Fields earlier = new Fields(before.map("drops"));
-    Map<String, @Nullable Object> sorted = new TreeMap<>(now.map("drops"));
     Fields later = new Fields(now.map("drops"));
     Table table = new Table("REFUSED", "/S", "IN ALL");
-    for (String reason : sorted.keySet()) {
+    for (String reason : later.json().keySet()) {
       table.row(reason, rate(earlier, later, reason, seconds), later.number(reason));
     }
     return table;

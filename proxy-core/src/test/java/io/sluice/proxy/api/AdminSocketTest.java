@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sluice.config.Lookup;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.admin.Explanation;
-import io.sluice.proxy.admin.Json;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -67,17 +66,13 @@ final class AdminSocketTest {
     isStopped = true;
   }
 
-  private static Map<?, ?> json(String text) {
-    return (Map<?, ?>) Json.parse(text);
-  }
-
   @Test
   void statusShowsTargetsWithTheirStates() throws Exception {
-    Map<?, ?> status = json(asker.get("/status"));
+    Map<?, ?> status = Parsed.object(asker.get("/status"));
     assertThat(status.get("generation")).isEqualTo(1L);
-    Map<?, ?> destination = (Map<?, ?>) ((List<?>) status.get("destinations")).getFirst();
-    assertThat((List<?>) destination.get("targets"))
-        .extracting(it -> ((Map<?, ?>) it).get("address") + " " + ((Map<?, ?>) it).get("state"))
+    Map<?, ?> destination = Parsed.maps(status.get("destinations")).getFirst();
+    assertThat(Parsed.maps(destination.get("targets")))
+        .extracting(it -> it.get("address") + " " + it.get("state"))
         .containsExactly("127.0.0.1:9 up", "127.0.0.1:7 drain");
   }
 

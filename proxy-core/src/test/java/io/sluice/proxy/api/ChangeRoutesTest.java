@@ -6,7 +6,6 @@ import io.sluice.config.Change;
 import io.sluice.config.Document;
 import io.sluice.config.Problem;
 import io.sluice.config.Transaction;
-import io.sluice.proxy.admin.Json;
 import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Generation;
 import io.sluice.proxy.change.Transactions;
@@ -234,12 +233,12 @@ final class ChangeRoutesTest {
   @Test
   void theDescriptionNamesEveryRouteWithItsRightAndNoOther() {
     List<String> described = new ArrayList<>();
-    Map<?, ?> document = (Map<?, ?>) Json.parse(text(OpenApi.document()));
-    ((Map<?, ?>) document.get("paths"))
+    Map<?, ?> document = Parsed.object(text(OpenApi.document()));
+    Parsed.map(document.get("paths"))
         .forEach((path, methods) ->
-            ((Map<?, ?>) methods)
+            Parsed.map(methods)
                 .forEach((method, it) ->
-                    described.add(method + " " + path + " " + ((Map<?, ?>) it).get("x-right"))));
+                    described.add(method + " " + path + " " + Parsed.map(it).get("x-right"))));
     assertThat(described)
         .usingElementComparator(String.CASE_INSENSITIVE_ORDER)
         .containsExactlyInAnyOrderElementsOf(

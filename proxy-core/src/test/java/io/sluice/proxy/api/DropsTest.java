@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.admin.Json;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -15,7 +14,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -94,10 +92,7 @@ final class DropsTest {
   }
 
   private List<Map<?, ?>> drops(String query) throws IOException {
-    Map<?, ?> answer = (Map<?, ?>) Json.parse(asker.get("/drops" + query));
-    List<Map<?, ?>> drops = new ArrayList<>();
-    ((List<?>) answer.get("drops")).forEach(it -> drops.add((Map<?, ?>) it));
-    return drops;
+    return Parsed.maps(Parsed.object(asker.get("/drops" + query)).get("drops"));
   }
 
   private static String decided(Map<?, ?> drop) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.admin.Json;
 import io.sluice.proxy.observe.SessionEnd;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -75,10 +74,7 @@ final class SessionsTest {
   }
 
   private List<Map<?, ?>> sessions(String query) throws IOException {
-    Map<?, ?> answer = (Map<?, ?>) Json.parse(asker.get("/sessions" + query));
-    List<Map<?, ?>> sessions = new ArrayList<>();
-    ((List<?>) answer.get("sessions")).forEach(it -> sessions.add((Map<?, ?>) it));
-    return sessions;
+    return Parsed.maps(Parsed.object(asker.get("/sessions" + query)).get("sessions"));
   }
 
   private static List<Object> clientsOf(List<Map<?, ?>> sessions) {
@@ -99,8 +95,8 @@ final class SessionsTest {
           assertThat(it.get("state")).isEqualTo("open");
           assertThat(it.get("bytesIn")).isEqualTo(1000L);
           assertThat(it.get("bytesOut")).isEqualTo(1000L);
-          assertThat((Long) ((Map<?, ?>) it.get("clientTcp")).get("rttMicros")).isPositive();
-          assertThat(((Map<?, ?>) it.get("targetTcp")).get("retransmits")).isEqualTo(0L);
+          assertThat((Long) Parsed.map(it.get("clientTcp")).get("rttMicros")).isPositive();
+          assertThat(Parsed.map(it.get("targetTcp")).get("retransmits")).isEqualTo(0L);
         });
     assertThat(sessions("?label=dns")).isEmpty();
     assertThat(sessions("?older=1h")).isEmpty();

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.admin.Json;
+import io.sluice.proxy.api.Parsed;
 import io.sluice.proxy.api.SocketAsker;
 import java.io.IOException;
 import java.net.Socket;
@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -73,7 +72,7 @@ final class AdminSocketIT {
 
   /** In whatever order. */
   private static Set<Object> bindings(String json) {
-    return Set.copyOf((List<?>) ((Map<?, ?>) Json.parse(json)).get("bindings"));
+    return Set.copyOf(Parsed.list(Parsed.object(json).get("bindings")));
   }
 
   private Result run(List<String> command) throws IOException, InterruptedException {

@@ -2,6 +2,7 @@ package io.sluice.config;
 
 import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -80,10 +81,19 @@ public record Document(List<Layer> layers) {
 
   /** What the file refers to outside of itself, and changes of it do, too. */
   Value.Surroundings surroundings() {
-    return layer(Layer.FILE).items().values().stream()
-        .findFirst()
-        .map(it -> it.source().surroundings())
-        .orElse(Value.Surroundings.NONE);
+    Item first = firstOfFile();
+    return first == null ? Value.Surroundings.NONE : first.source().surroundings();
+  }
+
+  /** What problems call the file. */
+  String file(String otherwise) {
+    Item first = firstOfFile();
+    return first == null ? otherwise : first.source().file();
+  }
+
+  private @Nullable Item firstOfFile() {
+    Iterator<Item> items = layer(Layer.FILE).items().values().iterator();
+    return items.hasNext() ? items.next() : null;
   }
 
   /** All that layers say of things other than bindings, layer by layer. */

@@ -50,7 +50,8 @@ final class Merge {
       @Nullable Bindings fresh,
       Problems problems)
       throws ConfigException {
-    Merge merge = new Merge(document, before, fresh, problems);
+    Problems ofFile = problems.of(document.file(problems.file()));
+    Merge merge = new Merge(document, before, fresh, ofFile);
     Config quick = problems.errors() == 0 && fresh == null ? merge.bindingsOnly() : null;
     if (quick != null) {
       problems.throwIfErrors();
@@ -61,7 +62,7 @@ final class Merge {
     Set<Item> idle = new HashSet<>();
     while (true) {
       MergedSections sections =
-          new MergedSections(document, problems, idle, merge.bindings::isBound);
+          new MergedSections(document, ofFile, idle, merge.bindings::isBound);
       Config config = merge.config(sections, changed);
       List<Item> faulty =
           sections.faulty().stream()

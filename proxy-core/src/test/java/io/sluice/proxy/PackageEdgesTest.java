@@ -72,6 +72,7 @@ final class PackageEdgesTest {
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),
           use("admin", "explains and serves what is in force", "cli control"),
+          use("change", "asks for changes, or does them", "control"),
           use("control", "runs the daemon", "(start) cli"),
           use("cli", "reads the command line", "(start)"));
 

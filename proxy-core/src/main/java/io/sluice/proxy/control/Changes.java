@@ -44,6 +44,7 @@ public final class Changes implements Transactions, AutoCloseable {
   private final Wishes wishes;
   private final History history = new History();
   private final Queue<Asked> asked = new ConcurrentLinkedQueue<>();
+  private List<Problem> warned = List.of(); // what has been said needs no repetition
   private volatile boolean isClosed;
 
   private record Asked(Transaction what, Who who, CompletableFuture<Answer> answer) {}
@@ -201,7 +202,8 @@ public final class Changes implements Transactions, AutoCloseable {
     Config now = daemon.snapshot().config();
     long generation = daemon.snapshot().generation();
     history.add(generation, who, diff, now);
-    warnings.forEach(daemon::warn);
+    warnings.stream().filter(it -> !warned.contains(it)).forEach(daemon::warn);
+    warned = warnings;
     if (isReload) {
       daemon.counters().reloads(true).increment();
     }

@@ -69,7 +69,7 @@ final class Merge {
               .filter(it -> !it.source().layer().equals(changed))
               .toList();
       if (problems.errors() == 0 && config != null) {
-        sections.unfit().forEach(it -> merge.warnIdle(it, "what it changes isn't there"));
+        sections.unfit().forEach(it -> merge.warnIdle(it, whyUnfit(it)));
         idle.forEach(it -> merge.warnIdle(it, "it doesn't fit what is beside it"));
         return new Loaded(config, problems.inOrder());
       }
@@ -80,6 +80,12 @@ final class Merge {
       problems.forgetSince(mark);
       idle.addAll(faulty);
     }
+  }
+
+  private static String whyUnfit(Item item) {
+    return item.how() == Item.How.PUT
+        ? "nothing leads to its label"
+        : "what it changes isn't there";
   }
 
   private void warnIdle(Item item, String why) {

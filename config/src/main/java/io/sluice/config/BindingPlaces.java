@@ -1,6 +1,7 @@
 package io.sluice.config;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the bindings of a layer stand.
@@ -27,8 +28,12 @@ record BindingPlaces(String file, int[] lines, char[] columns) {
     return index < columns.length ? columns[index] : 0;
   }
 
+  long retainedBytes() {
+    return 6L * lines.length;
+  }
+
   @Override
-  public boolean equals(Object other) {
+  public boolean equals(@Nullable Object other) {
     return other instanceof BindingPlaces it
         && file.equals(it.file)
         && Arrays.equals(lines, it.lines)

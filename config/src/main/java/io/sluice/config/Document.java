@@ -2,8 +2,10 @@ package io.sluice.config;
 
 import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,8 +50,10 @@ public record Document(List<Layer> layers) {
    * @param section the key of the file's section; {@code targets} for those of a destination
    * @param place {@code sluice.yaml:12:5}, or the layer's name
    * @param yaml as it is written there, on one line
+   * @param isIdle whether it has no effect, as it doesn't fit what is beside it
    */
-  public record Thing(String section, String name, String layer, String place, String yaml) {}
+  public record Thing(
+      String section, String name, String layer, String place, String yaml, boolean isIdle) {}
 
   /** The layer and place of a binding; null if there is none. */
   public @Nullable String placeOf(Binding binding) {
@@ -101,6 +105,9 @@ public record Document(List<Layer> layers) {
     List<Thing> things = new ArrayList<>();
     for (Layer layer : layers) {
       for (Item item : layer.items().values()) {
+        if (item.key().name().isEmpty()) {
+          continue; // says that the section is there
+        }
         String mark = item.how() == Item.How.AWAY ? "remove: " : "";
         things.add(
             new Thing(
@@ -108,7 +115,8 @@ public record Document(List<Layer> layers) {
                 item.key().name(),
                 layer.name(),
                 item.place(),
-                mark + FlowYaml.of(item.node())));
+                mark + FlowYaml.of(item.node()),
+                layer.idle().contains(item.key())));
       }
     }
     return things;

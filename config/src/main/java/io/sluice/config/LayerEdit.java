@@ -194,12 +194,16 @@ final class LayerEdit {
     TargetAddress address = parsed(what, () -> TargetAddress.parse(change.address()));
     String label = parsed(what, () -> Labels.parse(change.label()));
     List<String> destinations = destinations(what, change.label(), change.protocol());
+    String weight = change.weight();
+    if (weight != null) { // it may be read only later, when something leads there
+      Integer _ = parsed(what, () -> Value.parseInteger(weight, 0, DestinationSection.MAX_WEIGHT));
+    }
     if (address == null || label == null) {
       return;
     }
     for (String destination : destinations) {
       if (!(address instanceof TargetAddress.Unix) || destination.startsWith("tcp ")) {
-        putTarget(destination, address.toString(), change.weight());
+        putTarget(destination, address.toString(), weight);
       }
     }
   }
@@ -267,7 +271,7 @@ final class LayerEdit {
     }
     items.forEach((key, item) -> { // of a destination that isn't there yet, too
       if (key.section().equals(ItemNames.TARGETS)
-          && item.how() == Item.How.PUT
+          && item.how() != Item.How.AWAY
           && MergedSections.destinationOf(key.name()).equals(destination)) {
         names.add(key.name());
       }
@@ -424,7 +428,7 @@ final class LayerEdit {
     for (String one : names) {
       boolean isBelow = isBelow(new Item.Key(section, one));
       Item own = items.get(new Item.Key(section, one));
-      boolean isThere = own == null ? isBelow : own.how() != Item.How.AWAY;
+      boolean isThere = own == null ? isBelow : own.how() != Item.How.AWAY || !isBelow;
       boolean isImplied =
           section.equals("destinations") && !isThere && merged().destination(one) != null;
       if (isThere || isImplied) {
@@ -499,7 +503,12 @@ final class LayerEdit {
     for (Item item : draft.layer().items().values()) {
       Item.Key key = item.key();
       if (item.how() == Item.How.AWAY && key.section().equals(ItemNames.TARGETS)) {
-        removeTarget(key.name());
+        Set<String> there = targets(merged(), MergedSections.destinationOf(key.name()));
+        if (there.contains(key.name())) {
+          removeTarget(key.name());
+        } else {
+          error(words("remove", "targets", key.name()), "there is none; there are " + there);
+        }
       } else if (item.how() == Item.How.AWAY) {
         remove(key.section(), key.name());
       } else {

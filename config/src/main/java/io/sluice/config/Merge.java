@@ -3,6 +3,7 @@ package io.sluice.config;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -66,12 +67,15 @@ final class Merge {
       Config config = merge.config(sections, changed);
       List<Item> faulty =
           sections.faulty().stream()
-              .filter(it -> !it.source().layer().equals(changed))
+              .filter(it -> !it.source().layer().equals(changed) || merge.wasIdle(it))
               .toList();
       if (problems.errors() == 0 && config != null) {
         sections.unfit().forEach(it -> merge.warnIdle(it, whyUnfit(it)));
         idle.forEach(it -> merge.warnIdle(it, "it doesn't fit what is beside it"));
-        return new Loaded(config, problems.inOrder());
+        List<Item> without = new ArrayList<>(idle);
+        without.addAll(sections.unfit());
+        return new Loaded(
+            config.with(document.withIdle(without), config.bindings()), problems.inOrder());
       }
       if (!isClean || faulty.isEmpty()) {
         problems.throwIfErrors();
@@ -80,6 +84,15 @@ final class Merge {
       problems.forgetSince(mark);
       idle.addAll(faulty);
     }
+  }
+
+  /** Whether it didn't fit before: then a change beside it may go on without it. */
+  private boolean wasIdle(Item item) {
+    Layer layer =
+        before == null
+            ? Layer.empty(item.source().layer())
+            : before.document().layer(item.source().layer());
+    return layer.idle().contains(item.key()) && item.equals(layer.items().get(item.key()));
   }
 
   private static String whyUnfit(Item item) {

@@ -310,6 +310,35 @@ class LayersTest {
   }
 
   @Test
+  void whatHasNoEffectKeepsNobodyFromChangingOtherThings() throws Exception {
+    Config before =
+        edit(
+                load(WEB).config(),
+                new Change.Put(
+                    Change.Kind.LISTENER,
+                    "{protocol: tcp, address: 127.0.0.9, port: 80, destination: l7}"))
+            .config();
+    String withoutL7 =
+        """
+        version: 1
+        bindings: [{label: web, protocol: tcp, prefix: 127.0.1.0/24, port: 80}]
+        destinations: [{label: web, protocol: tcp, targets: ["127.0.0.1:8081"]}]
+        """;
+    Config idle = ConfigReader.reload("sluice.yaml", withoutL7, Map.of(), before).config();
+
+    Config changed = edit(idle, register("web", "127.0.0.1:8083")).config();
+    Config removed =
+        edit(changed, new Change.Remove(Change.Kind.LISTENER, "tcp 127.0.0.9:80")).config();
+
+    assertThat(targets(changed, "web")).containsExactly("127.0.0.1:8081*1", "127.0.0.1:8083*1");
+    assertThat(changed.document().things())
+        .filteredOn(Document.Thing::isIdle)
+        .extracting(Document.Thing::name)
+        .containsExactly("tcp 127.0.0.9:80");
+    assertThat(removed.document().things()).noneMatch(Document.Thing::isIdle);
+  }
+
+  @Test
   void aReloadThatIsWrongIsRefusedWithTheFilesPlaces() throws Exception {
     Config before = edit(load(WEB).config(), register("web", "127.0.0.1:8083")).config();
 

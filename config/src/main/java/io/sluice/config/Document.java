@@ -100,6 +100,24 @@ public record Document(List<Layer> layers) {
     return items.hasNext() ? items.next() : null;
   }
 
+  /** With what has no effect. */
+  Document withIdle(Collection<Item> idle) {
+    return new Document(
+        layers.stream()
+            .map(layer ->
+                layer.withIdle(
+                    idle.stream()
+                        .filter(it -> it.source().layer().equals(layer.name()))
+                        .map(Item::key)
+                        .collect(Collectors.toSet())))
+            .toList());
+  }
+
+  /** What it holds that another doesn't, in bytes; what is small doesn't count. */
+  public long bytesBeside(Document other) {
+    return layers.stream().mapToLong(it -> it.bytesBeside(other.layer(it.name()))).sum();
+  }
+
   /** All that layers say of things other than bindings, layer by layer. */
   public List<Thing> things() {
     List<Thing> things = new ArrayList<>();

@@ -9,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
@@ -196,7 +195,7 @@ final class LayerEdit {
     List<String> destinations = destinations(what, change.label(), change.protocol());
     String weight = change.weight();
     if (weight != null) { // it may be read only later, when something leads there
-      Integer _ = parsed(what, () -> Value.parseInteger(weight, 0, DestinationSection.MAX_WEIGHT));
+      checkWeight(what, weight);
     }
     if (address == null || label == null) {
       return;
@@ -206,6 +205,10 @@ final class LayerEdit {
         putTarget(destination, address.toString(), weight);
       }
     }
+  }
+
+  private void checkWeight(String what, String weight) {
+    Integer _ = parsed(what, () -> Value.parseInteger(weight, 0, DestinationSection.MAX_WEIGHT));
   }
 
   private void putTarget(String destination, String address, @Nullable String weight) {
@@ -231,8 +234,7 @@ final class LayerEdit {
   /** The destinations, as {@code tcp web}, that a label stands for, or may stand for. */
   private List<String> destinations(String what, String label, @Nullable String protocol) {
     if (protocol != null) {
-      Protocol parsed = parsed(what, () -> Words.protocol(protocol));
-      return parsed == null ? List.of() : List.of(parsed.word() + " " + label);
+      return destination(what, label, protocol);
     }
     List<String> all = List.of("tcp " + label, "udp " + label);
     MergedSections merged = merged();
@@ -241,6 +243,11 @@ final class LayerEdit {
             .filter(it -> merged.destination(it) != null || merged.isUsed(it))
             .toList();
     return known.isEmpty() ? all : known;
+  }
+
+  private List<String> destination(String what, String label, String protocol) {
+    Protocol parsed = parsed(what, () -> Words.protocol(protocol));
+    return parsed == null ? List.of() : List.of(parsed.word() + " " + label);
   }
 
   /** The document as it is with the changes so far. */
@@ -514,7 +521,7 @@ final class LayerEdit {
       } else {
         hasOtherItems = true;
         forgetTargets(key.section(), key.name());
-        items.put(key, Objects.requireNonNull(item));
+        items.put(key, item);
       }
     }
   }

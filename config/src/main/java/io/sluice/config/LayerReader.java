@@ -121,7 +121,7 @@ final class LayerReader {
     }
     BindingPlaces places =
         isFile ? bindings.rows().places(table) : BindingPlaces.none(source.layer());
-    if (before != null && before.places().equals(places)) {
+    if (before != null && before.places().isSame(places)) {
       places = before.places(); // a history of them takes no more than one
     }
     return new Draft(new Layer(source.layer(), items, table, places, unreadable), bindings);

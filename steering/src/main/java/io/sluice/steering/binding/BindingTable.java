@@ -258,8 +258,10 @@ public final class BindingTable {
 
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
-    boolean isOfBase = delta == null || index < base.size();
-    Binding key = isOfBase ? base.key(index) : delta.key(index - base.size());
+    Binding key =
+        delta == null || index < base.size()
+            ? base.key(index)
+            : delta.key(index - base.size());
     return new Binding(label(index), key.protocol(), key.prefix(), key.port());
   }
 

@@ -78,7 +78,7 @@ public final class ConfigDiff {
   private <T> void named(String kind, List<T> before, List<T> after, Function<T, String> name) {
     Map<String, T> old = byName(before, name);
     Map<String, T> now = byName(after, name);
-    old.forEach((key, value) -> {
+    old.forEach((key, _) -> {
       if (!now.containsKey(key)) {
         lines.add("- " + kind + " " + key);
       }
@@ -102,7 +102,7 @@ public final class ConfigDiff {
   private void destinations(Config before, Config after) {
     Map<String, DestinationSpec> old = byName(before.destinations(), ConfigDiff::name);
     Map<String, DestinationSpec> now = byName(after.destinations(), ConfigDiff::name);
-    old.forEach((name, spec) -> {
+    old.forEach((name, _) -> {
       if (!now.containsKey(name)) {
         lines.add("- destination " + name);
       }
@@ -122,7 +122,7 @@ public final class ConfigDiff {
     int lineCount = lines.size();
     Map<String, TargetSpec> old = byName(before.targets(), it -> it.address().toString());
     Map<String, TargetSpec> now = byName(after.targets(), it -> it.address().toString());
-    old.forEach((address, target) -> {
+    old.forEach((address, _) -> {
       if (!now.containsKey(address)) {
         lines.add("- target " + name + " " + address);
       }

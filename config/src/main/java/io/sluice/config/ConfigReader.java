@@ -1,6 +1,5 @@
 package io.sluice.config;
 
-import io.sluice.steering.binding.BindingTable;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -94,8 +93,8 @@ public final class ConfigReader {
       ConfigText text, Value.Surroundings surroundings, Config before, Problems problems)
       throws ConfigException {
     Document document = before.document();
-    BindingTable bindings = document.layer(Layer.FILE).bindings();
-    LayerReader.Draft file = LayerReader.file(text, surroundings, problems, bindings);
+    LayerReader.Draft file =
+        LayerReader.file(text, surroundings, problems, document.layer(Layer.FILE));
     if (file == null) {
       problems.throwIfErrors();
       throw new IllegalStateException("no document, but no error either");

@@ -40,7 +40,7 @@ final class DestinationSection {
   private static final Duration UDP_IDLE_TIMEOUT = Duration.ofSeconds(60);
   private static final int RETRIES = 2;
   private static final int MAX_RETRIES = 100;
-  private static final int MAX_WEIGHT = 1000;
+  static final int MAX_WEIGHT = 1000;
   private static final int MAX_CONNECTIONS = 10_000_000;
   private static final int MAX_RESPONSES = 1000;
 

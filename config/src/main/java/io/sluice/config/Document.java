@@ -2,7 +2,10 @@ package io.sluice.config;
 
 import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Iterator;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,8 +50,10 @@ public record Document(List<Layer> layers) {
    * @param section the key of the file's section; {@code targets} for those of a destination
    * @param place {@code sluice.yaml:12:5}, or the layer's name
    * @param yaml as it is written there, on one line
+   * @param isIdle whether it has no effect, as it doesn't fit what is beside it
    */
-  public record Thing(String section, String name, String layer, String place, String yaml) {}
+  public record Thing(
+      String section, String name, String layer, String place, String yaml, boolean isIdle) {}
 
   /** The layer and place of a binding; null if there is none. */
   public @Nullable String placeOf(Binding binding) {
@@ -80,10 +85,37 @@ public record Document(List<Layer> layers) {
 
   /** What the file refers to outside of itself, and changes of it do, too. */
   Value.Surroundings surroundings() {
-    return layer(Layer.FILE).items().values().stream()
-        .findFirst()
-        .map(it -> it.source().surroundings())
-        .orElse(Value.Surroundings.NONE);
+    Item first = firstOfFile();
+    return first == null ? Value.Surroundings.NONE : first.source().surroundings();
+  }
+
+  /** What problems call the file. */
+  String file(String otherwise) {
+    Item first = firstOfFile();
+    return first == null ? otherwise : first.source().file();
+  }
+
+  private @Nullable Item firstOfFile() {
+    Iterator<Item> items = layer(Layer.FILE).items().values().iterator();
+    return items.hasNext() ? items.next() : null;
+  }
+
+  /** With what has no effect. */
+  Document withIdle(Collection<Item> idle) {
+    return new Document(
+        layers.stream()
+            .map(layer ->
+                layer.withIdle(
+                    idle.stream()
+                        .filter(it -> it.source().layer().equals(layer.name()))
+                        .map(Item::key)
+                        .collect(Collectors.toSet())))
+            .toList());
+  }
+
+  /** What it holds that another doesn't, in bytes; what is small doesn't count. */
+  public long bytesBeside(Document other) {
+    return layers.stream().mapToLong(it -> it.bytesBeside(other.layer(it.name()))).sum();
   }
 
   /** All that layers say of things other than bindings, layer by layer. */
@@ -91,6 +123,9 @@ public record Document(List<Layer> layers) {
     List<Thing> things = new ArrayList<>();
     for (Layer layer : layers) {
       for (Item item : layer.items().values()) {
+        if (item.key().name().isEmpty()) {
+          continue; // says that the section is there
+        }
         String mark = item.how() == Item.How.AWAY ? "remove: " : "";
         things.add(
             new Thing(
@@ -98,7 +133,8 @@ public record Document(List<Layer> layers) {
                 item.key().name(),
                 layer.name(),
                 item.place(),
-                mark + FlowYaml.of(item.node())));
+                mark + FlowYaml.of(item.node()),
+                layer.idle().contains(item.key())));
       }
     }
     return things;

@@ -26,6 +26,7 @@ public final class Layer {
   private final BindingTable bindings;
   private final BindingPlaces places;
   private final Set<String> unreadable;
+  private final Set<Item.Key> idle;
 
   /**
    * @param items in order
@@ -43,19 +44,31 @@ public final class Layer {
     this.bindings = bindings;
     this.places = places;
     this.unreadable = Set.copyOf(unreadable);
+    this.idle = Set.of();
   }
 
-  private Layer(Layer of, BindingTable bindings) {
+  private Layer(Layer of, BindingTable bindings, Set<Item.Key> idle) {
     this.name = of.name;
     this.items = of.items;
     this.bindings = bindings;
     this.places = of.places;
     this.unreadable = of.unreadable;
+    this.idle = idle;
   }
 
   /** With other bindings. */
   Layer with(BindingTable other) {
-    return new Layer(this, other);
+    return new Layer(this, other, idle);
+  }
+
+  /** With what of it has no effect, as it doesn't fit the layers beside it. */
+  Layer withIdle(Set<Item.Key> some) {
+    return some.equals(idle) ? this : new Layer(this, bindings, Set.copyOf(some));
+  }
+
+  /** What of it has no effect, as it doesn't fit the layers beside it. */
+  Set<Item.Key> idle() {
+    return idle;
   }
 
   /** Whether it differs from another in its bindings at most. */
@@ -88,6 +101,12 @@ public final class Layer {
 
   Set<String> unreadable() {
     return unreadable;
+  }
+
+  /** What it holds that another doesn't, in bytes; the things themselves don't count. */
+  long bytesBeside(Layer other) {
+    return (places == other.places ? 0 : places.retainedBytes())
+        + (bindings.sharesWith(other.bindings) ? 0 : bindings.retainedBytes());
   }
 
   /** Whether it says nothing. */

@@ -9,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
@@ -194,14 +193,22 @@ final class LayerEdit {
     TargetAddress address = parsed(what, () -> TargetAddress.parse(change.address()));
     String label = parsed(what, () -> Labels.parse(change.label()));
     List<String> destinations = destinations(what, change.label(), change.protocol());
+    String weight = change.weight();
+    if (weight != null) { // it may be read only later, when something leads there
+      checkWeight(what, weight);
+    }
     if (address == null || label == null) {
       return;
     }
     for (String destination : destinations) {
       if (!(address instanceof TargetAddress.Unix) || destination.startsWith("tcp ")) {
-        putTarget(destination, address.toString(), change.weight());
+        putTarget(destination, address.toString(), weight);
       }
     }
+  }
+
+  private void checkWeight(String what, String weight) {
+    Integer _ = parsed(what, () -> Value.parseInteger(weight, 0, DestinationSection.MAX_WEIGHT));
   }
 
   private void putTarget(String destination, String address, @Nullable String weight) {
@@ -227,8 +234,7 @@ final class LayerEdit {
   /** The destinations, as {@code tcp web}, that a label stands for, or may stand for. */
   private List<String> destinations(String what, String label, @Nullable String protocol) {
     if (protocol != null) {
-      Protocol parsed = parsed(what, () -> Words.protocol(protocol));
-      return parsed == null ? List.of() : List.of(parsed.word() + " " + label);
+      return destination(what, label, protocol);
     }
     List<String> all = List.of("tcp " + label, "udp " + label);
     MergedSections merged = merged();
@@ -237,6 +243,11 @@ final class LayerEdit {
             .filter(it -> merged.destination(it) != null || merged.isUsed(it))
             .toList();
     return known.isEmpty() ? all : known;
+  }
+
+  private List<String> destination(String what, String label, String protocol) {
+    Protocol parsed = parsed(what, () -> Words.protocol(protocol));
+    return parsed == null ? List.of() : List.of(parsed.word() + " " + label);
   }
 
   /** The document as it is with the changes so far. */
@@ -267,7 +278,7 @@ final class LayerEdit {
     }
     items.forEach((key, item) -> { // of a destination that isn't there yet, too
       if (key.section().equals(ItemNames.TARGETS)
-          && item.how() == Item.How.PUT
+          && item.how() != Item.How.AWAY
           && MergedSections.destinationOf(key.name()).equals(destination)) {
         names.add(key.name());
       }
@@ -424,7 +435,7 @@ final class LayerEdit {
     for (String one : names) {
       boolean isBelow = isBelow(new Item.Key(section, one));
       Item own = items.get(new Item.Key(section, one));
-      boolean isThere = own == null ? isBelow : own.how() != Item.How.AWAY;
+      boolean isThere = own == null ? isBelow : own.how() != Item.How.AWAY || !isBelow;
       boolean isImplied =
           section.equals("destinations") && !isThere && merged().destination(one) != null;
       if (isThere || isImplied) {
@@ -499,13 +510,18 @@ final class LayerEdit {
     for (Item item : draft.layer().items().values()) {
       Item.Key key = item.key();
       if (item.how() == Item.How.AWAY && key.section().equals(ItemNames.TARGETS)) {
-        removeTarget(key.name());
+        Set<String> there = targets(merged(), MergedSections.destinationOf(key.name()));
+        if (there.contains(key.name())) {
+          removeTarget(key.name());
+        } else {
+          error(words("remove", "targets", key.name()), "there is none; there are " + there);
+        }
       } else if (item.how() == Item.How.AWAY) {
         remove(key.section(), key.name());
       } else {
         hasOtherItems = true;
         forgetTargets(key.section(), key.name());
-        items.put(key, Objects.requireNonNull(item));
+        items.put(key, item);
       }
     }
   }

@@ -65,13 +65,13 @@ final class LayerReader {
   /**
    * The layer that is the file; null after a problem with the text as a whole.
    *
-   * @param before the bindings that it had until now: what is the same is shared
+   * @param before what it was until now: bindings that are the same are shared
    */
   static @Nullable Draft file(
       ConfigText text,
       Value.Surroundings surroundings,
       Problems problems,
-      @Nullable BindingTable before) {
+      @Nullable Layer before) {
     Item.Source source = new Item.Source(Layer.FILE, problems.file(), surroundings);
     return new LayerReader(source, problems).read(text, FILE_KEYS, before);
   }
@@ -81,7 +81,7 @@ final class LayerReader {
     return new LayerReader(source, problems).read(text, PATCH_KEYS, null);
   }
 
-  private @Nullable Draft read(ConfigText text, List<String> keys, @Nullable BindingTable before) {
+  private @Nullable Draft read(ConfigText text, List<String> keys, @Nullable Layer before) {
     Node.Mapping place = new Node.Mapping(List.of(), 1, 1);
     BindingSection section =
         new BindingSection(
@@ -115,12 +115,15 @@ final class LayerReader {
     if (isUnreadable(fields, BindingSection.KEY)) {
       unreadable.add(BindingSection.KEY);
     }
-    BindingTable table = bindings.rows().build(before);
+    BindingTable table = bindings.rows().build(before == null ? null : before.bindings());
     if (!isFile) {
       table = patchOnly(fields, table);
     }
     BindingPlaces places =
         isFile ? bindings.rows().places(table) : BindingPlaces.none(source.layer());
+    if (before != null && before.places().isSame(places)) {
+      places = before.places(); // a history of them takes no more than one
+    }
     return new Draft(new Layer(source.layer(), items, table, places, unreadable), bindings);
   }
 

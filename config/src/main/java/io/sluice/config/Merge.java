@@ -3,6 +3,7 @@ package io.sluice.config;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.BindingTable;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -50,7 +51,8 @@ final class Merge {
       @Nullable Bindings fresh,
       Problems problems)
       throws ConfigException {
-    Merge merge = new Merge(document, before, fresh, problems);
+    Problems ofFile = problems.of(document.file(problems.file()));
+    Merge merge = new Merge(document, before, fresh, ofFile);
     Config quick = problems.errors() == 0 && fresh == null ? merge.bindingsOnly() : null;
     if (quick != null) {
       problems.throwIfErrors();
@@ -61,16 +63,19 @@ final class Merge {
     Set<Item> idle = new HashSet<>();
     while (true) {
       MergedSections sections =
-          new MergedSections(document, problems, idle, merge.bindings::isBound);
+          new MergedSections(document, ofFile, idle, merge.bindings::isBound);
       Config config = merge.config(sections, changed);
       List<Item> faulty =
           sections.faulty().stream()
-              .filter(it -> !it.source().layer().equals(changed))
+              .filter(it -> !it.source().layer().equals(changed) || merge.wasIdle(it))
               .toList();
       if (problems.errors() == 0 && config != null) {
-        sections.unfit().forEach(it -> merge.warnIdle(it, "what it changes isn't there"));
+        sections.unfit().forEach(it -> merge.warnIdle(it, whyUnfit(it)));
         idle.forEach(it -> merge.warnIdle(it, "it doesn't fit what is beside it"));
-        return new Loaded(config, problems.inOrder());
+        List<Item> without = new ArrayList<>(idle);
+        without.addAll(sections.unfit());
+        return new Loaded(
+            config.with(document.withIdle(without), config.bindings()), problems.inOrder());
       }
       if (!isClean || faulty.isEmpty()) {
         problems.throwIfErrors();
@@ -79,6 +84,21 @@ final class Merge {
       problems.forgetSince(mark);
       idle.addAll(faulty);
     }
+  }
+
+  /** Whether it didn't fit before: then a change beside it may go on without it. */
+  private boolean wasIdle(Item item) {
+    Layer layer =
+        before == null
+            ? Layer.empty(item.source().layer())
+            : before.document().layer(item.source().layer());
+    return layer.idle().contains(item.key()) && item.equals(layer.items().get(item.key()));
+  }
+
+  private static String whyUnfit(Item item) {
+    return item.how() == Item.How.PUT
+        ? "nothing leads to its label"
+        : "what it changes isn't there";
   }
 
   private void warnIdle(Item item, String why) {

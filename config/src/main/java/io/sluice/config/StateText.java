@@ -5,9 +5,9 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,10 +25,9 @@ final class StateText {
   static String of(Layer layer) {
     StringBuilder text = new StringBuilder(FIRST).append("version: 1\n");
     StringBuilder away = new StringBuilder();
-    bindings(layer, text, away);
-    Map<String, List<String>> put = new LinkedHashMap<>();
+    Map<String, List<String>> put = new TreeMap<>();
     List<String> set = new ArrayList<>();
-    Map<String, List<String>> removed = new LinkedHashMap<>();
+    Map<String, List<String>> removed = new TreeMap<>();
     for (Item item : layer.items().values()) {
       String section = item.key().section();
       String node = FlowYaml.of(item.node());
@@ -37,11 +36,8 @@ final class StateText {
           if (section.equals("order")) {
             text.append("order: ").append(node).append('\n');
           } else {
-            String line =
-                section.equals("limits")
-                    ? item.key().name() + ": " + node
-                    : "- " + node;
-            put.computeIfAbsent(section, _ -> new ArrayList<>()).add(line);
+            String line = section.equals("limits") ? item.key().name() + ": " : "- ";
+            put.computeIfAbsent(section, _ -> new ArrayList<>()).add(line + node);
           }
         }
         case SET -> set.add("- " + node);
@@ -50,6 +46,11 @@ final class StateText {
                 .computeIfAbsent(section, _ -> new ArrayList<>())
                 .add("- " + FlowYaml.quoted(item.key().name()));
       }
+    }
+    bindings(layer, text, away);
+    List<String> limits = put.get("limits");
+    if (limits != null) {
+      limits.sort(null);
     }
     put.forEach((section, lines) -> section(text, "", section, lines));
     if (!set.isEmpty()) {

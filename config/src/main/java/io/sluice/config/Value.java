@@ -221,7 +221,7 @@ final class Value {
     return parse(text -> parseInteger(text, min, max));
   }
 
-  private static Integer parseInteger(String text, int min, int max) {
+  static Integer parseInteger(String text, int min, int max) {
     boolean digits = !text.isEmpty() && text.chars().allMatch(c -> c >= '0' && c <= '9');
     boolean plain = digits && text.length() <= 10 && (text.length() == 1 || text.charAt(0) != '0');
     if (!plain || Long.parseLong(text) < min || Long.parseLong(text) > max) {

@@ -44,6 +44,7 @@ public final class Changes implements Transactions, AutoCloseable {
   private final Wishes wishes;
   private final History history = new History();
   private final Queue<Asked> asked = new ConcurrentLinkedQueue<>();
+  private List<Problem> warned = List.of(); // what has been said needs no repetition
   private volatile boolean isClosed;
 
   private record Asked(Transaction what, Who who, CompletableFuture<Answer> answer) {}
@@ -59,8 +60,7 @@ public final class Changes implements Transactions, AutoCloseable {
     this.file = file;
     this.state = state;
     this.wishes = wishes;
-    history.add(
-        daemon.snapshot().generation(), Who.of("start"), List.of(), daemon.snapshot().config());
+    history.add(daemon.snapshot().generation(), Who.of("start"), List.of(), document());
   }
 
   @Override
@@ -169,24 +169,23 @@ public final class Changes implements Transactions, AutoCloseable {
 
   private Loaded loaded(Wish wish, Config before) throws ConfigException {
     return switch (wish) {
+      case Wish.Edit(String layer, var _) when layer.equals(Layer.FILE) ->
+          throw problem("file", "is changed on the disk, and then read again");
       case Wish.Edit(String layer, var changes) -> ConfigReader.edit(before, layer, changes);
       case Wish.Reread _ -> ConfigReader.reload(file, before);
       case Wish.Rollback(long number) -> {
         Document document = history.document(number);
         if (document == null) {
-          throw new ConfigException(
-              List.of(
-                  new Problem(
-                      "history",
-                      0,
-                      0,
-                      "",
-                      "generation " + number + " isn't kept; history shows those that are",
-                      Problem.Severity.ERROR)));
+          throw problem("history", "generation " + number + " isn't kept; look which are");
         }
         yield ConfigReader.change(before, document);
       }
     };
+  }
+
+  private static ConfigException problem(String where, String what) {
+    return new ConfigException(
+        List.of(new Problem(where, 0, 0, "", what, Problem.Severity.ERROR)));
   }
 
   /** Writes the runtime layer down before it comes into force: what was answered survives. */
@@ -200,8 +199,9 @@ public final class Changes implements Transactions, AutoCloseable {
   private Answer committed(boolean isReload, Who who, List<String> diff, List<Problem> warnings) {
     Config now = daemon.snapshot().config();
     long generation = daemon.snapshot().generation();
-    history.add(generation, who, diff, now);
-    warnings.forEach(daemon::warn);
+    history.add(generation, who, diff, now.document());
+    warnings.stream().filter(it -> !warned.contains(it)).forEach(daemon::warn);
+    warned = warnings;
     if (isReload) {
       daemon.counters().reloads(true).increment();
     }

@@ -9,6 +9,7 @@ import io.sluice.config.Loaded;
 import io.sluice.config.Transaction;
 import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Who;
+import io.sluice.proxy.loop.Loop;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -174,8 +175,9 @@ public final class Foreground {
   }
 
   private void serve(Daemon daemon, Changes changes) throws InterruptedException {
+    long reconcileAt = Loop.nowMillis() + RECONCILE_MILLIS;
     while (true) {
-      switch (wishes.await(RECONCILE_MILLIS)) {
+      switch (wishes.await(reconcileAt - Loop.nowMillis())) {
         case STOP -> {
           return;
         }
@@ -185,7 +187,11 @@ public final class Foreground {
           Systemd.tell("READY=1");
         }
         case CHANGE -> changes.next();
-        case NOTHING -> daemon.reconcile();
+        case NOTHING -> {}
+      }
+      if (Loop.nowMillis() >= reconcileAt) { // however many changes come
+        daemon.reconcile();
+        reconcileAt = Loop.nowMillis() + RECONCILE_MILLIS;
       }
     }
   }

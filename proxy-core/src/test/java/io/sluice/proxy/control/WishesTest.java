@@ -35,6 +35,17 @@ final class WishesTest {
   }
 
   @Test
+  void eachChangeThatWaitsIsToldOnceAndAfterAReload() throws Exception {
+    wishes.changeAsked();
+    wishes.changeAsked();
+    wishes.received("HUP");
+    assertThat(wishes.await(1)).isEqualTo(Wish.RELOAD);
+    assertThat(wishes.await(1)).isEqualTo(Wish.CHANGE);
+    assertThat(wishes.await(1)).isEqualTo(Wish.CHANGE);
+    assertThat(wishes.await(1)).isEqualTo(Wish.NOTHING);
+  }
+
+  @Test
   void workThatNeverEndsIsGivenUpForAStop() throws Exception {
     CountDownLatch never = new CountDownLatch(1);
     CountDownLatch interrupted = new CountDownLatch(1);

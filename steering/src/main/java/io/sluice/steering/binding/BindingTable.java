@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * the new one shares what is compiled, and has what differs in a small table of its own. Once that
  * isn't small any more, all is compiled anew.
  *
- * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the
- * binding's place in the order in which they were given; in others, any number.
+ * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the binding's place in
+ * the order in which they were given; in others, any number.
  */
 public final class BindingTable {
   /*
@@ -43,7 +43,6 @@ public final class BindingTable {
    * Indexes of the delta's bindings come behind the base's.
    */
   private static final int HOLE = -1;
-  private static final String GONE = "\0"; // no label
 
   private static final int SMALL = 1024; // compiled in a millisecond
   private static final int MOST_CHANGES = 8192; // compiled in ten
@@ -51,7 +50,7 @@ public final class BindingTable {
 
   private final CompiledBindings base;
   private final @Nullable CompiledBindings delta; // null if nothing differs
-  private final Map<Binding, String> changes; // what delta is made of: by binding without label
+  private final Map<Binding, Integer> changes; // what delta is made of: label ids, by key
   private final List<String> labels;
   private final int[][] counts; // by protocol, by label
   private final int size;
@@ -59,7 +58,7 @@ public final class BindingTable {
   BindingTable(
       CompiledBindings base,
       @Nullable CompiledBindings delta,
-      Map<Binding, String> changes,
+      Map<Binding, Integer> changes,
       List<String> labels,
       int[][] counts,
       int size) {
@@ -95,41 +94,48 @@ public final class BindingTable {
    * twice, the last put counts.
    */
   public BindingTable with(Difference difference) {
-    Map<Binding, String> wanted = new LinkedHashMap<>();
-    difference.remove.forEach(it -> wanted.put(key(it), GONE));
-    difference.put.forEach(it -> wanted.put(key(it), it.label()));
-    Map<String, Integer> ids = new LinkedHashMap<>();
-    labels.forEach(label -> ids.put(label, ids.size()));
-    wanted.values().stream()
-        .filter(label -> !label.equals(GONE))
-        .forEach(label -> ids.putIfAbsent(label, ids.size()));
+    List<String> names = new ArrayList<>(labels);
+    Map<String, Integer> ids = new HashMap<>(); // of labels that are put
+    Map<Binding, Integer> wanted = new LinkedHashMap<>();
+    difference.remove.forEach(it -> wanted.put(key(it), HOLE));
+    for (Binding binding : difference.put) {
+      Integer known = ids.get(binding.label());
+      if (known == null) {
+        int at = labels.indexOf(binding.label());
+        known = at < 0 ? names.size() : at;
+        if (at < 0) {
+          names.add(binding.label());
+        }
+        ids.put(binding.label(), known);
+      }
+      wanted.put(key(binding), known);
+    }
     int[][] nextCounts = new int[counts.length][];
-    Arrays.setAll(nextCounts, i -> Arrays.copyOf(counts[i], ids.size()));
-    Map<Binding, String> next = new HashMap<>(changes);
+    Arrays.setAll(nextCounts, i -> Arrays.copyOf(counts[i], names.size()));
+    Map<Binding, Integer> next = new HashMap<>(changes);
     int nextSize = size;
-    for (Map.Entry<Binding, String> entry : wanted.entrySet()) {
+    for (Map.Entry<Binding, Integer> entry : wanted.entrySet()) {
       Binding key = entry.getKey();
-      String label = entry.getValue();
+      int label = entry.getValue();
       int before = find(key.protocol(), key.prefix(), key.port());
       int[] ofProtocol = nextCounts[key.protocol().ordinal()];
       if (before >= 0) {
         ofProtocol[labelId(before)]--;
         nextSize--;
       }
-      if (!label.equals(GONE)) {
-        ofProtocol[Objects.requireNonNull(ids.get(label))]++;
+      if (label != HOLE) {
+        ofProtocol[label]++;
         nextSize++;
       }
       int inBase = find(base, key);
-      if (label.equals(inBase < 0 ? GONE : labels.get(base.labelId(inBase)))) {
+      if (label == (inBase < 0 ? HOLE : base.labelId(inBase))) {
         next.remove(key);
       } else {
         next.put(key, label);
       }
     }
     BindingTable table =
-        new BindingTable(
-            base, delta(next, ids), next, List.copyOf(ids.keySet()), nextCounts, nextSize);
+        new BindingTable(base, delta(next), next, List.copyOf(names), nextCounts, nextSize);
     boolean isWorthIt = base.size() <= SMALL || next.size() > MOST_CHANGES;
     return isWorthIt && !next.isEmpty() ? table.compact() : table;
   }
@@ -173,14 +179,12 @@ public final class BindingTable {
     return new Binding("", binding.protocol(), binding.prefix(), binding.port());
   }
 
-  private static @Nullable CompiledBindings delta(
-      Map<Binding, String> changes, Map<String, Integer> ids) {
+  private static @Nullable CompiledBindings delta(Map<Binding, Integer> changes) {
     if (changes.isEmpty()) {
       return null;
     }
     BindingTableBuilder builder = new BindingTableBuilder();
-    changes.forEach((key, label) ->
-        builder.add(label.equals(GONE) ? HOLE : Objects.requireNonNull(ids.get(label)), key));
+    changes.forEach((key, label) -> builder.add(label, key));
     return builder.compile();
   }
 
@@ -258,8 +262,10 @@ public final class BindingTable {
 
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
-    boolean isOfBase = delta == null || index < base.size();
-    Binding key = isOfBase ? base.key(index) : java.util.Objects.requireNonNull(delta).key(index - base.size());
+    Binding key =
+        delta == null || index < base.size()
+            ? base.key(index)
+            : delta.key(index - base.size());
     return new Binding(label(index), key.protocol(), key.prefix(), key.port());
   }
 

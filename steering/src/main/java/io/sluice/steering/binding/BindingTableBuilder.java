@@ -22,6 +22,7 @@ public final class BindingTableBuilder {
   private int[] labelIds = new int[4];
   private char[] ports = new char[4];
   private int size;
+  private @Nullable BindingTable built; // the last
 
   public BindingTableBuilder() {
     for (Family family : Family.values()) {
@@ -146,7 +147,8 @@ public final class BindingTableBuilder {
     for (int i = 0; i < size; i++) {
       counts[compiled.protocol(i).ordinal()][labelIds[i]]++;
     }
-    return new BindingTable(compiled, null, Map.of(), labels(), counts, size);
+    built = new BindingTable(compiled, null, Map.of(), labels(), counts, size);
+    return built;
   }
 
   /** Compiles the bindings without their labels' names. */
@@ -157,6 +159,10 @@ public final class BindingTableBuilder {
   /** The indexes, in a table with the same bindings and perhaps more, of those added here. */
   public int[] indexesIn(BindingTable table) {
     int[] indexes = new int[size];
+    if (table == built) {
+      Arrays.setAll(indexes, i -> i);
+      return indexes;
+    }
     for (BindingColumns space : spaces) {
       for (int row = 0; row < space.size(); row++) {
         indexes[space.index(row)] = table.find(space, row);

@@ -9,8 +9,11 @@ import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +53,79 @@ class BindingTablePropertyTest {
         }
       }
     }
+  }
+
+  /** A table that came about by changes answers as one with the same bindings that was built whole. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void aChangedTableAnswersAsOneThatWasBuiltWhole(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    LookupContext context = new LookupContext();
+    int shared = 0;
+    for (int round = 0; round < 8; round++) {
+      World world = new World(random);
+      List<Binding> all = world.bindings(4096);
+      List<Binding> live = new ArrayList<>(all.subList(0, all.size() * 3 / 4));
+      List<Binding> spare = new ArrayList<>(all.subList(live.size(), all.size()));
+      BindingTable first = BindingTable.of(live);
+      BindingTable table = first;
+      for (int step = 0; step < 40; step++) {
+        BindingTable before = table;
+        List<Binding> put = new ArrayList<>();
+        List<Binding> remove = new ArrayList<>();
+        for (int i = random.nextInt(12); i >= 0 && !live.isEmpty(); i--) {
+          Binding gone = live.remove(random.nextInt(live.size()));
+          put.removeIf(gone::equals);
+          if (random.nextInt(3) == 0) {
+            Binding renamed =
+                new Binding("new " + random.nextInt(3), gone.protocol(), gone.prefix(), gone.port());
+            put.add(renamed);
+            live.add(renamed);
+          } else {
+            remove.add(gone);
+            spare.add(gone);
+          }
+        }
+        for (int i = random.nextInt(12); i >= 0 && !spare.isEmpty(); i--) {
+          Binding added = spare.remove(random.nextInt(spare.size()));
+          remove.removeIf(added::equals);
+          put.add(added);
+          live.add(added);
+        }
+        table = table.with(new BindingTable.Difference(put, remove));
+        shared += table.sharesWith(first) ? 1 : 0;
+        BindingTable whole = BindingTable.of(live);
+        String as = "seed " + seed + ", round " + round + ", step " + step;
+        assertThat(table).as(as).isEqualTo(whole);
+        for (Protocol protocol : Protocol.values()) {
+          assertThat(counts(table, protocol)).as(as).isEqualTo(counts(whole, protocol));
+        }
+        BindingTable.Difference difference = table.differenceFrom(before, 1000);
+        assertThat(difference).as(as).isNotNull();
+        assertThat(before.with(Objects.requireNonNull(difference))).as(as).isEqualTo(table);
+        for (int i = 0; i < 200; i++) {
+          world.packet(context, all);
+          assertThat(table.matches(context)).as(as).isEqualTo(whole.matches(context));
+          int match = table.match(context);
+          int expected = whole.match(context);
+          assertThat(match < 0 ? null : table.binding(match))
+              .as(as)
+              .isEqualTo(expected < 0 ? null : whole.binding(expected));
+        }
+      }
+    }
+    assertThat(shared).as("tables that share the first").isPositive();
+  }
+
+  private static Map<String, Integer> counts(BindingTable table, Protocol protocol) {
+    Map<String, Integer> counts = new HashMap<>();
+    int[] byLabel = table.counts(protocol);
+    for (int label = 0; label < byLabel.length; label++) {
+      if (byLabel[label] > 0) {
+        counts.put(table.labels().get(label), byLabel[label]);
+      }
+    }
+    return counts;
   }
 
   private static List<Binding> scan(List<Binding> bindings, LookupContext context) {

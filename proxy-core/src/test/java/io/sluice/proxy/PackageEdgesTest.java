@@ -74,14 +74,9 @@ final class PackageEdgesTest {
           use("doctor", "checks the machine first", "cli control"),
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),
-<<<<<<< HEAD
           use("admin", "explains and serves what is in force", "api cli control"),
-          use("change", "asks for changes, and hears what came of them", "api control"),
+          use("change", "asks for changes, or does them", "api control"),
           use("api", "is asked and changed over the admin socket", "control"),
-=======
-          use("admin", "explains and serves what is in force", "cli control"),
-          use("change", "asks for changes, or does them", "control"),
->>>>>>> layers
           use("control", "runs the daemon", "(start) cli"),
           use("cli", "reads the command line", "(start)"));
 

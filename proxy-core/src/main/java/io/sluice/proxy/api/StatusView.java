@@ -1,6 +1,7 @@
 package io.sluice.proxy.api;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.config.TargetSpec;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.Snapshot;
@@ -90,6 +91,9 @@ final class StatusView {
   }
 
   private static String state(Target target) {
+    if (target.spec().state() != TargetSpec.State.READY) {
+      return target.spec().state().word();
+    }
     return target.spec().weight() == 0 ? "drain" : target.isUp() ? "up" : "down";
   }
 

@@ -13,7 +13,6 @@ import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
@@ -368,61 +367,14 @@ abstract class Session extends Sessions.Entry {
     }
   }
 
-  // ---- shown
-
   @Override
   final boolean matches(SessionFilter filter) {
-    LookupContext context = connection();
-    return filter.matches(
-        destination().label(),
-        context.family(),
-        context.remoteHigh(),
-        context.remoteLow(),
-        loop().timeMillis() - ending.startMillis());
+    return SessionView.matches(this, filter);
   }
 
   @Override
   final SessionState state() {
-    long now = loop().timeMillis();
-    LookupContext context = connection();
-    return new SessionState(
-        Protocol.TCP,
-        IpAddress.withPort(context.remote(), context.remotePort()),
-        IpAddress.withPort(context.local(), context.localPort()),
-        destination().label(),
-        targetName(),
-        stateWord(),
-        now - ending.startMillis(),
-        Math.max(0, now - ending.activeMillis()),
-        bytesIn,
-        bytesOut,
-        fares(client),
-        fares(upstreams[0]),
-        via == null ? null : via.toString());
-  }
-
-  private SessionState.Tcp fares(@Nullable Peer peer) {
-    return peer == null || !peer.isOpen()
-        ? SessionState.Tcp.NONE
-        : SessionState.Tcp.of(syscalls().tcpInfo(peer.number()));
-  }
-
-  private String stateWord() {
-    if (connecting.isBusy()) {
-      return "connecting";
-    }
-    if (ending.isDismissing()) {
-      return "resetting";
-    }
-    if (client.isOpen() && client.blocked) {
-      return "client-reads-slowly";
-    }
-    for (Peer upstream : upstreams) {
-      if (upstream != null && upstream.blocked) {
-        return "target-reads-slowly";
-      }
-    }
-    return isHalfClosed() ? "half-closed" : "open";
+    return SessionView.of(this, bytesIn, bytesOut);
   }
 
   /** Something that can't happen did: ends this session, so that the others live. */

@@ -111,6 +111,7 @@ final class ProcessSockets {
     while (own.hasRemaining()) {
       network.putInt(own.getInt());
     }
-    return IpAddress.ofBytes(network.array());
+    IpAddress address = IpAddress.ofBytes(network.array());
+    return address.isIpv4Mapped() ? IpAddress.ipv4((int) address.low()) : address;
   }
 }

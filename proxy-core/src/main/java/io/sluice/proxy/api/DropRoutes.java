@@ -33,7 +33,8 @@ final class DropRoutes {
 
   List<Route> all() {
     return List.of(
-        Route.get("/drops", this::drops), Route.follow("/drops/follow", it -> new Follower(of(it))));
+        Route.get("/drops", this::drops),
+        Route.follow("/drops/follow", it -> new Follower(of(it))));
   }
 
   /** Which ones are meant. */

@@ -23,8 +23,7 @@ final class SessionRoutes {
   }
 
   List<Route> all() {
-    return List.of(
-        Route.get("/sessions", this::list), Route.change("POST", "/kill", this::kill));
+    return List.of(Route.get("/sessions", this::list), Route.change("POST", "/kill", this::kill));
   }
 
   private static SessionFilter filter(Request request) {

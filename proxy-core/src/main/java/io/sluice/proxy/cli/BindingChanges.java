@@ -24,7 +24,10 @@ final class BindingChanges {
     @Parameters(index = "1", paramLabel = "PROTOCOL", description = "tcp or udp.")
     private String protocol = "";
 
-    @Parameters(index = "2", paramLabel = "PREFIX", description = "Like 192.0.2.0/24, or one address.")
+    @Parameters(
+        index = "2",
+        paramLabel = "PREFIX",
+        description = "Like 192.0.2.0/24, or one address.")
     private String prefix = "";
 
     @Parameters(index = "3", paramLabel = "PORT", description = "0 or any is every port.")

@@ -60,8 +60,7 @@ final class DropsCommand implements Callable<Integer> {
                   });
       return ExitCode.DONE;
     }
-    AdminClient.Reply reply =
-        socket.client().get(AdminClient.withParameters("/drops", parameters));
+    AdminClient.Reply reply = socket.client().get(AdminClient.withParameters("/drops", parameters));
     if (output.isJson()) {
       out.print(reply.body());
     } else {

@@ -83,8 +83,18 @@ final class SessionCommands {
     private static void print(Fields answer, PrintWriter out) {
       Table table =
           new Table(
-              "PROTOCOL", "CLIENT", "LOCAL", "LABEL", "TARGET", "STATE", "AGE", "IDLE", "IN", "OUT",
-              "RTT", "RESENT");
+              "PROTOCOL",
+              "CLIENT",
+              "LOCAL",
+              "LABEL",
+              "TARGET",
+              "STATE",
+              "AGE",
+              "IDLE",
+              "IN",
+              "OUT",
+              "RTT",
+              "RESENT");
       for (Fields it : answer.list("sessions")) {
         Fields client = Fields.of(it.json().get("clientTcp"));
         Fields target = Fields.of(it.json().get("targetTcp"));

@@ -130,7 +130,11 @@ final class TargetChanges {
     @Parameters(index = "1", paramLabel = "ADDRESS", description = "The target's.")
     private String address = "";
 
-    @Parameters(index = "2..*", arity = "1..*", paramLabel = "KEY=VALUE", description = "What is set.")
+    @Parameters(
+        index = "2..*",
+        arity = "1..*",
+        paramLabel = "KEY=VALUE",
+        description = "What is set.")
     private List<String> settings = List.of();
 
     @Override

@@ -264,8 +264,7 @@ public final class UdpRelay implements DatagramHandler {
     }
     boolean isCaptured =
         isBound
-            || isTold
-                && socket.captures(next.family(), next.localHigh(), next.localLow(), port);
+            || isTold && socket.captures(next.family(), next.localHigh(), next.localLow(), port);
     if (!isCaptured) {
       return refuse(DropReason.NOT_CAPTURED, received);
     }

@@ -150,8 +150,7 @@ final class DropsTest {
   @Test
   void aDatagramThatCameBackIsNamedWithItsTargetAndErrno() throws Exception {
     try (DatagramSocket client = new DatagramSocket(0, InetAddress.ofLiteral("127.0.0.1"))) {
-      client.send(
-          new DatagramPacket(new byte[] {1}, 1, InetAddress.ofLiteral("127.0.24.9"), port));
+      client.send(new DatagramPacket(new byte[] {1}, 1, InetAddress.ofLiteral("127.0.24.9"), port));
       TestDaemon.until("it is kept", () -> !drops("").isEmpty());
       assertThat(drops("?reason=port_unreachable"))
           .singleElement()

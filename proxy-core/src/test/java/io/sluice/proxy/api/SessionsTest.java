@@ -107,8 +107,7 @@ final class SessionsTest {
     Socket small = connect("127.0.0.1", 10);
     Socket large = connect("127.0.0.2", 5000);
     assertThat(clientsOf(sessions("?sort=bytes")))
-        .containsExactly(
-            "127.0.0.2:" + large.getLocalPort(), "127.0.0.1:" + small.getLocalPort());
+        .containsExactly("127.0.0.2:" + large.getLocalPort(), "127.0.0.1:" + small.getLocalPort());
     assertThat(clientsOf(sessions("?sort=bytes&limit=1")))
         .containsExactly("127.0.0.2:" + large.getLocalPort());
     assertThat(clientsOf(sessions("?from=127.0.0.1")))
@@ -123,7 +122,8 @@ final class SessionsTest {
     for (int i = 0; i < 300; i++) { // more than two steps
       ended.add(connect("127.0.0.2", 1));
     }
-    assertThat(asker.ask("POST", "/kill?from=127.0.0.2/32", "")).endsWith("\r\n\r\n{\"killed\":300}\n");
+    assertThat(asker.ask("POST", "/kill?from=127.0.0.2/32", ""))
+        .endsWith("\r\n\r\n{\"killed\":300}\n");
     for (Socket client : ended) {
       assertThat(client.getInputStream().read()).isEqualTo(-1);
     }
@@ -135,9 +135,7 @@ final class SessionsTest {
   @Test
   void killWithoutAFilterIsRefused() throws Exception {
     Socket client = connect("127.0.0.1", 1);
-    assertThat(asker.ask("POST", "/kill", ""))
-        .startsWith("HTTP/1.1 400 ")
-        .contains("or all=true");
+    assertThat(asker.ask("POST", "/kill", "")).startsWith("HTTP/1.1 400 ").contains("or all=true");
     assertThat(asker.ask("POST", "/kill?all=true", "")).endsWith("{\"killed\":1}\n");
     assertThat(client.getInputStream().read()).isEqualTo(-1);
   }
@@ -145,8 +143,7 @@ final class SessionsTest {
   @Test
   void flowsAreShownAndEndedToo() throws Exception {
     try (DatagramSocket client = new DatagramSocket(0, InetAddress.ofLiteral("127.0.0.1"))) {
-      client.send(
-          new DatagramPacket(new byte[10], 10, InetAddress.ofLiteral("127.0.0.9"), port));
+      client.send(new DatagramPacket(new byte[10], 10, InetAddress.ofLiteral("127.0.0.9"), port));
       daemon.awaitSessions(1);
       assertThat(sessions("?protocol=udp"))
           .singleElement()

@@ -135,7 +135,8 @@ final class AdminSocketIT {
     try (SluiceProcess _ = daemon("", "")) {
       assertThat(sluice("reload").exitCode).isZero();
       String history = asker.get("/history");
-      Files.writeString(directory.resolve("sluice.yaml"), "version: 1\ncolour: red\nshape: round\n");
+      Files.writeString(
+          directory.resolve("sluice.yaml"), "version: 1\ncolour: red\nshape: round\n");
       Result refused = sluice("reload");
       assertThat(refused.exitCode).isEqualTo(1);
       assertThat(refused.err)
@@ -157,7 +158,12 @@ final class AdminSocketIT {
         """
             .formatted(port);
     Path file = Files.writeString(directory.resolve("bindings.json"), json);
-    try (SluiceProcess _ = daemon("", "capture: [{name: c, protocols: [tcp, udp], addresses: 127.0.0.0/8, ports: " + port + "}]\n")) {
+    try (SluiceProcess _ =
+        daemon(
+            "",
+            "capture: [{name: c, protocols: [tcp, udp], addresses: 127.0.0.0/8, ports: "
+                + port
+                + "}]\n")) {
       assertThat(sluice("load-bindings", "--dry-run", file.toString()).exitCode).isZero();
       assertThat(sluice("bindings", "-o", "json").out).isEqualTo("{\"bindings\":[]}\n");
       Result loaded = sluice("load-bindings", file.toString());
@@ -182,7 +188,8 @@ final class AdminSocketIT {
       assertThat(asNobody("POST", "/kill?all=true").out).contains("may only read");
     }
     try (SluiceProcess _ = daemon(", users: [" + NOBODY + "]", "")) {
-      assertThat(asNobody("POST", "/bind?label=a&protocol=tcp&prefix=127.0.0.1/32&port=" + port).out)
+      assertThat(
+              asNobody("POST", "/bind?label=a&protocol=tcp&prefix=127.0.0.1/32&port=" + port).out)
           .startsWith("{\"generation\":2");
     }
   }
@@ -224,7 +231,8 @@ final class AdminSocketIT {
         ExecutorService askers = Executors.newFixedThreadPool(64)) {
       List<Future<String>> answers = new ArrayList<>();
       for (int i = 0; i < 10_000; i++) {
-        String request = i % 2 == 0 ? SocketAsker.requestOf("GET", "/history", "") : "garbage\r\n\r\n";
+        String request =
+            i % 2 == 0 ? SocketAsker.requestOf("GET", "/history", "") : "garbage\r\n\r\n";
         answers.add(askers.submit(() -> asker.ask(request)));
       }
       assertEchoes("127.0.0.1"); // while they are asked

@@ -77,11 +77,12 @@ final class DropLogTest {
   void aReaderNeverSeesOneThatIsHalfWritten() throws Exception {
     AtomicBoolean isOver = new AtomicBoolean();
     Thread writer =
-        Thread.ofPlatform().start(() -> {
-          for (int i = 0; !isOver.get(); i++) {
-            add(i);
-          }
-        });
+        Thread.ofPlatform()
+            .start(() -> {
+              for (int i = 0; !isOver.get(); i++) {
+                add(i);
+              }
+            });
     long seen = 0;
     try {
       while (seen < 20L * DropLog.CAPACITY) {

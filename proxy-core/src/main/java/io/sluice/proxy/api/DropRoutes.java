@@ -4,7 +4,7 @@ import io.sluice.proxy.admin.Json;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Dropped;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.binding.Binding;
 import io.sluice.steering.binding.Rule;
@@ -48,13 +48,13 @@ final class DropRoutes {
   private static Filter of(Request request) {
     String reason = request.parameter("reason");
     if (reason != null
-        && Arrays.stream(DropReason.values()).noneMatch(it -> it.word().equals(reason))) {
+        && Arrays.stream(Refusal.values()).noneMatch(it -> it.word().equals(reason))) {
       throw new BadRequestException(
           "reason: there is no "
               + reason
               + "; there are "
-              + Arrays.stream(DropReason.values())
-                  .map(DropReason::word)
+              + Arrays.stream(Refusal.values())
+                  .map(Refusal::word)
                   .collect(Collectors.joining(", ")));
     }
     return new Filter(reason, Parameters.prefix(request, "from"));

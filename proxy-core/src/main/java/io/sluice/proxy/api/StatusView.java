@@ -5,10 +5,10 @@ import io.sluice.config.TargetSpec;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
@@ -107,7 +107,7 @@ final class StatusView {
 
   private static Map<String, Object> drops(Running daemon) {
     Map<String, Object> json = new LinkedHashMap<>();
-    for (DropReason reason : DropReason.values()) {
+    for (Refusal reason : Refusal.values()) {
       long dropped = 0;
       for (Protocol protocol : Protocol.values()) {
         dropped += daemon.counters().drops(reason, protocol).sum();

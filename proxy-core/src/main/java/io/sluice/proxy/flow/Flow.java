@@ -10,9 +10,9 @@ import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.reuseport.ConnectionIds;
 import org.jspecify.annotations.Nullable;
 
@@ -202,7 +202,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
    *
    * @param errno positive; 0 if the kernel wasn't asked
    */
-  void dropped(DropReason reason, int errno) {
+  void dropped(Refusal reason, int errno) {
     flows.dropped(this, reason, errno);
   }
 

@@ -17,12 +17,12 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
@@ -125,7 +125,7 @@ final class Flows {
     key.describe(steering.context(), ifindex);
     steering.context().payload(datagram);
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
-      return refused(DropReason.LOOP, null, 0);
+      return refused(Refusal.LOOP, null, 0);
     }
     Target target = steering.steer();
     if (target == null) {
@@ -141,17 +141,17 @@ final class Flows {
     }
     boolean answersReturn = answersReturn(key.physical());
     if (answersReturn && !isAllowed(key.physical())) {
-      return refused(DropReason.OWN_SOURCE, target, 0);
+      return refused(Refusal.OWN_SOURCE, target, 0);
     }
     if (isDraining) {
-      return refused(DropReason.DRAINING, target, 0);
+      return refused(Refusal.DRAINING, target, 0);
     }
     if (!destination.tryOpen()) {
-      return refused(DropReason.DESTINATION_LIMIT, target, 0);
+      return refused(Refusal.DESTINATION_LIMIT, target, 0);
     }
     if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
       destination.close();
-      return refused(DropReason.FLOW_LIMIT, target, 0);
+      return refused(Refusal.FLOW_LIMIT, target, 0);
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -203,14 +203,14 @@ final class Flows {
     flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
       sockets.close(flow);
-      return refused(DropReason.NO_DESCRIPTORS, target, 0);
+      return refused(Refusal.NO_DESCRIPTORS, target, 0);
     }
     endpoint.checkSilence(nowMillis); // then the next datagram goes elsewhere
     flow.ownSource = guard.note(Protocol.UDP, made, target);
     return flow;
   }
 
-  private @Nullable Flow refused(DropReason reason, @Nullable Target target, int errno) {
+  private @Nullable Flow refused(Refusal reason, @Nullable Target target, int errno) {
     steering.refuse(reason, target, errno);
     return null;
   }
@@ -220,7 +220,7 @@ final class Flows {
    *
    * @param errno positive
    */
-  void dropped(Flow flow, DropReason reason, int errno) {
+  void dropped(Flow flow, Refusal reason, int errno) {
     flow.key().describe(described, 0);
     steering.refuse(reason, described, flow.target(), errno);
   }
@@ -325,8 +325,8 @@ final class Flows {
   }
 
   private void unreachable(Flow flow, int errno) {
-    DropReason reason =
-        errno == Linux.ECONNREFUSED ? DropReason.PORT_UNREACHABLE : DropReason.CONNECT_ERROR;
+    Refusal reason =
+        errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
     dropped(flow, reason, errno);
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
@@ -358,10 +358,10 @@ final class Flows {
    *
    * @param errno positive
    */
-  static DropReason upstreamDrop(int errno) {
+  static Refusal upstreamDrop(int errno) {
     return switch (errno) {
-      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> DropReason.UPSTREAM_BUFFER;
-      default -> DropReason.CONNECT_ERROR;
+      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
+      default -> Refusal.CONNECT_ERROR;
     };
   }
 

@@ -5,8 +5,8 @@ import static java.util.Objects.requireNonNull;
 import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.reuseport.ConnectionIds;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -114,7 +114,7 @@ final class Replies {
     Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {
       if (way < 0 || into.isTruncated(slot)) {
-        flow.dropped(DropReason.REPLY_ERROR, 0);
+        flow.dropped(Refusal.REPLY_ERROR, 0);
         continue;
       }
       owners[slot] = flow;
@@ -168,7 +168,7 @@ final class Replies {
         count(out, at, at + sent);
         at += sent;
       } else {
-        requireNonNull(owners[at]).dropped(DropReason.REPLY_ERROR, -sent);
+        requireNonNull(owners[at]).dropped(Refusal.REPLY_ERROR, -sent);
         at++;
       }
     }

@@ -14,12 +14,12 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
@@ -260,13 +260,13 @@ public final class UdpRelay implements DatagramHandler {
         isBound ? socket.address().low() : received.destinationLow(),
         port);
     if (received.isTruncated(slot)) {
-      return refuse(DropReason.UPSTREAM_BUFFER, received);
+      return refuse(Refusal.UPSTREAM_BUFFER, received);
     }
     boolean isCaptured =
         isBound
             || isTold && socket.captures(next.family(), next.localHigh(), next.localLow(), port);
     if (!isCaptured) {
-      return refuse(DropReason.NOT_CAPTURED, received);
+      return refuse(Refusal.NOT_CAPTURED, received);
     }
     try {
       return headerSources.isEmpty() || readHeader(received, slot);
@@ -277,7 +277,7 @@ public final class UdpRelay implements DatagramHandler {
   }
 
   /** Refuses what {@link #next} is the key of; false. */
-  private boolean refuse(DropReason reason, DatagramBatch received) {
+  private boolean refuse(Refusal reason, DatagramBatch received) {
     next.describe(steering.context(), received.ifindex());
     steering.refuse(reason);
     return false;
@@ -302,7 +302,7 @@ public final class UdpRelay implements DatagramHandler {
     }
     int length = header.read(received.bytes(slot), Protocol.UDP);
     if (length <= 0) {
-      return refuse(DropReason.PROXY_HEADER, received);
+      return refuse(Refusal.PROXY_HEADER, received);
     }
     if (header.hasAddresses()) {
       next.announce(header);
@@ -348,7 +348,7 @@ public final class UdpRelay implements DatagramHandler {
       int sent = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
       if (sent == at && at == failedAt) {
         current.describe(steering.context(), ifindex);
-        steering.refuse(DropReason.CONNECT_ERROR);
+        steering.refuse(Refusal.CONNECT_ERROR);
         sent = at + 1; // it failed twice, so this is no earlier datagram's fate
       }
       failedAt = sent == at ? at : -1;

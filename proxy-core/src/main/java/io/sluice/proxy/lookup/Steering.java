@@ -3,8 +3,8 @@ package io.sluice.proxy.lookup;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
@@ -23,7 +23,7 @@ public final class Steering {
   private final Supplier<Snapshot> snapshots;
   private final Tried tried = new Tried();
   private final DropLog drops;
-  private DropReason refusal = DropReason.PROGRAM;
+  private Refusal refusal = Refusal.PROGRAM;
 
   /**
    * @param snapshots reads the snapshot in force: one volatile read
@@ -54,13 +54,13 @@ public final class Steering {
           selected != null && Target.isBehind(selected)
               ? Target.of(selected).destination().label()
               : null;
-      refusal = verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER;
+      refusal = verdict instanceof Verdict.Drop drop ? drop.reason() : Refusal.NO_LISTENER;
       drops.add(refusal, context, label, null, 0);
       return null;
     }
     if (!Target.isBehind(socket)) {
       counters.strangeSocket(socket);
-      refuse(DropReason.PROGRAM_ERROR);
+      refuse(Refusal.PROGRAM_ERROR);
       return null;
     }
     Target target = Target.of(socket).admitted(context, tried);
@@ -84,7 +84,7 @@ public final class Steering {
   }
 
   /** Counts and keeps a refusal of what the context describes. */
-  public void refuse(DropReason reason) {
+  public void refuse(Refusal reason) {
     refuse(reason, null, 0);
   }
 
@@ -94,13 +94,13 @@ public final class Steering {
    * @param target that it was for; null for none
    * @param errno positive, by which it failed; 0 for none
    */
-  public void refuse(DropReason reason, @Nullable Target target, int errno) {
+  public void refuse(Refusal reason, @Nullable Target target, int errno) {
     refuse(reason, context, target, errno);
   }
 
   /** The same of what another context describes. */
   public void refuse(
-      DropReason reason, LookupContext described, @Nullable Target target, int errno) {
+      Refusal reason, LookupContext described, @Nullable Target target, int errno) {
     refusal = reason;
     drops.add(
         reason,
@@ -116,7 +116,7 @@ public final class Steering {
   }
 
   /** Why the last one was refused. */
-  public DropReason refusal() {
+  public Refusal refusal() {
     return refusal;
   }
 }

@@ -1,7 +1,6 @@
 package io.sluice.proxy.observe;
 
 import io.sluice.steering.DropOrigin;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Errno;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
@@ -32,7 +31,7 @@ public final class DropLog {
 
   private static final int WORDS = 7;
   private static final int OBJECTS = 4;
-  private static final DropReason[] REASONS = DropReason.values();
+  private static final Refusal[] REASONS = Refusal.values();
   private static final long IS_UDP = 1;
   private static final long IS_IPV6 = 2;
 
@@ -62,7 +61,7 @@ public final class DropLog {
    * @param errno positive; 0 if the kernel wasn't asked
    */
   public void add(
-      DropReason reason,
+      Refusal reason,
       LookupContext context,
       @Nullable String label,
       @Nullable Object target,

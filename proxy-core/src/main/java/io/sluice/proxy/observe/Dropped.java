@@ -1,6 +1,5 @@
 package io.sluice.proxy.observe;
 
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
@@ -32,7 +31,7 @@ public record Dropped(
     long localLow,
     int localPort,
     int ifindex,
-    DropReason reason,
+    Refusal reason,
     int errno,
     @Nullable String program,
     int part,

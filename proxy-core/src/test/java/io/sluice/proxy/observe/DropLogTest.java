@@ -2,7 +2,6 @@ package io.sluice.proxy.observe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.util.List;
@@ -18,7 +17,7 @@ final class DropLogTest {
   private void add(int number) {
     int port = number % 0xffff + 1;
     log.add(
-        DropReason.LOOP,
+        Refusal.LOOP,
         context.ipv6(Protocol.TCP, number, number, port, number, number, port, number),
         "label" + port,
         null,
@@ -41,19 +40,19 @@ final class DropLogTest {
   @Test
   void itIsCountedAndKeptAsItWas() {
     log.add(
-        DropReason.CONNECT_REFUSED,
+        Refusal.CONNECT_REFUSED,
         context.ipv4(Protocol.UDP, 0xc000_0201, 65535, 0x7f00_0001, 53, 3),
         "dns",
         "target",
         111);
-    assertThat(counters.drops(DropReason.CONNECT_REFUSED, Protocol.UDP).sum()).isEqualTo(1);
+    assertThat(counters.drops(Refusal.CONNECT_REFUSED, Protocol.UDP).sum()).isEqualTo(1);
     assertThat(log.from(0))
         .singleElement()
         .satisfies(it -> {
           assertThat(it.client()).isEqualTo("192.0.2.1:65535");
           assertThat(it.local()).isEqualTo("127.0.0.1:53");
           assertThat(it.protocol()).isEqualTo(Protocol.UDP);
-          assertThat(it.reason()).isEqualTo(DropReason.CONNECT_REFUSED);
+          assertThat(it.reason()).isEqualTo(Refusal.CONNECT_REFUSED);
           assertThat(it.ifindex()).isEqualTo(3);
           assertThat(it.errno()).isEqualTo(111);
           assertThat(it.label()).isEqualTo("dns");

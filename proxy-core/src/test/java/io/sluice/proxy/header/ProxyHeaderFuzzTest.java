@@ -34,12 +34,13 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Valid headers that are changed, cut, joined and repeated, and plain noise, for {@value #SECONDS}
  * seconds: no exception, no reading beyond the header, no byte of payload lost. Two thirds of the
- * time in memory, the rest over connections to a relay. Longer by hand: {@code
- * -Dsluice.fuzz.seconds=3600}; one case again: {@code -Dsluice.fuzz.seed=N}, which a failure names.
+ * time in memory, the rest over connections to a relay. Longer by {@code
+ * -Dsluice.fuzz.seconds=3600}, as {@code make torture} does; one case again: {@code
+ * -Dsluice.fuzz.seed=N}, which a failure names.
  */
 @Timeout(value = 2, unit = TimeUnit.HOURS)
 class ProxyHeaderFuzzTest {
-  private static final int SECONDS = 60;
+  private static final int SECONDS = 3;
   private static final byte[] NONE = {};
   private static final byte[][] WORDS = {
     ProxyHeader.SIGNATURE,

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The connection to a target that a session makes: one at a time, within {@code connectTimeout}.
- * Called on the session's loop only.
+ * The session lets go of it when it is made. Called on the session's loop only.
  */
 final class Connecting {
   private static final int NOBODY = -1;
@@ -31,7 +31,7 @@ final class Connecting {
 
   private long wantedSinceMillis;
 
-  /** Since when a target is sought, with those that could not be reached; 0 if none is. */
+  /** Since when a target is sought, with those that could not be reached; 0 before the first. */
   private long soughtSinceMillis;
 
   Connecting(Session session) {
@@ -112,19 +112,18 @@ final class Connecting {
 
   private void isConnected(Peer upstream) {
     long now = session.loop().timeMillis();
-    wanted = NOBODY;
     upstream.isConnecting = false;
     requireNonNull(endpoint).succeeded();
     session.ending.stirred(now);
     session.keepAliveFrom(now);
     session.relay.counters().connected(now - soughtSinceMillis);
-    soughtSinceMillis = 0;
+    session.connecting = null;
     session.loop().schedule(session);
     session.connected(upstream);
   }
 
   /** Begins what a target hears with a PROXY protocol header; false if the target broke. */
-  boolean sendHeader(Peer upstream) {
+  static boolean sendHeader(Session session, Peer upstream) {
     ProxyHeaderWriter writer = session.destination().header();
     if (writer == null) {
       return true;

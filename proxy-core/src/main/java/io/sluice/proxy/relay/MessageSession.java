@@ -117,7 +117,7 @@ final class MessageSession extends Session {
 
   @Override
   void readable(Peer peer) {
-    if (peer == client) {
+    if (peer.isClient()) {
       pumpClient();
     } else {
       pumpReplies(peer);
@@ -132,7 +132,7 @@ final class MessageSession extends Session {
     }
     if (result < 0) {
       broke(peer);
-    } else if (peer == client) {
+    } else if (peer.isClient()) {
       pumpAllReplies();
       settle();
     } else if (steering.isAwaiting(peer)) {
@@ -241,7 +241,7 @@ final class MessageSession extends Session {
   private void connectAwaited(int index) {
     if (!isClosed() && !isInputOver && upstreams[index] == null) {
       try {
-        connecting.connect(index);
+        connect(index);
       } catch (RuntimeException | Error failure) {
         failed(failure);
       }
@@ -260,7 +260,7 @@ final class MessageSession extends Session {
   @Override
   void connected(Peer upstream) {
     opened++;
-    if (connecting.sendHeader(upstream)) {
+    if (Connecting.sendHeader(this, upstream)) {
       resume();
     }
   }
@@ -313,7 +313,9 @@ final class MessageSession extends Session {
       isInputOver = true;
       steering.goOn();
       input.discard();
-      connecting.stop();
+      if (connecting != null) {
+        connecting.stop();
+      }
       loop().schedule(this); // the deadline is nearer now
     }
   }
@@ -372,7 +374,7 @@ final class MessageSession extends Session {
   void broke(Peer peer) {
     peer.discard();
     peer.broken = true;
-    if (peer == client) {
+    if (peer.isClient()) {
       ending.because(SessionEnd.CLIENT_RESET);
       skb.end(input.length(), steering);
       inputIsOver();

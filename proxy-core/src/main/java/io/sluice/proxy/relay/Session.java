@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
@@ -38,7 +40,10 @@ abstract class Session extends Sessions.Entry {
   final @Nullable Peer[] upstreams;
   final @Nullable Via via;
   final Ending ending;
-  final Connecting connecting = new Connecting(this);
+
+  /** What makes a connection to a target; null when that is made. */
+  @Nullable Connecting connecting;
+
   private boolean isClosed;
   private boolean isStalled;
   private long bytesIn;
@@ -124,6 +129,14 @@ abstract class Session extends Sessions.Entry {
 
   // ---- connecting
 
+  /** Connects to a target: {@link #connected} or {@link #notConnected} follows, maybe at once. */
+  final void connect(int index) {
+    if (connecting == null) {
+      connecting = new Connecting(this);
+    }
+    connecting.connect(index);
+  }
+
   /** Whether there are descriptors enough for this connection besides the client's. */
   boolean mayKeep(Peer upstream) {
     return true;
@@ -144,7 +157,7 @@ abstract class Session extends Sessions.Entry {
       return;
     }
     if (peer.isConnecting) {
-      connecting.ready(peer, events);
+      requireNonNull(connecting).ready(peer, events);
       return;
     }
     if (client.isOpen()) {
@@ -276,7 +289,7 @@ abstract class Session extends Sessions.Entry {
 
   /** Counts what a peer has sent. */
   final void moved(Peer from, long count) {
-    if (from == client) {
+    if (from.isClient()) {
       bytesIn += count;
       destination().traffic().bytesIn.add(count);
     } else {
@@ -292,7 +305,7 @@ abstract class Session extends Sessions.Entry {
     if (isClosed || isStalled) {
       return 0; // at the next tick
     }
-    return connecting.isBusy()
+    return connecting != null && connecting.isBusy()
         ? connecting.deadlineMillis()
         : Math.min(ending.deadlineMillis(), keepaliveAtMillis);
   }
@@ -326,7 +339,7 @@ abstract class Session extends Sessions.Entry {
     if (nowMillis >= keepaliveAtMillis) {
       keepAlive();
     }
-    if (connecting.isBusy()) {
+    if (connecting != null && connecting.isBusy()) {
       connecting.timeUp(nowMillis);
     } else {
       ending.timeUp(nowMillis);

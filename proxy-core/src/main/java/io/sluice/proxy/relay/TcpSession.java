@@ -82,14 +82,14 @@ final class TcpSession extends Session {
 
   @Override
   void start() {
-    connecting.connect(ONLY);
+    connect(ONLY);
   }
 
   @Override
   void connected(Peer upstream) {
     if (!client.watch()) {
       unreachable(DropReason.NO_DESCRIPTORS);
-    } else if (connecting.sendHeader(upstream)) {
+    } else if (Connecting.sendHeader(this, upstream)) {
       pump(client); // most have spoken by now: this spares them the wait for epoll to say so
     }
   }
@@ -118,7 +118,7 @@ final class TcpSession extends Session {
   private void connectAgain() {
     if (!isClosed()) {
       try {
-        connecting.connect(ONLY);
+        connect(ONLY);
       } catch (RuntimeException | Error failure) {
         failed(failure);
       }
@@ -142,7 +142,7 @@ final class TcpSession extends Session {
   }
 
   private Peer other(Peer peer) {
-    return peer == client ? upstream() : client;
+    return peer.isClient() ? upstream() : client;
   }
 
   /** Moves what a peer has sent to the other, as far as it goes. */
@@ -216,7 +216,7 @@ final class TcpSession extends Session {
       from.close();
       ending.dismiss(to);
     } else if (!to.finSent) {
-      ending.regularly(from == client ? SessionEnd.CLIENT_CLOSED : SessionEnd.TARGET_CLOSED);
+      ending.regularly(from.isClient() ? SessionEnd.CLIENT_CLOSED : SessionEnd.TARGET_CLOSED);
       if (from.finSent) {
         finish();
       } else {
@@ -246,7 +246,7 @@ final class TcpSession extends Session {
   }
 
   private SessionEnd brokenBy(Peer peer) {
-    return peer == client ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
+    return peer.isClient() ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
   }
 
   // ---- ending

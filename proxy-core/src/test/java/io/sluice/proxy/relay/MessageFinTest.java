@@ -74,7 +74,9 @@ final class MessageFinTest {
     int length = 1000;
     try (TestServer server =
             TestServer.start(connection -> {
-              TestDaemon.until("blocked", () -> isBlocked(connection));
+              long _ =
+                  TestDaemon.untilStill(
+                      "what waits to be read", () -> (long) connection.getInputStream().available());
               Streams.reset(connection);
             });
         TestDaemon daemon = TestDaemon.start(1, port, server.targets() + LINES);
@@ -95,11 +97,5 @@ final class MessageFinTest {
       long came = daemon.destination().traffic().bytesIn.sum() / length;
       assertThat(daemon.destination().traffic().messages.sum()).isPositive().isLessThan(came);
     }
-  }
-
-  private static boolean isBlocked(Socket connection) throws Exception {
-    int before = connection.getInputStream().available();
-    Thread.sleep(200); // until nothing moves: that is what is asked
-    return before > 0 && before == connection.getInputStream().available();
   }
 }

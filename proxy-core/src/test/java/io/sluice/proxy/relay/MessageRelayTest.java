@@ -388,7 +388,7 @@ final class MessageRelayTest {
 
   @Test
   void aTargetThatNeverEndsIsGivenUpAfterTheHalfClosedBound() throws Exception {
-    try (TestServer lasting = TestServer.start(_ -> Thread.sleep(30_000))) {
+    try (TestServer lasting = TestServer.start(TestServer.SILENT)) {
       running =
           TestDaemon.start(
               "limits: {drain: 0s, halfClosed: 300ms}\n"
@@ -460,12 +460,11 @@ final class MessageRelayTest {
                     // What arrives is then too little.
                   }
                 });
-        long before = -1;
-        while (before != daemon().destination().traffic().bytesIn.sum()) {
-          before = daemon().destination().traffic().bytesIn.sum();
-          Thread.sleep(300); // until nothing moves: that is what is asked
-        }
-        assertThat(before).as("taken from the client").isLessThan(20_000_000);
+        long taken =
+            TestDaemon.untilStill(
+                "what is taken from the client",
+                () -> daemon().destination().traffic().bytesIn.sum());
+        assertThat(taken).as("taken from the client").isLessThan(20_000_000);
         assertThat(sending.isAlive()).isTrue();
         goOn.countDown();
         assertThat(done.await(30, TimeUnit.SECONDS)).isTrue();

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -37,13 +38,9 @@ final class TcpLimitsTest {
         "limits: {drain: 0s, " + limits + "}\n" + TestDaemon.web(loops, port, destination));
   }
 
-  private static void keep(Socket connection) throws InterruptedException {
-    Thread.sleep(20_000);
-  }
-
   @Test
   void aHalfClosedSessionThatStandsStillEnds() throws Exception {
-    try (TestServer server = TestServer.start(TcpLimitsTest::keep);
+    try (TestServer server = TestServer.start(TestServer.SILENT);
         TestDaemon daemon = limited("halfClosed: 300ms", server.targets());
         Socket client = Streams.connect(port)) {
       daemon.awaitSessions(1);
@@ -62,7 +59,7 @@ final class TcpLimitsTest {
     TestServer.Handler dripping =
         connection -> {
           for (int i = 0; i < 10; i++) {
-            Thread.sleep(150);
+            Pace.pause(150);
             connection.getOutputStream().write('.');
           }
         };
@@ -116,7 +113,7 @@ final class TcpLimitsTest {
         Socket client = Streams.connect(port)) {
       Streams.send(client, "ECHO\n");
       for (int i = 0; i < 10; i++) {
-        Thread.sleep(100);
+        Pace.pause(100);
         Streams.send(client, "x");
         assertThat(Streams.text(client, 1)).isEqualTo("x");
       }
@@ -241,7 +238,7 @@ final class TcpLimitsTest {
       for (int i = 0; i < 5; i++) {
         waiting.add(Thread.ofVirtual().start(() -> read.set(download())));
       }
-      Thread.sleep(500);
+      TestDaemon.until("they wait to be accepted", () -> Streams.unaccepted(port) == 5);
       assertThat(read.get()).isNull();
       assertThat(server.accepted()).isEqualTo(2);
       first.shutdownOutput(); // the server ends it then

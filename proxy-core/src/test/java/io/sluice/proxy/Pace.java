@@ -1,5 +1,7 @@
 package io.sluice.proxy;
 
+import java.util.concurrent.locks.LockSupport;
+
 /**
  * The pace of a peer that a test plays: a client or a server that is slow, because that is what the
  * test is about. Only here does a test's thread sleep, which {@link TestRulesTest} holds. Whoever
@@ -16,5 +18,10 @@ public final class Pace {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(interrupted);
     }
+  }
+
+  /** The peer does nothing for about so long, perhaps less. */
+  public static void pauseMicros(long micros) {
+    LockSupport.parkNanos(micros * 1_000);
   }
 }

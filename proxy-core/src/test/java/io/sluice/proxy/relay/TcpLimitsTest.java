@@ -48,7 +48,7 @@ final class TcpLimitsTest {
       client.shutdownOutput();
       assertThat(client.getInputStream().read()).isEqualTo(-1);
       long tookMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-      assertThat(tookMillis).isBetween(290L, 3_000L);
+      assertThat(tookMillis).isGreaterThanOrEqualTo(290);
       daemon.awaitEnds(SessionEnd.HALF_CLOSED, 1);
       daemon.awaitSessions(0);
     }
@@ -119,7 +119,7 @@ final class TcpLimitsTest {
       }
       long start = System.nanoTime();
       assertThat(client.getInputStream().read()).isEqualTo(-1);
-      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)).isBetween(250L, 3_000L);
+      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)).isGreaterThanOrEqualTo(250);
       daemon.awaitEnds(SessionEnd.IDLE, 1);
       daemon.awaitSessions(0);
     }
@@ -140,7 +140,7 @@ final class TcpLimitsTest {
         long start = System.nanoTime();
         assertThat(Streams.isReset(client)).isTrue();
         assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
-            .isBetween(250L, 3_000L);
+            .isGreaterThanOrEqualTo(250);
       }
       daemon.awaitDrops(DropReason.CONNECT_TIMEOUT, 1);
       daemon.awaitSessions(0);

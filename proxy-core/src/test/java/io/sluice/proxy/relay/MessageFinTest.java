@@ -77,7 +77,8 @@ final class MessageFinTest {
             TestServer.start(connection -> {
               long _ =
                   TestDaemon.untilStill(
-                      "what waits to be read", () -> (long) connection.getInputStream().available());
+                      "what waits to be read",
+                      () -> (long) connection.getInputStream().available());
               Streams.reset(connection);
             });
         TestDaemon daemon = TestDaemon.start(1, port, server.targets() + LINES);

@@ -119,7 +119,8 @@ final class TcpLimitsTest {
       }
       long start = System.nanoTime();
       assertThat(client.getInputStream().read()).isEqualTo(-1);
-      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)).isGreaterThanOrEqualTo(250);
+      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
+          .isGreaterThanOrEqualTo(250);
       daemon.awaitEnds(SessionEnd.IDLE, 1);
       daemon.awaitSessions(0);
     }

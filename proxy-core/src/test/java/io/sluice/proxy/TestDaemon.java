@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** The real daemon, in this process, for tests: without admin server, and stopped without drain. */
@@ -179,6 +180,24 @@ public final class TestDaemon implements AutoCloseable {
   /** Waits for a condition, with a bound. */
   public static void until(String what, Callable<Boolean> condition) {
     await(what).atMost(BOUND).pollInterval(Duration.ofMillis(5)).until(condition);
+  }
+
+  /**
+   * Waits until a number has grown and then stands still, as what is sent does once all queues on
+   * its way are full.
+   *
+   * @return the number
+   */
+  public static long untilStill(String what, Callable<Long> number) {
+    AtomicLong last = new AtomicLong();
+    await(what + " stands still")
+        .atMost(BOUND)
+        .pollInterval(Duration.ofMillis(300))
+        .until(() -> {
+          long now = number.call();
+          return last.getAndSet(now) == now && now > 0;
+        });
+    return last.get();
   }
 
   @Override

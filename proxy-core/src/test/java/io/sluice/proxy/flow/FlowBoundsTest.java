@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -50,11 +51,7 @@ class FlowBoundsTest {
         (server, datagram) -> {
           for (int i = 0; i < 20; i++) {
             server.answer(datagram);
-            try {
-              Thread.sleep(100); // the server's pace
-            } catch (InterruptedException interrupted) {
-              throw new IOException(interrupted);
-            }
+            Pace.pause(100);
           }
         };
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(push);
@@ -217,7 +214,7 @@ class FlowBoundsTest {
     UdpPeer.Service slow =
         (server, datagram) -> {
           if (datagram.text().equals("late")) {
-            pause(700);
+            Pace.pause(700);
           }
           server.answer(datagram);
         };
@@ -227,17 +224,9 @@ class FlowBoundsTest {
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.ask("early", "127.0.3.1", port);
-      pause(700); // of the flow's second
+      Pace.pause(700); // of the flow's second
       assertThat(client.ask("late", "127.0.3.1", port).text()).isEqualTo("late");
       assertThat(server.sources()).hasSize(1);
-    }
-  }
-
-  private static void pause(long millis) throws IOException {
-    try {
-      Thread.sleep(millis); // the pace of a client or server
-    } catch (InterruptedException interrupted) {
-      throw new IOException(interrupted);
     }
   }
 

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.DropReason;
@@ -120,7 +121,7 @@ class FlowMovesTest {
         for (int i = 1; i <= 4; i++) {
           client.send("a line", "127.0.3." + i, port);
         }
-        Thread.sleep(200); // the client's pace, for longer than a silence lasts
+        Pace.pause(200); // in all for longer than a silence lasts
       }
       await().until(() -> syslog.heard().size() == 100);
       assertThat(syslog.sources()).hasSize(4);

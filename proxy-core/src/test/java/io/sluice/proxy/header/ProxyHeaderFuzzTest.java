@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
 import io.sluice.config.ProxyProtocolOut;
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -26,7 +27,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -316,7 +316,7 @@ class ProxyHeaderFuzzTest {
         client.getOutputStream().write(input, sent, next - sent);
         sent = next;
         if (isSlow) {
-          LockSupport.parkNanos(random.nextInt(50_000)); // the relay may look now, or later
+          Pace.pauseMicros(random.nextInt(50)); // the relay may look now, or later
         }
       }
       client.shutdownOutput();

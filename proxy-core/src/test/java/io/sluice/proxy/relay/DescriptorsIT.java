@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.proxy.ChildProcess;
 import io.sluice.proxy.Main;
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -52,7 +53,7 @@ final class DescriptorsIT {
         TestDaemon.until(
             "a pause", () -> daemon.lines().stream().anyMatch(it -> it.contains("used up")));
         Duration before = daemon.processorTime();
-        Thread.sleep(2_000);
+        Pace.pause(2_000); // the clients wait
         Duration spent = daemon.processorTime().minus(before);
         assertThat(spent).as("processor time in two seconds").isLessThan(Duration.ofMillis(600));
         assertThat(daemon.isAlive()).isTrue();

@@ -129,8 +129,7 @@ final class DocumentsTest {
     Files.createDirectory(directory.resolve("programs"));
     for (Block java : blocks("java")) {
       String name = java.text.replaceFirst("(?s).*?\\bclass (\\w+).*", "$1");
-      Path jar =
-          directory.resolve("programs").resolve(name.toLowerCase(Locale.ROOT) + ".jar");
+      Path jar = directory.resolve("programs").resolve(name.toLowerCase(Locale.ROOT) + ".jar");
       Path _ = TestJar.of("com.example." + name, source(java)).write(jar);
     }
     for (Block csv : blocks("csv")) {
@@ -185,7 +184,10 @@ final class DocumentsTest {
         commands++;
         String output = output(arguments);
         if (arguments.getFirst().equals("explain")) {
-          assertThat(blocks("")).extracting(Block::text).as("%s: its answer", line).contains(output);
+          assertThat(blocks(""))
+              .extracting(Block::text)
+              .as("%s: its answer", line)
+              .contains(output);
         }
       }
     }

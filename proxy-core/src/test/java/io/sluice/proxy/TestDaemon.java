@@ -25,6 +25,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.awaitility.core.ThrowingRunnable;
 import org.jspecify.annotations.Nullable;
 
 /** The real daemon, in this process, for tests: without admin server, and stopped without drain. */
@@ -180,6 +181,11 @@ public final class TestDaemon implements AutoCloseable {
   /** Waits for a condition, with a bound. */
   public static void until(String what, Callable<Boolean> condition) {
     await(what).atMost(BOUND).pollInterval(Duration.ofMillis(5)).until(condition);
+  }
+
+  /** Waits until an assertion holds, with a bound. */
+  public static void eventually(ThrowingRunnable assertion) {
+    await().atMost(BOUND).pollInterval(Duration.ofMillis(5)).untilAsserted(assertion);
   }
 
   /**

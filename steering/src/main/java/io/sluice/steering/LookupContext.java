@@ -305,17 +305,17 @@ public final class LookupContext {
     return seen().family();
   }
 
-  /** The address of who sent the packet, upper 64 bits; 0 for IPv4. */
+  /** The address that the packet came from, upper 64 bits; 0 for IPv4. */
   public long physicalRemoteHigh() {
     return seen().remoteHigh();
   }
 
-  /** The address of who sent the packet, lower 64 bits; the whole of an IPv4 one. */
+  /** The address that the packet came from, lower 64 bits; the whole of an IPv4 one. */
   public long physicalRemoteLow() {
     return seen().remoteLow();
   }
 
-  /** The port of who sent the packet, host order. */
+  /** The port that the packet came from, host order. */
   public int physicalRemotePort() {
     return seen().remotePort();
   }

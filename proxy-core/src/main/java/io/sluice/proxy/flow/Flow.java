@@ -139,7 +139,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return registration != null;
   }
 
-  /** Has epoll tell again that there are replies: some were left for the sake of the others. */
+  /** Has epoll tell again that there are replies: some were left, so that others have their turn. */
   void rearm() {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);
@@ -235,7 +235,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     try {
       flows.upstreamReady(this);
     } catch (RuntimeException | Error failure) {
-      flows.failed(this, failure); // thrown on, it would cost other flows their events
+      flows.failed(this, failure); // thrown on, other flows would lose their events
     }
   }
 

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * ports, and closes them. Called on its loop only; allocates nothing.
  *
  * <p>When the machine has no port left all the same, because others hold them, connect(2) has
- * searched the whole range in vain. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
+ * searched the whole range for nothing. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
  */
 final class FlowSockets {
   private static final long PAUSE_MILLIS = 100;
@@ -118,7 +118,7 @@ final class FlowSockets {
     return shortage;
   }
 
-  /** What it comes to that {@link #open} failed last. */
+  /** Why {@link #open} failed last: the reason under which the datagram is refused. */
   DropReason refusal() {
     return refusal;
   }

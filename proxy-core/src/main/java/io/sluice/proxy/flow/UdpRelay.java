@@ -261,7 +261,7 @@ public final class UdpRelay implements DatagramHandler {
     try {
       return headerSources.isEmpty() || readHeader(received, slot);
     } catch (RuntimeException | Error failure) {
-      loop.fault("a PROXY header", failure); // thrown on, it would cost others theirs
+      loop.fault("a PROXY header", failure); // thrown on, the others of the batch would be lost
       return false;
     }
   }
@@ -311,7 +311,7 @@ public final class UdpRelay implements DatagramHandler {
     try {
       passCurrent(front, run, from, to, ifindex, nowMillis);
     } catch (RuntimeException | Error failure) {
-      loop.fault("a datagram", failure); // thrown on, it would cost others theirs
+      loop.fault("a datagram", failure); // thrown on, the others of the batch would be lost
     }
   }
 

@@ -61,7 +61,7 @@ public abstract class Watched extends FileDescriptor implements EpollIoHandle {
     try {
       ready(((EpollIoEvent) event).ops().value());
     } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost others their events
+      failed(failure); // thrown on, others would lose their events
     }
   }
 

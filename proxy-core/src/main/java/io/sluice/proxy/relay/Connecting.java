@@ -26,12 +26,12 @@ final class Connecting {
   /** The target to which a connection is being made; or NOBODY. */
   private int wanted = NOBODY;
 
-  /** Where it is tried to be reached; null if its name has no address. */
+  /** The endpoint that is tried; null if its name has no address. */
   private @Nullable Endpoint endpoint;
 
   private long wantedSinceMillis;
 
-  /** Since when a target is sought, with those that could not be reached; 0 before the first. */
+  /** Since when the session looks for a target, failed attempts included; 0 if it does not. */
   private long soughtSinceMillis;
 
   Connecting(Session session) {
@@ -73,7 +73,7 @@ final class Connecting {
     }
   }
 
-  /** Nobody is to be connected to any more. */
+  /** Gives the connection up that is being made. */
   void stop() {
     if (wanted != NOBODY) {
       session.closeUpstream(wanted);
@@ -86,7 +86,7 @@ final class Connecting {
     wanted = NOBODY;
     session.closeUpstream(index);
     if (reason == DropReason.NO_DESCRIPTORS) {
-      session.unreachable(reason); // it isn't the target's fault, and others would be no better
+      session.unreachable(reason); // not the target's fault, and another target would not help
     } else {
       session.relay.connectFailed(session.target(index), endpoint, reason);
       session.notConnected(index, reason);

@@ -6,7 +6,7 @@ import io.sluice.steering.DropReason;
 import java.util.Arrays;
 
 /**
- * Which targets a message session has tried to reach in vain: for the message at hand, and lately.
+ * Which targets a message session could not reach: for the message at hand, and lately.
  * Called on the session's loop only.
  */
 final class MessageTries {

@@ -98,7 +98,7 @@ abstract class Session extends Sessions.Entry {
   /** Whether one side has sent its FIN. */
   abstract boolean isHalfClosed();
 
-  /** Whether the client would take a part for the whole, were it not reset. */
+  /** Whether the client must be reset, because otherwise it would take a part for the whole. */
   abstract boolean isIncomplete();
 
   final Loop loop() {
@@ -268,7 +268,7 @@ abstract class Session extends Sessions.Entry {
     return false;
   }
 
-  /** Notes what a read came to; false if there is nothing to send on. */
+  /** Notes the result of a read; false if there is nothing to send on. */
   final boolean hasRead(Peer from, long count) {
     if (count > 0) {
       return true;
@@ -379,7 +379,7 @@ abstract class Session extends Sessions.Entry {
     }
   }
 
-  /** Ends the session before its time; who has not got all is reset, and so knows. */
+  /** Ends the session early. A peer that has not got all its data is reset, so that it knows. */
   final void abort(SessionEnd why) {
     ending.because(why);
     if (client.isOpen() && (isIncomplete() || client.isPending())) {

@@ -1,5 +1,6 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -79,16 +80,16 @@ class FlowBoundsTest {
       client.ask("answer", "127.0.3.2", port);
       client.send("third", "127.0.3.3", port);
       client.send("fourth", "127.0.3.4", port); // the first goes
-      await().until(() -> server.heard().size() == 4);
+      eventually(() -> assertThat(server.heard()).hasSize(4));
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
       client.send("third again", "127.0.3.3", port);
       client.ask("answer again", "127.0.3.2", port);
-      await().until(() -> server.heard().size() == 6);
+      eventually(() -> assertThat(server.heard()).hasSize(6));
       assertThat(server.sources()).hasSize(4); // both were still there
       client.send("first again", "127.0.3.1", port); // the third goes
-      await().until(() -> server.heard().size() == 7);
+      eventually(() -> assertThat(server.heard()).hasSize(7));
       client.send("fourth again", "127.0.3.4", port);
-      await().until(() -> server.heard().size() == 8);
+      eventually(() -> assertThat(server.heard()).hasSize(8));
       assertThat(server.sources()).hasSize(5);
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
       assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
@@ -205,7 +206,7 @@ class FlowBoundsTest {
             client.send("on and on", "127.0.3.1", port);
             assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
           });
-      await().untilAsserted(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
+      eventually(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
     }
   }
 
@@ -306,8 +307,7 @@ class FlowBoundsTest {
       for (int i = 0; i < 200; i++) {
         client.send("lost", "127.0.3." + i % 2, front);
       }
-      await()
-          .untilAsserted(() -> {
+      eventually(() -> {
             assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
             assertThat(relay.relay.flows()).isZero();
           });

@@ -99,7 +99,7 @@ final class TcpRelayTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"10,0", "100000,0", "5000000,0", "5000000,400"})
+  @CsvSource({"10,0", "100000,0", "5000000,0", "5000000,150"})
   void aDownloadArrivesWhole(int bytes, int pauseMillis) throws Exception {
     for (int i = 0; i < 4; i++) {
       try (Socket client = Streams.connect(port)) {
@@ -242,13 +242,13 @@ final class TcpRelayTest {
   void aServersResetWaitsForAClientThatIsSlowToReadWhatCameBefore() throws Exception {
     int bytes = 2_000_000;
     daemon.close();
-    String limits = "limits: {drain: 0s, halfClosed: 500ms}\n";
+    String limits = "limits: {drain: 0s, halfClosed: 250ms}\n";
     daemon = TestDaemon.start(limits + TestDaemon.web(loops, port, destination()));
     try (Socket client = new Socket()) {
       client.setReceiveBufferSize(1 << 14);
       client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
       Streams.send(client, "DLRST " + bytes + "\n");
-      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 14, 20)) // for some 2.5 s
+      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 14, 10)) // for some 1.2 s
           .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
     }
     daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);

@@ -12,6 +12,7 @@ import failing  # noqa: F401
 import floods  # noqa: F401
 import holders  # noqa: F401
 import inject
+import leaving  # noqa: F401
 import logs  # noqa: F401
 import measure
 import reloads  # noqa: F401

@@ -179,8 +179,31 @@ class Sluice(Rig):
         self.admin = 9901
         self.pipe = self.busy = None
 
+    def write_million(self, generation):
+        """A file of a million bindings, the rig's own among them; the last one changes with the generation."""
+        lines = [f"{label},{protocol},{prefix},{port}" for label, protocol, prefix, port in self.bound()]
+        lines += [f"tcp,tcp,10.{i >> 16}.{i >> 8 & 255}.{i & 255}/32,80" for i in range(1_000_000 - 1 - len(lines))]
+        lines += [f"tcp,tcp,10.255.255.{generation}/32,80", "# end 1000000"]
+        peers.write(self.file.replace(".yaml", ".csv.new"), "\n".join(["label,protocol,prefix,port", *lines]) + "\n")
+        os.rename(self.file.replace(".yaml", ".csv.new"), self.file.replace(".yaml", ".csv"))
+
     def text(self, **changes):
         """The configuration; changes go on top of this rig's options."""
+        lines = [self.head(**changes) + "bindings:"]
+        lines += [f"  - {{label: {label}, protocol: {protocol}, prefix: {prefix}, port: {port}}}" for label, protocol, prefix, port in self.bound()]
+        more = {**self.options, **changes}["bindings"]
+        lines += [more] if more else []
+        if self.home.knows("end"):
+            lines.append("end: true")
+        return "\n".join(lines) + "\n"
+
+    def bound(self):
+        """(label, protocol, prefix, port) of each binding; what announces its clients is bound to what it announces."""
+        return [(label, protocol, *(("127.0.99.1/32", 99) if label == "header" else (f"{self.address}/32", port)))
+                for label, (protocol, port, _, _) in LABELS.items()]
+
+    def head(self, **changes):
+        """The configuration without its bindings."""
         options = {**self.options, **changes}
         responses = ", responses: 1" if self.home.knows("responses") else ""
         tcp = ", ".join(str(p) for l, (protocol, p, _, _) in LABELS.items() if protocol == "tcp" and l != "header")
@@ -203,14 +226,6 @@ class Sluice(Rig):
             more = ", " + more.replace("@RESPONSES@", responses) if more else ""
             lines.append(f"  - {{label: {label}, protocol: {protocol}, targets: [{quoted}]{more}}}")
         lines += [options["destinations"]] if options["destinations"] else []
-        lines.append("bindings:")
-        for label, (protocol, port, _, _) in LABELS.items():
-            # What announces its clients is bound to what it announces.
-            bound = ("127.0.99.1", 99) if label == "header" else (self.address, port)
-            lines.append(f"  - {{label: {label}, protocol: {protocol}, prefix: {bound[0]}/32, port: {bound[1]}}}")
-        lines += [options["bindings"]] if options["bindings"] else []
-        if self.home.knows("end"):
-            lines.append("end: true")
         return "\n".join(lines) + "\n"
 
     def write(self, text):
@@ -224,6 +239,10 @@ class Sluice(Rig):
             self.busy = socket.create_server((self.address, self.options["busy"]))
         if "redirect" in self.options:
             self.options.update(self.one_more(self.options["redirect"], ", method: redirect, install: true"))
+        if "tproxy" in self.options:
+            self.options.update(self.one_more(self.options["tproxy"], ", method: tproxy, install: true"))
+        if "million" in self.options:
+            self.write_million(0)
         if "log" in self.options:
             full = os.path.join(self.home.directory, "full")
             os.makedirs(full, exist_ok=True)
@@ -239,7 +258,7 @@ class Sluice(Rig):
 
     def start(self):
         self.prepare()
-        self.write(self.text())
+        self.write(self.text() if "million" not in self.options else self.head() + f"bindings: {{file: {self.name}.csv}}\n")
         self.pipe = LogPipe(self.log) if "log" not in self.options else None
         stderr = self.pipe.write_end if self.pipe else open(self.options["log"], "ab")
         java = f"-Xmx{self.options['heap']} -XX:-ShrinkHeapInSteps -XX:-UseDynamicNumberOfCompilerThreads"
@@ -314,6 +333,16 @@ class Sluice(Rig):
         # Memory that malloc holds though it is free would hide what is held.
         measure.output_of(os.path.join(self.home.jdk, "bin", "jcmd"), str(self.process.pid), "System.trim_native_heap")
         return {**found, **super().vitals(), "descriptors": descriptors}
+
+    def peak_memory(self):
+        """The most bytes that were ever resident."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return int(re.search(r"^VmHWM:\s+(\d+)", f.read(), re.M)[1]) * 1024
+
+    def installed(self):
+        """The directory that has lib/ of this program: of a checkout, or of an installed tree."""
+        tree = os.path.dirname(os.path.dirname(self.home.sluice))
+        return tree if os.path.isdir(os.path.join(tree, "lib")) else os.path.join(tree, "deploy", "target", "sluice")
 
     def loop_seconds(self):
         """CPU seconds of each loop's thread."""

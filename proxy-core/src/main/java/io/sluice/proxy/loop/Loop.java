@@ -45,6 +45,7 @@ public final class Loop {
   private final Buffers buffers;
   private final Pipes pipes;
   private final TimerWheel timers;
+  private final Turns turns;
   private @Nullable ScheduledFuture<?> ticking;
   private long nextTickMillis;
 
@@ -68,6 +69,7 @@ public final class Loop {
     this.buffers = new Buffers(syscalls, limit);
     this.pipes = new Pipes(syscalls);
     this.timers = new TimerWheel(clock.getAsLong());
+    this.turns = new Turns(events);
   }
 
   /** The position among the loops, from 0. Any thread. */
@@ -101,6 +103,11 @@ public final class Loop {
 
   public Pipes pipes() {
     return pipes;
+  }
+
+  /** Divides the loop's time among the connections that have much to move. */
+  public Turns turns() {
+    return turns;
   }
 
   /** What the loop's clock says, in milliseconds; it never goes back. */

@@ -146,7 +146,8 @@ final class MessageSession extends Session {
 
   /** Steers what the client has sent, as far as it goes. */
   private void pumpClient() {
-    for (int turn = 0; turn < TURNS; turn++) {
+    int leftBytes = 0;
+    do {
       if (isInputOver || steering.isAwaiting() || isClosed()) {
         return;
       }
@@ -166,7 +167,11 @@ final class MessageSession extends Session {
       if (!isFilled && !client.hungUp) {
         return; // a short read emptied it; more, or a FIN, will be a new edge
       }
-    }
+      if (leftBytes == 0) {
+        leftBytes = loop().turns().begin();
+      }
+      leftBytes -= (int) count;
+    } while (leftBytes > 0);
     if (!isInputOver && !steering.isAwaiting() && !isClosed()) {
       client.yieldTurn();
     }

@@ -250,9 +250,14 @@ final class Peer extends Watched {
     return true;
   }
 
-  /** Reads from another into the pipe: how many bytes, 0 at FIN, or a negative errno. */
-  long fillPipe(Peer sender) {
-    long count = syscalls().splice(sender.number(), Pipes.writeEnd(pipe), Pipes.CAPACITY_BYTES);
+  /**
+   * Reads from another into the pipe, which is empty, what fits and is allowed.
+   *
+   * @return how many bytes, 0 at FIN, or a negative errno
+   */
+  long fillPipe(Peer sender, int mostBytes) {
+    int length = Math.min(mostBytes, Pipes.CAPACITY_BYTES);
+    long count = syscalls().splice(sender.number(), Pipes.writeEnd(pipe), length);
     if (count > 0) {
       inPipe += (int) count;
     }

@@ -25,9 +25,6 @@ import org.slf4j.LoggerFactory;
  * it can't take more, and then not before that one can. See docs/epoll.md.
  */
 abstract class Session extends Sessions.Entry {
-  /** How many buffers or pipes one peer may fill before the loop sees to others. */
-  static final int TURNS = 16;
-
   private static final Logger log = LoggerFactory.getLogger(Session.class);
 
   /** A connection younger than this does without keepalive: it spares short ones the calls. */
@@ -196,7 +193,8 @@ abstract class Session extends Sessions.Entry {
    * @return whether it filled the buffer: much more is to come
    */
   final boolean copy(Peer from, Peer to) {
-    for (int turn = 0; turn < TURNS; turn++) {
+    int leftBytes = 0;
+    do {
       boolean isRoomy = loop().buffers().hasRoom();
       long address = loop().buffer().address();
       long count =
@@ -232,7 +230,11 @@ abstract class Session extends Sessions.Entry {
       if (length < Loop.BUFFER_BYTES && !from.hungUp) {
         return false; // a short read emptied it; more, or a FIN, will be a new edge
       }
-    }
+      if (leftBytes == 0) {
+        leftBytes = loop().turns().begin();
+      }
+      leftBytes -= length;
+    } while (leftBytes > 0);
     from.yieldTurn();
     return false;
   }

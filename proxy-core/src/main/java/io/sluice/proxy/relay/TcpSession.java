@@ -182,16 +182,17 @@ final class TcpSession extends Session {
       }
       return;
     }
-    long movedBytes = 0;
-    for (int turn = 0; turn < TURNS; turn++) {
+    int turnBytes = loop().turns().begin();
+    int movedBytes = 0;
+    while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      long count = to.fillPipe(from);
+      long count = to.fillPipe(from, turnBytes - movedBytes);
       if (!hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();
         return;
       }
-      movedBytes += count;
+      movedBytes += (int) count;
       moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {

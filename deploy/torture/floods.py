@@ -7,6 +7,7 @@ import subprocess
 
 import peers
 from attack import attack, await_condition, connect, every, reset
+from rig import local_ports
 
 
 def forge(rig, label, rate, seconds, random):
@@ -43,14 +44,10 @@ def dns_forged(rig, outcome, seconds, random):
     outcome.require(found["ok"] > 0 and found["fail"] == 0, f"{found['fail']} new clients of the attacked target weren't answered")
 
 
-@attack("udp-ports", "B7", "forged datagrams with few ephemeral ports", label="quiet", mixed=False, peers=True)
+@attack("udp-ports", "B7", "forged datagrams with few ephemeral ports", label="quiet", mixed=False, peers=True, own={"ports": "50000 57999"})
 def udp_ports(rig, outcome, seconds, random):
-    path = "/proc/sys/net/ipv4/ip_local_port_range"
-    with open(path) as f:
-        usual = f.read()
-    try:
-        with open(path, "w") as f:
-            f.write("50000 57999")
+    # A daemon reads the range when it starts.
+    with local_ports("50000 57999"):
         await_end(rig, forge(rig, "quiet", 20000, min(1.5, seconds / 2), random), 15)
         # A port for another program of this machine.
         refused = 0
@@ -61,9 +58,6 @@ def udp_ports(rig, outcome, seconds, random):
                 except OSError:
                     refused += 1
         outcome.require(refused == 0, f"another program got no port, {refused} times")
-    finally:
-        with open(path, "w") as f:
-            f.write(usual)
 
 
 @attack("udp-once", "B8", "5,000 questions a second, each from a new port", label="dns", peers=True, least=5)

@@ -41,9 +41,11 @@ def signals(rig, outcome, seconds, random):
 
 @attack("early-signal", "B11", "SIGHUP during the start", mixed=False, own={"wait": False}, healthy=False)
 def early_signal(rig, outcome, seconds, random):
-    # Not before Java has begun: until then there is nothing of ours that could mind a signal.
-    await_condition(rig, 10, lambda: os.readlink(f"/proc/{rig.process.pid}/exe").endswith("/java"))
-    await_condition(rig, 10, lambda: len(os.listdir(f"/proc/{rig.process.pid}/task")) > 12)
+    # Not before there is something of ours that could mind a signal, which Java's own start isn't: the log's thread is the first.
+    def has_begun():
+        return any(name.startswith("sluice-") for name in rig.thread_names())
+
+    outcome.require(await_condition(rig, 20, has_begun), "it doesn't begin")
     for _ in every(rig, 3, 0.01):
         if not rig.alive():
             break

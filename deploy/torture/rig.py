@@ -1,5 +1,6 @@
 """What is attacked: a Sluice, HAProxy or nginx with one port for each sort of traffic, and the servers behind it."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -101,6 +102,21 @@ class LogPipe:
 
     def started(self):
         os.close(self.write_end)
+
+
+@contextlib.contextmanager
+def local_ports(first_and_last):
+    """The ports that the kernel chooses from, meanwhile."""
+    path = "/proc/sys/net/ipv4/ip_local_port_range"
+    with open(path) as f:
+        usual = f.read()
+    try:
+        with open(path, "w") as f:
+            f.write(first_and_last)
+        yield
+    finally:
+        with open(path, "w") as f:
+            f.write(usual)
 
 
 class Rig:
@@ -263,13 +279,14 @@ class Sluice(Rig):
         stderr = self.pipe.write_end if self.pipe else open(self.options["log"], "ab")
         java = f"-Xmx{self.options['heap']} -XX:-ShrinkHeapInSteps -XX:-UseDynamicNumberOfCompilerThreads"
         env = {"JAVA_OPTS": f"{java} {os.environ.get('JAVA_OPTS', '')}"}
-        self.spawn([self.home.sluice, "run", "-f", self.file], env, stderr)
-        if self.pipe:
-            self.pipe.started()
-        else:
-            stderr.close()
-        if self.options.get("wait", True):
-            self.await_ready()
+        with local_ports(self.options["ports"]) if "ports" in self.options else contextlib.nullcontext():
+            self.spawn([self.home.sluice, "run", "-f", self.file], env, stderr)
+            if self.pipe:
+                self.pipe.started()
+            else:
+                stderr.close()
+            if self.options.get("wait", True):
+                self.await_ready()
 
     def await_ready(self):
         deadline = time.monotonic() + 60
@@ -343,6 +360,14 @@ class Sluice(Rig):
         """The directory that has lib/ of this program: of a checkout, or of an installed tree."""
         tree = os.path.dirname(os.path.dirname(self.home.sluice))
         return tree if os.path.isdir(os.path.join(tree, "lib")) else os.path.join(tree, "deploy", "target", "sluice")
+
+    def thread_names(self):
+        directory = f"/proc/{self.process.pid}/task"
+        found = []
+        for task in os.listdir(directory):
+            with open(f"{directory}/{task}/comm") as f:
+                found.append(f.read().strip())
+        return found
 
     def loop_seconds(self):
         """CPU seconds of each loop's thread."""

@@ -52,6 +52,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private int opened;
   private boolean isDraining;
 
   Flows(
@@ -70,6 +71,11 @@ final class Flows {
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
     limit.roomMaker(this::askedForRoom);
+  }
+
+  /** How many were opened so far; the difference of two answers is what counts. */
+  int opened() {
+    return opened;
   }
 
   /** How many there are. Any thread. */
@@ -168,6 +174,7 @@ final class Flows {
     front.hold();
     table.put(flow);
     eviction.opened(flow);
+    opened++;
     loop.schedule(flow);
     count.incrementAndGet();
     return flow;

@@ -148,10 +148,10 @@ final class MessageSession extends Session {
   private void pumpClient() {
     int leftBytes = 0;
     do {
-      if (isInputOver || steering.isAwaiting() || isClosed()) {
+      if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      long count = input.read(client.number());
+      long count = input.read(client.number(), loop().turns().readBytes());
       if (!hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
@@ -161,6 +161,7 @@ final class MessageSession extends Session {
         return;
       }
       moved(client, count);
+      loop().turns().spend((int) count);
       ending.stirred(loop().timeMillis());
       boolean isFilled = input.isFull();
       steer();
@@ -168,7 +169,7 @@ final class MessageSession extends Session {
         return; // a short read emptied it; more, or a FIN, will be a new edge
       }
       if (leftBytes == 0) {
-        leftBytes = loop().turns().begin();
+        leftBytes = loop().turns().turnBytes();
       }
       leftBytes -= (int) count;
     } while (leftBytes > 0);
@@ -297,7 +298,7 @@ final class MessageSession extends Session {
   }
 
   private void pumpReplies(Peer from) {
-    if (isClosed() || from.ended || !from.isOpen() || client.isOpen() && client.blocked) {
+    if (isClosed() || from.ended || !from.isOpen() || from.waitsForTurn() || client.isOpen() && client.blocked) {
       return;
     }
     boolean _ = copy(from, client);

@@ -7,6 +7,7 @@ import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
+import io.sluice.proxy.loop.Turns;
 import io.sluice.proxy.loop.Watched;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * ends, and how much of what was sent has been delivered. Holds no buffer and no pipe while nothing
  * waits. Called on the session's loop only.
  */
-final class Peer extends Watched {
+final class Peer extends Watched implements Turns.Waiting {
   /** The index of the client. */
   static final int CLIENT = -1;
 
@@ -56,6 +57,9 @@ final class Peer extends Watched {
   /** What it sends fills buffers: splice. */
   boolean bulk;
 
+  /** It has more to be read than this round allows: {@link Turns}. */
+  private boolean waitsForTurn;
+
   /** TCP_NODELAY has yet to be set: it makes no difference before the second send. */
   private boolean isDelaying;
 
@@ -79,7 +83,13 @@ final class Peer extends Watched {
   protected void ready(int events) {
     hungUp |= (events & ENDING) != 0;
     errored |= (events & ERROR) != 0;
-    session.ready(this, events);
+    if (!waitsForTurn) {
+      session.ready(this, events);
+      return;
+    }
+    if ((events & (WRITABLE | BROKEN)) != 0) {
+      session.ready(this, WRITABLE); // that is no turn of its own, but of who sends to it
+    }
   }
 
   @Override
@@ -100,8 +110,27 @@ final class Peer extends Watched {
     return watch(loop(), Loop.ALL_EDGES);
   }
 
+  /** Has it read on in a later round. */
   void yieldTurn() {
-    yieldTurn(Loop.ALL_EDGES);
+    if (!waitsForTurn) {
+      waitsForTurn = true;
+      loop().turns().await(this);
+    }
+  }
+
+  /** Whether it is read on in a later round. */
+  boolean waitsForTurn() {
+    return waitsForTurn;
+  }
+
+  @Override
+  public void goOn() {
+    waitsForTurn = false;
+    try {
+      session.ready(this, READABLE);
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // it must not cost the others their turns
+    }
   }
 
   // ---- sending

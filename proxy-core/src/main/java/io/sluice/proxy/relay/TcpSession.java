@@ -159,6 +159,9 @@ final class TcpSession extends Session {
       broke(to);
       return;
     }
+    if (from.waitsForTurn() && !from.ended) {
+      return;
+    }
     if (!from.ended && (from.bulk || copy(from, to))) {
       splice(from, to);
     }
@@ -182,7 +185,7 @@ final class TcpSession extends Session {
       }
       return;
     }
-    int turnBytes = loop().turns().begin();
+    int turnBytes = loop().turns().turnBytes();
     int movedBytes = 0;
     while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
@@ -193,6 +196,7 @@ final class TcpSession extends Session {
         return;
       }
       movedBytes += (int) count;
+      loop().turns().spend((int) count);
       moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {

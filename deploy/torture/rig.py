@@ -1,4 +1,4 @@
-"""What is attacked: a Sluice, HAProxy or nginx with one port for each sort of traffic, and the servers behind it."""
+"""What is attacked: a Sluice with one port for each sort of traffic, and the servers behind it."""
 
 import contextlib
 import http.client
@@ -27,7 +27,7 @@ LABELS = {
     "udp": ("udp", 3002, ["127.0.0.1:1002"], "idleTimeout: 2s"),
     "bulk": ("tcp", 3003, ["127.0.0.1:1003"], ""),
     "lines": ("tcp", 3004, ["127.0.0.1:1004"], "affinity: message, framing: {type: line}, select: round-robin"),
-    "quiet": ("udp", 3005, ["127.0.0.1:1005"], "idleTimeout: 8s"),
+    "quiet": ("udp", 3005, ["127.0.0.1:1005"], "idleTimeout: 4s"),
     "dns": ("udp", 3006, ["127.0.0.1:1002"], "idleTimeout: 8s@RESPONSES@"),
     "header": ("tcp", 3007, ["127.0.0.1:1001"], ""),
     "reset": ("tcp", 3008, ["127.0.0.1:1008"], ""),
@@ -225,6 +225,7 @@ class Sluice(Rig):
         tcp = ", ".join(str(p) for l, (protocol, p, _, _) in LABELS.items() if protocol == "tcp" and l != "header")
         udp = ", ".join(str(p) for protocol, p, _, _ in LABELS.values() if protocol == "udp")
         lines = [
+            *(["requireEnd: true"] if self.home.knows("end") else []),
             "version: 1",
             "loops: 2",
             f"limits: {{halfClosed: 5s, drain: 2s{options['limits']}}}",
@@ -274,7 +275,7 @@ class Sluice(Rig):
 
     def start(self):
         self.prepare()
-        self.write(self.text() if "million" not in self.options else self.head() + f"bindings: {{file: {self.name}.csv}}\n")
+        self.write(self.text() if "million" not in self.options else self.head() + f"bindings: {{file: {self.name}.csv}}\nend: true\n")
         self.pipe = LogPipe(self.log) if "log" not in self.options else None
         stderr = self.pipe.write_end if self.pipe else open(self.options["log"], "ab")
         java = f"-Xmx{self.options['heap']} -XX:-ShrinkHeapInSteps -XX:-UseDynamicNumberOfCompilerThreads"
@@ -409,87 +410,6 @@ class Sluice(Rig):
         return " | ".join(lines[-count:])
 
 
-HAPROXY_MORE = {"killed": "check inter 1s", "half": "check inter 1s fall 3 observe layer4 error-limit 3 on-error mark-down"}
-
-
-class Haproxy(Rig):
-    def __init__(self, home, number):
-        super().__init__(home, "haproxy", number)
-
-    def has(self, label):
-        return LABELS[label][0] == "tcp" and label not in OURS_ONLY
-
-    def start(self):
-        blocks = []
-        for label, (protocol, port, targets, _) in LABELS.items():
-            if not self.has(label):
-                continue
-            accept = " accept-proxy" if label == "header" else ""
-            lines = [f"listen {label}", f"  bind {self.address}:{port} backlog 4096{accept}", "  balance roundrobin"]
-            for i, target in enumerate(targets):
-                lines.append(f"  server s{i} {target} {HAPROXY_MORE.get(label, '')}")
-            blocks.append("\n".join(lines))
-        text = f"""
-global
-  nbthread 2
-  maxconn {min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) * 2 // 5}
-defaults
-  mode tcp
-  option redispatch
-  timeout connect 1s
-  timeout client 60s
-  timeout server 60s
-""" + "\n".join(blocks) + "\n"
-        conf = peers.write(os.path.join(self.home.directory, f"{self.name}.conf"), text)
-        self.spawn(["haproxy", "-W", "-db", "-f", conf])
-        peers.await_port(self.process, self.port("tcp"), self.address)
-
-    def reload(self):
-        self.process.send_signal(signal.SIGUSR2)
-
-
-class Nginx(Rig):
-    def __init__(self, home, number):
-        super().__init__(home, "nginx", number)
-
-    def has(self, label):
-        return label not in OURS_ONLY
-
-    def start(self):
-        servers = []
-        for label, (protocol, port, targets, _) in LABELS.items():
-            if not self.has(label):
-                continue
-            members = " ".join(f"server {t} max_fails=3 fail_timeout=5s;" for t in targets)
-            kind = {"udp": " udp", "tcp": " backlog=4096"}[protocol] + (" proxy_protocol" if label == "header" else "")
-            # With proxy_responses nginx notices a server that is silent.
-            asking = label in ("dns", "udphalf")
-            idle = "60s" if protocol == "tcp" else "2s" if label == "udp" else "1s" if asking else "8s"
-            more = f"proxy_timeout {idle};"
-            more += " proxy_responses 1;" if asking else ""
-            servers.append(
-                f"upstream {label} {{ {members} }}\n"
-                f"server {{ listen {self.address}:{port}{kind} reuseport; proxy_pass {label}; {more} }}"
-            )
-        module = "/usr/lib/nginx/modules/ngx_stream_module.so"
-        files = min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        text = f"""
-{f'load_module {module};' if os.path.exists(module) else ''}
-daemon off; worker_processes 2; pid {self.home.directory}/{self.name}.pid; error_log stderr crit;
-events {{ worker_connections {files // 2}; }}
-stream {{
-access_log off; proxy_connect_timeout 1s;
-{chr(10).join(servers)}
-}}
-"""
-        conf = peers.write(os.path.join(self.home.directory, f"{self.name}.conf"), text)
-        self.spawn(["nginx", "-p", self.home.directory, "-c", conf])
-        peers.await_port(self.process, self.port("tcp"), self.address)
-
-    def reload(self):
-        self.process.send_signal(signal.SIGHUP)
-
-
 class Home:
     """What all rigs share: the directory, the servers, the program."""
 
@@ -498,13 +418,12 @@ class Home:
         self.servers = self.names = None
         self.known = {}
 
-    KEYS = {"responses": "destinations: [{label: a, protocol: udp, targets: ['127.0.0.1:1'], responses: 1}]\n", "end": "end: true\n"}
+    KEYS = {"responses": "version: 1\ndestinations: [{label: a, protocol: udp, targets: ['127.0.0.1:1'], responses: 1}]\n", "end": "requireEnd: true\nversion: 1\nend: true\n"}
 
     def knows(self, key):
         """Whether this Sluice's configuration has such a key, so that older versions can be attacked too."""
         if key not in self.known:
-            text = "version: 1\n" + self.KEYS[key]
-            file = peers.write(os.path.join(self.directory, f"knows-{key}.yaml"), text)
+            file = peers.write(os.path.join(self.directory, f"knows-{key}.yaml"), self.KEYS[key])
             done = subprocess.run([self.sluice, "check", "-f", file], capture_output=True)
             self.known[key] = done.returncode == 0
         return self.known[key]

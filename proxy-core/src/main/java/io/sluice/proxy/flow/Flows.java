@@ -150,9 +150,16 @@ final class Flows {
     if (!destination.tryOpen()) {
       return refused(DropReason.DESTINATION_LIMIT);
     }
-    if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
-      destination.close();
-      return refused(DropReason.FLOW_LIMIT);
+    if (!limit.tryOpen()) {
+      limit.open(); // before another one leaves, so that no other loop takes its place
+      if (!makeRoom(Shortage.FLOWS, null)) {
+        limit.close();
+        destination.close();
+        return refused(DropReason.FLOW_LIMIT);
+      }
+      if (limit.isExceeded()) { // a reload has lowered it
+        boolean _ = makeRoom(Shortage.FLOWS, null);
+      }
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -192,10 +199,10 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    Attempt made = sockets.open(target, steering.context(), nowMillis);
+    Attempt made = sockets.open(target, steering.context(), false, nowMillis);
     Shortage shortage = sockets.shortage();
     if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
-      made = sockets.open(target, steering.context(), nowMillis);
+      made = sockets.open(target, steering.context(), true, nowMillis);
     }
     if (made == null) {
       return refused(sockets.refusal());

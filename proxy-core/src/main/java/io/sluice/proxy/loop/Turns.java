@@ -63,9 +63,7 @@ public final class Turns {
 
   /** How much one may move now who has much; if that is nothing, it has to {@link #await}. */
   public int turnBytes() {
-    return spentBytes < ROUND_BYTES
-        ? Math.max(LEAST_BYTES, ROUND_BYTES / (queue.size() + 2))
-        : 0;
+    return spentBytes < ROUND_BYTES ? Math.max(LEAST_BYTES, ROUND_BYTES / (queue.size() + 2)) : 0;
   }
 
   /** Waits for its turn. One who waits already must not. */

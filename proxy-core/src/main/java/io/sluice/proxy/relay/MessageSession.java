@@ -298,7 +298,11 @@ final class MessageSession extends Session {
   }
 
   private void pumpReplies(Peer from) {
-    if (isClosed() || from.ended || !from.isOpen() || from.waitsForTurn() || client.isOpen() && client.blocked) {
+    if (isClosed()
+        || from.ended
+        || !from.isOpen()
+        || from.waitsForTurn()
+        || client.isOpen() && client.blocked) {
       return;
     }
     boolean _ = copy(from, client);

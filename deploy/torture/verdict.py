@@ -20,7 +20,7 @@ def direct(row):
 
 def disturbed(row):
     """Whether clients waited too long, but this machine alone made them wait for much of that."""
-    if "healthy" not in row or direct(row) <= LATENCY_MILLIS / 2:
+    if "healthy" not in row:
         return False
     late = max(row["healthy"][who]["p99.9"] / 1000 for who in ("tcp", "udp") if who in row["healthy"])
     return LATENCY_MILLIS < late < direct(row) * 4

@@ -44,29 +44,44 @@ final class FlowSockets {
   /**
    * Opens a socket that is connected to a target.
    *
+   * @param hasRoom whether a flow has just ended for this one: then it has that one's place, even if
+   *     another loop was quicker to take what became free
    * @return what came of it; null if there is none: then {@link #shortage} and {@link #refusal} say
    *     more
    */
-  @Nullable Attempt open(Target target, LookupContext context, long nowMillis) {
+  @Nullable Attempt open(
+      Target target, LookupContext context, boolean hasRoom, long nowMillis) {
     shortage = null;
     Share ports = upstreams.ports(target);
-    if (ports != null && !ports.tryTake(1)) {
+    if (ports != null && !takeOne(ports, hasRoom)) {
       return tooFew(Shortage.PORTS, DropReason.NO_SOURCE_PORT);
     }
-    Attempt made = openWithPort(target, context, ports, nowMillis);
+    Attempt made = openWithPort(target, context, ports, hasRoom, nowMillis);
     if (made == null && ports != null) {
       ports.give(1);
     }
     return made;
   }
 
+  private static boolean takeOne(Share share, boolean hasRoom) {
+    if (hasRoom) {
+      share.take(1);
+      return true;
+    }
+    return share.tryTake(1);
+  }
+
   private @Nullable Attempt openWithPort(
-      Target target, LookupContext context, @Nullable Share ports, long nowMillis) {
+      Target target,
+      LookupContext context,
+      @Nullable Share ports,
+      boolean hasRoom,
+      long nowMillis) {
     if (nowMillis < searchesAgainMillis) {
       refusal = DropReason.NO_SOURCE_PORT;
       return null;
     }
-    if (!Descriptors.udp().tryTake(1)) {
+    if (!takeOne(Descriptors.udp(), hasRoom)) {
       return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
     }
     Attempt made = upstreams.openFlow(target, context);

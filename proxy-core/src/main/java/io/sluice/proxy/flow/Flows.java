@@ -52,6 +52,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private int opened;
   private boolean isDraining;
 
   Flows(
@@ -70,6 +71,11 @@ final class Flows {
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
     limit.roomMaker(this::askedForRoom);
+  }
+
+  /** How many were opened so far; the difference of two answers is what counts. */
+  int opened() {
+    return opened;
   }
 
   /** How many there are. Any thread. */
@@ -144,9 +150,16 @@ final class Flows {
     if (!destination.tryOpen()) {
       return refused(DropReason.DESTINATION_LIMIT);
     }
-    if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
-      destination.close();
-      return refused(DropReason.FLOW_LIMIT);
+    if (!limit.tryOpen()) {
+      limit.open(); // before another one leaves, so that no other loop takes its place
+      if (!makeRoom(Shortage.FLOWS, null)) {
+        limit.close();
+        destination.close();
+        return refused(DropReason.FLOW_LIMIT);
+      }
+      if (limit.isExceeded()) { // a reload has lowered it
+        boolean _ = makeRoom(Shortage.FLOWS, null);
+      }
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -168,6 +181,7 @@ final class Flows {
     front.hold();
     table.put(flow);
     eviction.opened(flow);
+    opened++;
     loop.schedule(flow);
     count.incrementAndGet();
     return flow;
@@ -185,10 +199,10 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    Attempt made = sockets.open(target, steering.context(), nowMillis);
+    Attempt made = sockets.open(target, steering.context(), false, nowMillis);
     Shortage shortage = sockets.shortage();
     if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
-      made = sockets.open(target, steering.context(), nowMillis);
+      made = sockets.open(target, steering.context(), true, nowMillis);
     }
     if (made == null) {
       return refused(sockets.refusal());

@@ -65,11 +65,8 @@ public abstract class Watched extends FileDescriptor implements EpollIoHandle {
     }
   }
 
-  /**
-   * Yields to others: epoll reports again what there is by then, behind what it has for them. A
-   * task would not do, as Netty runs tasks that add tasks for up to a second before it polls again.
-   */
-  public final void yieldTurn(EpollIoOps interest) {
+  /** Has epoll report again what there is, in the next round of events. */
+  public final void reportAgain(EpollIoOps interest) {
     if (registration != null) {
       long _ = registration.submit(interest);
     }

@@ -94,9 +94,14 @@ final class Backlog {
     return true;
   }
 
-  /** Reads from a socket into the pipe: how many bytes, 0 at FIN, or a negative errno. */
-  long fillPipe(int fd) {
-    long count = loop.syscalls().splice(fd, Pipes.writeEnd(pipe), Pipes.CAPACITY_BYTES);
+  /**
+   * Reads from a socket into the pipe, which is empty, what fits and is allowed.
+   *
+   * @return how many bytes, 0 at FIN, or a negative errno
+   */
+  long fillPipe(int fd, int mostBytes) {
+    int length = Math.min(mostBytes, Pipes.CAPACITY_BYTES);
+    long count = loop.syscalls().splice(fd, Pipes.writeEnd(pipe), length);
     if (count > 0) {
       inPipe += (int) count;
     }

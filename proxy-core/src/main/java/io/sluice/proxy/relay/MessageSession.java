@@ -146,11 +146,12 @@ final class MessageSession extends Session {
 
   /** Steers what the client has sent, as far as it goes. */
   private void pumpClient() {
-    for (int turn = 0; turn < TURNS; turn++) {
-      if (isInputOver || steering.isAwaiting() || isClosed()) {
+    int leftBytes = 0;
+    do {
+      if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      long count = input.read(client.number());
+      long count = input.read(client.number(), loop().turns().readBytes());
       if (!hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
@@ -160,13 +161,18 @@ final class MessageSession extends Session {
         return;
       }
       moved(client, count);
+      loop().turns().spend((int) count);
       ending.stirred(loop().timeMillis());
       boolean isFilled = input.isFull();
       steer();
       if (!isFilled && !client.hungUp) {
         return; // a short read emptied it; more, or a FIN, will be a new edge
       }
-    }
+      if (leftBytes == 0) {
+        leftBytes = loop().turns().turnBytes();
+      }
+      leftBytes -= (int) count;
+    } while (leftBytes > 0);
     if (!isInputOver && !steering.isAwaiting() && !isClosed()) {
       client.yieldTurn();
     }
@@ -292,7 +298,11 @@ final class MessageSession extends Session {
   }
 
   private void pumpReplies(Peer from) {
-    if (isClosed() || from.ended || !from.isOpen() || client.isOpen() && client.blocked) {
+    if (isClosed()
+        || from.ended
+        || !from.isOpen()
+        || from.waitsForTurn()
+        || client.isOpen() && client.blocked) {
       return;
     }
     boolean _ = copy(from, client);

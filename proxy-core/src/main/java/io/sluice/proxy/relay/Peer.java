@@ -6,6 +6,7 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.loop.Turns;
 import io.sluice.proxy.loop.Watched;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * ends, and how much of what was sent has been delivered. Holds no buffer and no pipe while nothing
  * waits. Called on the session's loop only.
  */
-final class Peer extends Watched {
+final class Peer extends Watched implements Turns.Waiting {
   /** The index of the client. */
   static final int CLIENT = -1;
 
@@ -53,6 +54,9 @@ final class Peer extends Watched {
   /** What it sends fills buffers: splice. */
   boolean bulk;
 
+  /** It has more to be read than this round allows: {@link Turns}. */
+  private boolean waitsForTurn;
+
   /** TCP_NODELAY has yet to be set: it makes no difference before the second send. */
   private boolean isDelaying;
 
@@ -78,7 +82,13 @@ final class Peer extends Watched {
   protected void ready(int events) {
     hungUp |= (events & ENDING) != 0;
     errored |= (events & ERROR) != 0;
-    session.ready(this, events);
+    if (!waitsForTurn) {
+      session.ready(this, events);
+      return;
+    }
+    if ((events & (WRITABLE | BROKEN)) != 0) {
+      session.ready(this, WRITABLE); // that is no turn of its own, but of who sends to it
+    }
   }
 
   @Override
@@ -99,8 +109,27 @@ final class Peer extends Watched {
     return watch(loop(), Loop.ALL_EDGES);
   }
 
+  /** Has it read on in a later round. */
   void yieldTurn() {
-    yieldTurn(Loop.ALL_EDGES);
+    if (!waitsForTurn) {
+      waitsForTurn = true;
+      loop().turns().await(this);
+    }
+  }
+
+  /** Whether it is read on in a later round. */
+  boolean waitsForTurn() {
+    return waitsForTurn;
+  }
+
+  @Override
+  public void goOn() {
+    waitsForTurn = false;
+    try {
+      session.ready(this, READABLE);
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // it must not cost the others their turns
+    }
   }
 
   // ---- sending
@@ -224,9 +253,13 @@ final class Peer extends Watched {
     return backlog().takePipe();
   }
 
-  /** Reads from another into the pipe: how many bytes, 0 at FIN, or a negative errno. */
-  long fillPipe(Peer sender) {
-    return backlog().fillPipe(sender.number());
+  /**
+   * Reads from another into the pipe, which is empty, what fits and is allowed.
+   *
+   * @return how many bytes, 0 at FIN, or a negative errno
+   */
+  long fillPipe(Peer sender, int mostBytes) {
+    return backlog().fillPipe(sender.number(), mostBytes);
   }
 
   /** Sends what is in the pipe, and keeps the pipe; answers as {@link #flush}. */

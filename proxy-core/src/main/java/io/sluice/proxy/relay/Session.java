@@ -27,9 +27,6 @@ import org.slf4j.LoggerFactory;
  * it can't take more, and then not before that one can. See docs/epoll.md.
  */
 abstract class Session extends Sessions.Entry {
-  /** How many buffers or pipes one peer may fill before the loop sees to others. */
-  static final int TURNS = 16;
-
   private static final Logger log = LoggerFactory.getLogger(Session.class);
 
   /** A connection younger than this does without keepalive: it spares short ones the calls. */
@@ -209,20 +206,23 @@ abstract class Session extends Sessions.Entry {
    * @return whether it filled the buffer: much more is to come
    */
   final boolean copy(Peer from, Peer to) {
-    for (int turn = 0; turn < TURNS; turn++) {
+    int leftBytes = 0;
+    do {
+      int most = loop().turns().readBytes();
       boolean isRoomy = loop().buffers().hasRoom();
       long address = loop().buffer().address();
       long count =
           isRoomy
-              ? syscalls().receive(from.number(), address, Loop.BUFFER_BYTES)
-              : syscalls().peek(from.number(), address, Loop.BUFFER_BYTES);
+              ? syscalls().receive(from.number(), address, most)
+              : syscalls().peek(from.number(), address, most);
       if (!hasRead(from, count)) {
         return false;
       }
       int length = (int) count;
+      loop().turns().spend(length);
       boolean isWanted = to.isOpen() && !to.finSent; // or it is thrown away
       // A short read of what ends leaves only the end: it goes out in the same packet.
-      boolean isLast = from.hungUp && !from.errored && length < Loop.BUFFER_BYTES;
+      boolean isLast = from.hungUp && !from.errored && length < most;
       int flags = isLast ? Linux.MSG_MORE : 0;
       int result = 0;
       if (isRoomy) {
@@ -242,10 +242,14 @@ abstract class Session extends Sessions.Entry {
       if (length == Loop.BUFFER_BYTES && isRoomy && canSplice(to)) {
         return true;
       }
-      if (length < Loop.BUFFER_BYTES && !from.hungUp) {
+      if (length < most && !from.hungUp) {
         return false; // a short read emptied it; more, or a FIN, will be a new edge
       }
-    }
+      if (leftBytes == 0) {
+        leftBytes = loop().turns().turnBytes();
+      }
+      leftBytes -= length;
+    } while (leftBytes > 0);
     from.yieldTurn();
     return false;
   }

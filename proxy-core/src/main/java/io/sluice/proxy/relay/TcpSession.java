@@ -159,6 +159,9 @@ final class TcpSession extends Session {
       broke(to);
       return;
     }
+    if (from.waitsForTurn() && !from.ended) {
+      return;
+    }
     if (!from.ended && (from.bulk || copy(from, to))) {
       splice(from, to);
     }
@@ -182,16 +185,18 @@ final class TcpSession extends Session {
       }
       return;
     }
-    long movedBytes = 0;
-    for (int turn = 0; turn < TURNS; turn++) {
+    int turnBytes = loop().turns().turnBytes();
+    int movedBytes = 0;
+    while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      long count = to.fillPipe(from);
+      long count = to.fillPipe(from, turnBytes - movedBytes);
       if (!hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();
         return;
       }
-      movedBytes += count;
+      movedBytes += (int) count;
+      loop().turns().spend((int) count);
       moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {

@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** How flows begin and end, and how many there may be. */
@@ -94,6 +95,38 @@ class FlowBoundsTest {
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
       assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
       relay.shutdown();
+    }
+  }
+
+  @Test
+  void nobodyElseGetsThePlaceOfTheFlowThatMakesRoom() throws Exception {
+    AtomicBoolean isOver = new AtomicBoolean();
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(1);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("first", "127.0.3.1", port);
+      relay.awaitFlows(1);
+      Thread otherLoop =
+          Thread.ofPlatform()
+              .start(() -> {
+                while (!isOver.get()) {
+                  if (relay.limit.tryOpen()) {
+                    relay.limit.close();
+                  }
+                }
+              });
+      try {
+        for (int i = 2; i < 2_000; i++) {
+          client.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250), port);
+        }
+        await().until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(DropReason.FLOW_LIMIT) > 500);
+      } finally {
+        isOver.set(true);
+        otherLoop.join();
+      }
+      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
     }
   }
 

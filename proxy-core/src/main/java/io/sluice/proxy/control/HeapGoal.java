@@ -27,8 +27,7 @@ final class HeapGoal {
     if (bindings < LARGE) {
       return;
     }
-    HotSpotDiagnosticMXBean vm =
-        ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
+    HotSpotDiagnosticMXBean vm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
     boolean isZgc = Boolean.parseBoolean(vm.getVMOption("UseZGC").getValue());
     if (isZgc && vm.getVMOption(OPTION).getOrigin() != VMOption.Origin.VM_CREATION) {
       long most = Runtime.getRuntime().maxMemory();

@@ -1,5 +1,6 @@
 package io.sluice.proxy.control;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.HotSpotDiagnosticMXBean;
@@ -38,9 +39,9 @@ class HeapGoalTest {
   /** The goal of a Java with these options once it has a table of so many bindings. */
   private static long goal(int bindings, String... options) throws Exception {
     List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add(Path.of(requireNonNull(System.getProperty("java.home")), "bin", "java").toString());
     command.addAll(List.of(options));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("-cp", requireNonNull(System.getProperty("java.class.path"))));
     command.addAll(List.of(Program.class.getName(), String.valueOf(bindings)));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -13,6 +13,7 @@ import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.reuseport.ConnectionIds;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -196,8 +197,16 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
   }
 
-  /** Hears of no more replies. */
-  void deregister() {
+  /**
+   * Closes the socket. Doing so before Netty is told spares the epoll_ctl: the kernel forgets it by
+   * itself.
+   */
+  void closeDescriptor() {
+    try {
+      descriptor.close();
+    } catch (IOException _) {
+      // Nothing more can be done about it.
+    }
     if (registration != null) {
       registration.cancel();
     }

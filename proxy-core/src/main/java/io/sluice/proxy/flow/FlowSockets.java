@@ -140,7 +140,8 @@ final class FlowSockets {
 
   /** Closes a flow's socket, and gives back its shares. */
   void close(Flow flow) {
-    closeDescriptor(flow.upstream());
+    flow.closeDescriptor();
+    Descriptors.udp().give(1);
     if (flow.ports != null) {
       flow.ports.give(1);
     }

@@ -374,7 +374,6 @@ final class Flows {
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
-    flow.deregister();
     guard.forget(flow.ownSource);
     guard.forget(flow.ownReplies);
     sockets.close(flow);

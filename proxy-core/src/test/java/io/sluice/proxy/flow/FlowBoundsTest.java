@@ -121,7 +121,8 @@ class FlowBoundsTest {
         for (int i = 2; i < 2_000; i++) {
           client.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250), port);
         }
-        await().until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(DropReason.FLOW_LIMIT) > 500);
+        await()
+            .until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(DropReason.FLOW_LIMIT) > 500);
       } finally {
         isOver.set(true);
         otherLoop.join();
@@ -341,9 +342,9 @@ class FlowBoundsTest {
         client.send("lost", "127.0.3." + i % 2, front);
       }
       eventually(() -> {
-            assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
-            assertThat(relay.relay.flows()).isZero();
-          });
+        assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
+        assertThat(relay.relay.flows()).isZero();
+      });
       assertThat(relay.drops(DropReason.PORT_UNREACHABLE))
           .isEqualTo(relay.ends(SessionEnd.UNREACHABLE));
       relay.shutdown();

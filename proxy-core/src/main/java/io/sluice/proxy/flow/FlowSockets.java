@@ -44,13 +44,12 @@ final class FlowSockets {
   /**
    * Opens a socket that is connected to a target.
    *
-   * @param hasRoom whether a flow has just ended for this one: then it has that one's place, even if
-   *     another loop was quicker to take what became free
+   * @param hasRoom whether a flow has just ended for this one: then it has that one's place, even
+   *     if another loop was quicker to take what became free
    * @return what came of it; null if there is none: then {@link #shortage} and {@link #refusal} say
    *     more
    */
-  @Nullable Attempt open(
-      Target target, LookupContext context, boolean hasRoom, long nowMillis) {
+  @Nullable Attempt open(Target target, LookupContext context, boolean hasRoom, long nowMillis) {
     shortage = null;
     Share ports = upstreams.ports(target);
     if (ports != null && !takeOne(ports, hasRoom)) {

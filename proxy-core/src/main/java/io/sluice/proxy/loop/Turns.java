@@ -30,7 +30,7 @@ public final class Turns {
 
   private final Executor afterRound;
   private final Runnable inNextRound;
-  private final Runnable end = () -> spentBytes = 0;
+  private final Runnable end = this::endRound;
   private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
   private boolean isNextRoundSure;
   private int spentBytes;
@@ -85,6 +85,10 @@ public final class Turns {
     if (!queue.isEmpty()) {
       assureNextRound();
     }
+  }
+
+  private void endRound() {
+    spentBytes = 0;
   }
 
   private void assureNextRound() {

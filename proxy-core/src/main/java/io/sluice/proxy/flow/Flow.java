@@ -139,7 +139,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return registration != null;
   }
 
-  /** Has epoll tell again that there are replies: some were left, so that others have their turn. */
+  /**
+   * Has epoll tell again that there are replies: some were left, so that others have their turn.
+   */
   void rearm() {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);

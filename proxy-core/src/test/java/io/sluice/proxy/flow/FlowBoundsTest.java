@@ -308,9 +308,9 @@ class FlowBoundsTest {
         client.send("lost", "127.0.3." + i % 2, front);
       }
       eventually(() -> {
-            assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
-            assertThat(relay.relay.flows()).isZero();
-          });
+        assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
+        assertThat(relay.relay.flows()).isZero();
+      });
       assertThat(relay.drops(DropReason.PORT_UNREACHABLE))
           .isEqualTo(relay.ends(SessionEnd.UNREACHABLE));
       relay.shutdown();

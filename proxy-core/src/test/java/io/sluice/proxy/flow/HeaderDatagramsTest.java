@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static io.sluice.proxy.TestDaemon.eventually;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;

@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -93,13 +94,17 @@ final class DocumentsTest {
       Matcher matcher = BLOCK.matcher(text);
       while (matcher.find()) {
         int line = (int) text.substring(0, matcher.start()).lines().count() + 1;
-        Block block = new Block(file, line, matcher.group(1), matcher.group(2));
+        Block block = new Block(file, line, group(matcher, 1), group(matcher, 2));
         if (block.kind.equals(kind)) {
           blocks.add(block);
         }
       }
     }
     return blocks;
+  }
+
+  private static String group(Matcher found, int number) {
+    return Objects.requireNonNull(found.group(number));
   }
 
   static List<Block> yaml() throws IOException {
@@ -280,7 +285,7 @@ final class DocumentsTest {
     List<String> commands = new ArrayList<>();
     text.lines().filter(it -> it.startsWith("    ")).forEach(commands::add);
     for (Matcher it = Pattern.compile("(?s)```.*?```|`[^`\n]+`").matcher(text); it.find(); ) {
-      commands.add(it.group());
+      commands.add(group(it, 0));
     }
     return commands;
   }

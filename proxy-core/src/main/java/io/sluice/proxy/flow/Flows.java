@@ -17,6 +17,8 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
@@ -128,7 +130,7 @@ final class Flows {
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(Refusal.LOOP);
     }
-    Target target = steering.steer();
+    Target target = steering.steer().target();
     if (target == null) {
       return null;
     }
@@ -387,21 +389,19 @@ final class Flows {
     target.destination().traffic().ends(end).increment();
     if (AccessLog.isOn()) {
       FlowKey key = flow.key();
-      AccessLog.ended(
-          Protocol.UDP,
-          key.client(),
-          key.clientPort(),
-          key.local(),
-          key.localPort(),
-          target.destination().label(),
-          target.toString(),
-          end.word(),
-          Loop.nowMillis() - flow.openedMillis(),
-          flow.bytesIn,
-          flow.bytesOut,
-          key.isAnnounced()
-              ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
-              : null);
+      AccessLog.add(
+          new AccessRecord(
+              key.tuple(),
+              target.destination().label(),
+              target.toString(),
+              end,
+              Outcome.Phase.DATA,
+              Loop.nowMillis() - flow.openedMillis(),
+              flow.bytesIn,
+              flow.bytesOut,
+              key.isAnnounced()
+                  ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+                  : null));
     }
   }
 

@@ -1,13 +1,13 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.config.Keepalive;
-import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Turns;
 import io.sluice.proxy.loop.Watched;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +25,7 @@ final class Peer extends Watched implements Turns.Waiting {
   final int index;
 
   /** What it is noted as, because what it sends could come back to us. */
-  OwnSources.@Nullable Source ownSource;
+  @Nullable Tuple ownSource;
 
   /** The connection isn't made yet. */
   boolean isConnecting;

@@ -9,12 +9,15 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -143,7 +146,7 @@ abstract class Session extends Sessions.Entry {
   void unreachable(Refusal reason) {
     relay.counters().drops(reason, Protocol.TCP).increment();
     client.resetOnClose();
-    close(null, reason.word());
+    close(reason);
   }
 
   // ---- moving
@@ -398,12 +401,12 @@ abstract class Session extends Sessions.Entry {
   }
 
   final void finish() {
-    SessionEnd why = ending.why();
-    close(why, why.word());
+    close(ending.why());
   }
 
   /** Ends it, and lets go of everything. */
-  final void close(@Nullable SessionEnd why, String word) {
+  final void close(Outcome how) {
+    Outcome.Phase phase = phase();
     isClosed = true;
     loop().cancel(this);
     relay.sessions().remove(this);
@@ -413,27 +416,32 @@ abstract class Session extends Sessions.Entry {
       closeUpstream(index);
     }
     Destination destination = destination();
-    if (why != null) {
+    if (how instanceof SessionEnd why) {
       destination.traffic().ends(why).increment();
     }
     destination.close();
     relay.ended();
     if (AccessLog.isOn()) {
       LookupContext connection = connection();
-      AccessLog.ended(
-          Protocol.TCP,
-          connection.remote(),
-          connection.remotePort(),
-          connection.local(),
-          connection.localPort(),
-          destination.label(),
-          targetName(),
-          word,
-          loop().timeMillis() - ending.startMillis(),
-          bytesIn,
-          bytesOut,
-          via == null ? null : via.toString());
+      AccessLog.add(
+          new AccessRecord(
+              connection.copyTo(new Tuple()),
+              destination.label(),
+              targetName(),
+              how,
+              phase,
+              loop().timeMillis() - ending.startMillis(),
+              bytesIn,
+              bytesOut,
+              via == null ? null : via.toString()));
     }
+  }
+
+  private Outcome.Phase phase() {
+    if (connecting.isBusy()) {
+      return Outcome.Phase.CONNECT;
+    }
+    return isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
   }
 
   /** It is over: what the subclass holds is given back. */

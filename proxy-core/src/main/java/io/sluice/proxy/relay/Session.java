@@ -438,7 +438,7 @@ abstract class Session extends Sessions.Entry {
   }
 
   private Outcome.Phase phase() {
-    if (connecting.isBusy()) {
+    if (connecting != null && connecting.isBusy()) {
       return Outcome.Phase.CONNECT;
     }
     return isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;

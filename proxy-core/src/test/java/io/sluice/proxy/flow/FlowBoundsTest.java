@@ -121,8 +121,7 @@ class FlowBoundsTest {
         for (int i = 2; i < 2_000; i++) {
           client.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250), port);
         }
-        await()
-            .until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(Refusal.FLOW_LIMIT) > 500);
+        await().until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(Refusal.FLOW_LIMIT) > 500);
       } finally {
         isOver.set(true);
         otherLoop.join();

@@ -81,9 +81,9 @@ final class DescriptorsIT {
     }
   }
 
-  /** With 40 it has no loops, with 80 it would have room for hardly anybody. */
+  /** With 52 it may have no loops, with 80 it would have room for hardly anybody. */
   @ParameterizedTest
-  @ValueSource(ints = {40, 64, 80})
+  @ValueSource(ints = {52, 64, 80})
   void whoCouldServeHardlyAnybodyDoesNotStart(int limit, @TempDir Path directory) throws Exception {
     Path file = directory.resolve("sluice.yaml");
     Files.writeString(

@@ -23,7 +23,7 @@ public final class Steering {
   private final Supplier<Snapshot> snapshots;
   private final Tried tried = new Tried();
   private final DropLog drops;
-  private Refusal refusal = Refusal.PROGRAM;
+  private final Answer answer = new Answer();
 
   /**
    * @param snapshots reads the snapshot in force: one volatile read
@@ -44,8 +44,8 @@ public final class Steering {
     return counters;
   }
 
-  /** Where it goes; or null: then {@link #refusal} says why, and it has been counted. */
-  public @Nullable Target steer() {
+  /** Where it goes, or why not, which has been counted. */
+  public Answer steer() {
     Verdict verdict = snapshots.get().engine().lookup(context);
     Socket socket = verdict.socket();
     if (socket == null) {
@@ -54,18 +54,23 @@ public final class Steering {
           selected != null && Target.isBehind(selected)
               ? Target.of(selected).destination().label()
               : null;
-      refusal = verdict instanceof Verdict.Drop drop ? drop.reason() : Refusal.NO_LISTENER;
-      drops.add(refusal, context, label, null, 0);
-      return null;
+      Refusal reason =
+          verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER;
+      drops.add(reason, context, label, null, 0);
+      return answer.refused(reason);
     }
     if (!Target.isBehind(socket)) {
       counters.strangeSocket(socket);
-      refuse(Refusal.PROGRAM_ERROR);
-      return null;
+      return refused(Refusal.PROGRAM_ERROR);
     }
     Target target = Target.of(socket).admitted(context, tried);
     target.destination().traffic().lookups(context.family()).increment();
-    return target;
+    return answer.found(target);
+  }
+
+  private Answer refused(Refusal reason) {
+    refuse(reason);
+    return answer.refused(reason);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -101,7 +106,6 @@ public final class Steering {
   /** The same of what another context describes. */
   public void refuse(
       Refusal reason, LookupContext described, @Nullable Target target, int errno) {
-    refusal = reason;
     drops.add(
         reason,
         described,
@@ -113,10 +117,5 @@ public final class Steering {
   /** What was refused last. Any thread may read it. */
   public DropLog drops() {
     return drops;
-  }
-
-  /** Why the last one was refused. */
-  public Refusal refusal() {
-    return refusal;
   }
 }

@@ -48,7 +48,8 @@ final class SessionView {
 
   /** What it does, or what it waits for. */
   private static String word(Session session) {
-    if (session.connecting.isBusy()) {
+    Connecting connecting = session.connecting;
+    if (connecting != null && connecting.isBusy()) {
       return "connecting";
     }
     if (session.ending.isDismissing()) {

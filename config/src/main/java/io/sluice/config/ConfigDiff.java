@@ -62,7 +62,8 @@ public final class ConfigDiff {
     }
     BindingTable.Difference difference = after.differenceFrom(before, MOST_BINDINGS);
     if (difference == null) {
-      lines.add("~ bindings: " + before.size() + " → " + after.size() + ", too many differ to tell");
+      lines.add(
+          "~ bindings: " + before.size() + " → " + after.size() + ", too many differ to tell");
       return;
     }
     for (Binding binding : difference.remove()) {

@@ -8,8 +8,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A part of the document: named things that are added, replaced or taken away. It says nothing about
- * how it came about: by a file, by hand at run time, or by names and what they resolve to. Immutable.
+ * A part of the document: named things that are added, replaced or taken away. It says nothing
+ * about how it came about: by a file, by hand at run time, or by names and what they resolve to.
+ * Immutable.
  */
 public final class Layer {
   /** The name of the first layer. */

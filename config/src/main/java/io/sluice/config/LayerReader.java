@@ -68,10 +68,7 @@ final class LayerReader {
    * @param before what it was until now: bindings that are the same are shared
    */
   static @Nullable Draft file(
-      ConfigText text,
-      Value.Surroundings surroundings,
-      Problems problems,
-      @Nullable Layer before) {
+      ConfigText text, Value.Surroundings surroundings, Problems problems, @Nullable Layer before) {
     Item.Source source = new Item.Source(Layer.FILE, problems.file(), surroundings);
     return new LayerReader(source, problems).read(text, FILE_KEYS, before);
   }

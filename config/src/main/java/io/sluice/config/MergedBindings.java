@@ -105,9 +105,7 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
         put.add(labelled(key, label));
       }
     }
-    return touched.isEmpty()
-        ? largest
-        : largest.with(new BindingTable.Difference(put, remove));
+    return touched.isEmpty() ? largest : largest.with(new BindingTable.Difference(put, remove));
   }
 
   private static boolean isTakingAway(BindingTable table) {
@@ -167,11 +165,13 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
     List<Binding> others = new ArrayList<>();
     for (Layer layer : document.layers()) {
       if (!layer.name().equals(Layer.FILE)) {
-        layer.bindings().forEach(it -> {
-          if (!it.label().equals(Layer.AWAY)) {
-            others.add(it);
-          }
-        });
+        layer
+            .bindings()
+            .forEach(it -> {
+              if (!it.label().equals(Layer.AWAY)) {
+                others.add(it);
+              }
+            });
       }
     }
     return others;

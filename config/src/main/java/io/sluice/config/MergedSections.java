@@ -35,10 +35,7 @@ final class MergedSections {
    * @param isBound whether bindings lead to a label
    */
   MergedSections(
-      Document document,
-      Problems problems,
-      Set<Item> idle,
-      BiPredicate<String, Protocol> isBound) {
+      Document document, Problems problems, Set<Item> idle, BiPredicate<String, Protocol> isBound) {
     this.problems = problems;
     this.idle = idle;
     this.isBound = isBound;
@@ -85,9 +82,7 @@ final class MergedSections {
   private Node.Placed placed(Item item, Node node) {
     boolean isOfFile = item.source().layer().equals(Layer.FILE);
     Problems to =
-        isOfFile
-            ? problems
-            : reports.computeIfAbsent(item, it -> problems.of(it.source().file()));
+        isOfFile ? problems : reports.computeIfAbsent(item, it -> problems.of(it.source().file()));
     return new Node.Placed(node, item.index(), to, item.source().surroundings());
   }
 

@@ -15,7 +15,8 @@ final class ProcessSections {
       List.of("connections", "flows", "halfClosed", "drain", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
-  private static final List<String> ADMIN_KEYS = List.of("http", "socket", "hosts", "ready", "state");
+  private static final List<String> ADMIN_KEYS =
+      List.of("http", "socket", "hosts", "ready", "state");
 
   private ProcessSections() {}
 

@@ -42,8 +42,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The running proxy: loops, captures, and the snapshot in force.
  *
- * <p>{@link #start}, {@link #prepare}, {@link #commit} and {@link #stop} are called one at a time, on any thread but
- * an event loop. Lookups read the snapshot by one volatile read.
+ * <p>{@link #start}, {@link #prepare}, {@link #commit} and {@link #stop} are called one at a time,
+ * on any thread but an event loop. Lookups read the snapshot by one volatile read.
  */
 public final class Daemon {
   private static final Logger log = LoggerFactory.getLogger(Daemon.class);

@@ -73,7 +73,10 @@ final class StateFileIT {
       Config config = config();
       Layer layer = new StateFile(file).read(config);
       List<String> labels =
-          ConfigReader.change(config, config.document().with(layer)).config().bindings().asList()
+          ConfigReader.change(config, config.document().with(layer))
+              .config()
+              .bindings()
+              .asList()
               .stream()
               .map(it -> it.label())
               .toList();

@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * the new one shares what is compiled, and has what differs in a small table of its own. Once that
  * isn't small any more, all is compiled anew.
  *
- * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the binding's place in
- * the order in which they were given; in others, any number.
+ * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the
+ * binding's place in the order in which they were given; in others, any number.
  */
 public final class BindingTable {
   /*
@@ -263,9 +263,7 @@ public final class BindingTable {
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
     Binding key =
-        delta == null || index < base.size()
-            ? base.key(index)
-            : delta.key(index - base.size());
+        delta == null || index < base.size() ? base.key(index) : delta.key(index - base.size());
     return new Binding(label(index), key.protocol(), key.prefix(), key.port());
   }
 

@@ -153,8 +153,7 @@ public final class BindingTableBuilder {
 
   /** Compiles the bindings without their labels' names. */
   CompiledBindings compile() {
-    return new CompiledBindings(
-        spaces, Arrays.copyOf(ports, size), Arrays.copyOf(labelIds, size));
+    return new CompiledBindings(spaces, Arrays.copyOf(ports, size), Arrays.copyOf(labelIds, size));
   }
 
   /** The indexes, in a table with the same bindings and perhaps more, of those added here. */

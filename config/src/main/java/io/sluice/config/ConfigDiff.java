@@ -57,9 +57,6 @@ public final class ConfigDiff {
   }
 
   private void bindings(BindingTable before, BindingTable after) {
-    if (before == after) {
-      return;
-    }
     BindingTable.Difference difference = after.differenceFrom(before, MOST_BINDINGS);
     if (difference == null) {
       lines.add(

@@ -74,7 +74,7 @@ public final class Layer {
 
   /** Whether it differs from another in its bindings at most. */
   boolean hasSameItems(Layer other) {
-    return items == other.items || items.equals(other.items);
+    return items.equals(other.items);
   }
 
   /** A layer that says nothing. */

@@ -98,9 +98,7 @@ final class MergedSections {
   /** Puts a destination's own targets and those of other layers together. */
   private void addTargets(String destination, Map<String, Item> changes) {
     Node known = section("destinations").get(destination);
-    Map<String, Node> merged = known == null ? new LinkedHashMap<>() : targetsOf(known);
-    Map<String, Node> left = new LinkedHashMap<>(merged);
-    List<Item> marks = new ArrayList<>();
+    Map<String, Node> left = known == null ? new LinkedHashMap<>() : targetsOf(known);
     changes.forEach((name, item) -> {
       String address = addressOf(name);
       switch (item.how()) {
@@ -117,7 +115,6 @@ final class MergedSections {
           if (left.remove(address) == null) {
             unfit.add(item);
           }
-          marks.add(item);
         }
       }
     });

@@ -144,8 +144,12 @@ public final class BindingTable {
    * What it takes to get from another table to this one; null if that is more than so many changes,
    * or can't be told in little time.
    */
+  @SuppressWarnings("ReferenceEquality") // the same is known to be equal in no time
   public @Nullable Difference differenceFrom(BindingTable other, int most) {
     Difference difference = new Difference(new ArrayList<>(), new ArrayList<>());
+    if (this == other) {
+      return difference;
+    }
     if (base == other.base) {
       Set<Binding> keys = new HashSet<>(changes.keySet());
       keys.addAll(other.changes.keySet());

@@ -94,6 +94,9 @@ public final class BindingTable {
    * twice, the last put counts.
    */
   public BindingTable with(Difference difference) {
+    if (difference.put.isEmpty() && difference.remove.isEmpty()) {
+      return this;
+    }
     List<String> names = new ArrayList<>(labels);
     Map<String, Integer> ids = new HashMap<>(); // of labels that are put
     Map<Binding, Integer> wanted = new LinkedHashMap<>();

@@ -18,10 +18,10 @@ import org.junit.jupiter.api.Timeout;
 final class IdleHeapIT {
   private static final int WANTED = 10_000;
   private static final int SPARE = 300; // what a JVM, a test and the loops need besides
-  private static final long BOUND_BYTES = 1024;
+  private static final long BOUND_BYTES = 512;
 
   @Test
-  void anIdleConnectionHoldsAtMostOneKilobyteOfHeap() throws Exception {
+  void anIdleConnectionHoldsAtMostHalfAKilobyteOfHeap() throws Exception {
     int port = TestDaemon.freePort();
     try (ChildProcess peers = ChildProcess.java("ulimit -n $(ulimit -Hn)", IdlePeers.class)) {
       String target = "targets: [\"127.0.0.1:%s\"]".formatted(peers.awaitLine("server "));

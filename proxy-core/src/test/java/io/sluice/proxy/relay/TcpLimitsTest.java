@@ -6,8 +6,8 @@ import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -143,7 +143,7 @@ final class TcpLimitsTest {
         assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
             .isGreaterThanOrEqualTo(250);
       }
-      daemon.awaitDrops(DropReason.CONNECT_TIMEOUT, 1);
+      daemon.awaitDrops(Refusal.CONNECT_TIMEOUT, 1);
       daemon.awaitSessions(0);
     } finally {
       for (Socket socket : waiting) {
@@ -183,7 +183,7 @@ final class TcpLimitsTest {
         }
       }
       daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 20);
-      assertThat(daemon.drops(DropReason.CONNECT_REFUSED)).isZero();
+      assertThat(daemon.drops(Refusal.CONNECT_REFUSED)).isZero();
       assertThat(daemon.destination().targets().getFirst().isUp()).isFalse();
       daemon.awaitSessions(0);
     }
@@ -200,7 +200,7 @@ final class TcpLimitsTest {
       for (int i = 0; i < 10; i++) {
         assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
       }
-      daemon.awaitDrops(DropReason.CONNECT_REFUSED, 10);
+      daemon.awaitDrops(Refusal.CONNECT_REFUSED, 10);
       daemon.awaitSessions(0);
       assertThat(daemon.destination().targets()).allMatch(target -> target.active() == 0);
     }
@@ -215,7 +215,7 @@ final class TcpLimitsTest {
         Socket second = Streams.connect(port)) {
       daemon.awaitSessions(2);
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
-      assertThat(daemon.drops(DropReason.DESTINATION_LIMIT)).isEqualTo(1);
+      assertThat(daemon.drops(Refusal.DESTINATION_LIMIT)).isEqualTo(1);
       first.shutdownOutput(); // the server ends it then
       daemon.awaitSessions(1);
       try (Socket fourth = Streams.connect(port)) {

@@ -312,8 +312,7 @@ final class Flows {
   }
 
   private void unreachable(Flow flow, int errno) {
-    Refusal reason =
-        errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
+    Refusal reason = errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
     steering.counters().drops(reason, Protocol.UDP).increment();
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);

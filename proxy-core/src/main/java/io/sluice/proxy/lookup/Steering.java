@@ -46,9 +46,7 @@ public final class Steering {
     Socket socket = verdict.socket();
     if (socket == null) {
       return refused(
-          verdict instanceof Verdict.Drop drop
-              ? Refusal.of(drop.reason())
-              : Refusal.NO_LISTENER);
+          verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER);
     }
     if (!Target.isBehind(socket)) {
       counters.strangeSocket(socket);

@@ -320,9 +320,7 @@ public final class TcpRelay implements ConnectionHandler {
               context.copyTo(new Tuple()),
               target == null ? "-" : target.destination().label(),
               reason,
-              context.isAnnounced()
-                  ? IpAddress.withPort(came.remote(), came.remotePort())
-                  : null));
+              context.isAnnounced() ? IpAddress.withPort(came.remote(), came.remotePort()) : null));
     }
     return null;
   }

@@ -13,6 +13,7 @@ import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Tuple;
 import io.sluice.steering.reuseport.ConnectionIds;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -139,7 +140,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return registration != null;
   }
 
-  /** Has epoll tell again that there are replies: some were left for the sake of the others. */
+  /**
+   * Has epoll tell again that there are replies: some were left, so that others have their turn.
+   */
   void rearm() {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);
@@ -196,8 +199,16 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
   }
 
-  /** Hears of no more replies. */
-  void deregister() {
+  /**
+   * Closes the socket. Doing so before Netty is told spares the epoll_ctl: the kernel forgets it by
+   * itself.
+   */
+  void closeDescriptor() {
+    try {
+      descriptor.close();
+    } catch (IOException _) {
+      // Nothing more can be done about it.
+    }
     if (registration != null) {
       registration.cancel();
     }
@@ -235,7 +246,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     try {
       flows.upstreamReady(this);
     } catch (RuntimeException | Error failure) {
-      flows.failed(this, failure); // thrown on, it would cost other flows their events
+      flows.failed(this, failure); // thrown on, other flows would lose their events
     }
   }
 

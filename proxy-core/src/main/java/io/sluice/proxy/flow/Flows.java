@@ -54,6 +54,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private int opened;
   private boolean isDraining;
 
   Flows(
@@ -72,6 +73,11 @@ final class Flows {
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
     limit.roomMaker(this::askedForRoom);
+  }
+
+  /** How many were opened so far; the difference of two answers is what counts. */
+  int opened() {
+    return opened;
   }
 
   /** How many there are. Any thread. */
@@ -146,9 +152,16 @@ final class Flows {
     if (!destination.tryOpen()) {
       return refused(Refusal.DESTINATION_LIMIT);
     }
-    if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
-      destination.close();
-      return refused(Refusal.FLOW_LIMIT);
+    if (!limit.tryOpen()) {
+      limit.open(); // before another one leaves, so that no other loop takes its place
+      if (!makeRoom(Shortage.FLOWS, null)) {
+        limit.close();
+        destination.close();
+        return refused(Refusal.FLOW_LIMIT);
+      }
+      if (limit.isExceeded()) { // a reload has lowered it
+        boolean _ = makeRoom(Shortage.FLOWS, null);
+      }
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -170,6 +183,7 @@ final class Flows {
     front.hold();
     table.put(flow);
     eviction.opened(flow);
+    opened++;
     loop.schedule(flow);
     count.incrementAndGet();
     return flow;
@@ -187,10 +201,10 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    Attempt made = sockets.open(target, steering.context(), nowMillis);
+    Attempt made = sockets.open(target, steering.context(), false, nowMillis);
     Shortage shortage = sockets.shortage();
     if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
-      made = sockets.open(target, steering.context(), nowMillis);
+      made = sockets.open(target, steering.context(), true, nowMillis);
     }
     if (made == null) {
       return refused(sockets.refusal());
@@ -361,7 +375,6 @@ final class Flows {
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
-    flow.deregister();
     guard.forget(flow.ownSource);
     guard.forget(flow.ownReplies);
     sockets.close(flow);

@@ -123,7 +123,7 @@ public final class TcpRelay implements ConnectionHandler {
     try {
       entry = take(fd, client, via);
     } catch (RuntimeException | Error failure) {
-      failed(fd, failure); // thrown on, it would cost others their turn to be accepted
+      failed(fd, failure); // thrown on, others would not be accepted
       return;
     }
     if (entry == null) {

@@ -151,6 +151,7 @@ public final class Changes implements Transactions, AutoCloseable {
     if (transaction.isDryRun() || isSame) {
       return new Answer.Applied(generation, diff, loaded.warnings());
     }
+    HeapGoal.set(loaded.config().bindings().size());
     try (Plan.Prepared prepared =
         Interruptible.call("sluice-prepare", () -> daemon.prepare(loaded.config()), wishes)) {
       if (prepared == null) {

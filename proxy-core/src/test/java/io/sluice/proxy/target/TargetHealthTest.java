@@ -84,7 +84,7 @@ final class TargetHealthTest {
   private static Target steer(Steering steering, int clientPort) {
     LookupContext _ =
         steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
-    return requireNonNull(steering.steer());
+    return requireNonNull(steering.steer().target());
   }
 
   /** Which address a client is led to. */
@@ -121,7 +121,7 @@ final class TargetHealthTest {
                 LookupContext _ =
                     own.context()
                         .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
-                if (own.steer() == target(0)) {
+                if (own.steer().target() == target(0)) {
                   probes.incrementAndGet();
                 }
               }

@@ -41,9 +41,7 @@ final class BindingKeys {
    */
   static List<Binding> of(@Nullable String protocol, String prefix, String port) {
     Set<Protocol> protocols =
-        protocol == null
-            ? EnumSet.allOf(Protocol.class)
-            : EnumSet.of(Words.protocol(protocol));
+        protocol == null ? EnumSet.allOf(Protocol.class) : EnumSet.of(Words.protocol(protocol));
     IpPrefix parsed = Words.prefix(prefix);
     PortRange ports = port.equals("0") ? PortRange.ANY : Words.portOrAny(port);
     int number = ports.equals(PortRange.ANY) ? Binding.ANY_PORT : ports.first();

@@ -30,8 +30,7 @@ public sealed interface Change {
    * Adds a target to a label, or changes its weight. A label without destination gets one, with
    * defaults, as long as traffic leads to it.
    */
-  record Register(
-      String label, @Nullable String protocol, String address, @Nullable String weight)
+  record Register(String label, @Nullable String protocol, String address, @Nullable String weight)
       implements Change {}
 
   /** Takes a target away. */
@@ -42,8 +41,7 @@ public sealed interface Change {
    *
    * @param settings {@code weight: 0–1000}, {@code state: ready, drain or maint}
    */
-  record Set(
-      String label, @Nullable String protocol, String address, Map<String, String> settings)
+  record Set(String label, @Nullable String protocol, String address, Map<String, String> settings)
       implements Change {}
 
   /** Replaces a label's targets by these, in one step. */

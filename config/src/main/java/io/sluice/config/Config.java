@@ -76,6 +76,7 @@ public record Config(
   }
 
   /** Whether it differs from another in its bindings at most, because it was made from it. */
+  @SuppressWarnings("ReferenceEquality") // what is equal may have been read anew, as jars are
   public boolean isRebound(Config other) {
     return captures == other.captures
         && destinations == other.destinations

@@ -57,12 +57,10 @@ public final class ConfigDiff {
   }
 
   private void bindings(BindingTable before, BindingTable after) {
-    if (before == after) {
-      return;
-    }
     BindingTable.Difference difference = after.differenceFrom(before, MOST_BINDINGS);
     if (difference == null) {
-      lines.add("~ bindings: " + before.size() + " → " + after.size() + ", too many differ to tell");
+      lines.add(
+          "~ bindings: " + before.size() + " → " + after.size() + ", too many differ to tell");
       return;
     }
     for (Binding binding : difference.remove()) {

@@ -99,8 +99,7 @@ public final class ConfigReader {
       problems.throwIfErrors();
       throw new IllegalStateException("no document, but no error either");
     }
-    return Merge.check(
-        document.with(file.layer()), before, Layer.FILE, file.bindings(), problems);
+    return Merge.check(document.with(file.layer()), before, Layer.FILE, file.bindings(), problems);
   }
 
   /**

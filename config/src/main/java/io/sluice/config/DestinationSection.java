@@ -32,7 +32,7 @@ final class DestinationSection {
           "proxyProtocol",
           "keepalive",
           "responses");
-  private static final List<String> TARGET_KEYS = 
+  private static final List<String> TARGET_KEYS =
       List.of("address", "name", "weight", "serverId", "state");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -247,8 +247,7 @@ final class DestinationSection {
         return state;
       }
     }
-    throw new IllegalArgumentException(
-        "\"" + text + "\" is no state; ready, drain and maint are");
+    throw new IllegalArgumentException("\"" + text + "\" is no state; ready, drain and maint are");
   }
 
   private static String parseId(String text, int length) {

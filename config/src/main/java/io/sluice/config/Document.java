@@ -25,10 +25,12 @@ public record Document(List<Layer> layers) {
 
   /** A layer; an empty one if there is none of that name. */
   public Layer layer(String name) {
-    return layers.stream()
-        .filter(it -> it.name().equals(name))
-        .findFirst()
-        .orElseGet(() -> Layer.empty(name));
+    for (Layer layer : layers) {
+      if (layer.name().equals(name)) {
+        return layer;
+      }
+    }
+    return Layer.empty(name);
   }
 
   /** With another layer in the place of the one of the same name, or else before the last. */

@@ -29,15 +29,16 @@ final class FlowYaml {
   /** In double quotes, with what isn't printable as an escape. */
   static String quoted(String text) {
     StringBuilder quoted = new StringBuilder("\"");
-    text.codePoints().forEach(c -> {
-      if (c == '"' || c == '\\') {
-        quoted.append('\\').appendCodePoint(c);
-      } else if (c < 0x20 || c >= 0x7f) {
-        quoted.append(String.format("\\U%08x", c));
-      } else {
-        quoted.appendCodePoint(c);
-      }
-    });
+    text.codePoints()
+        .forEach(c -> {
+          if (c == '"' || c == '\\') {
+            quoted.append('\\').appendCodePoint(c);
+          } else if (c < 0x20 || c >= 0x7f) {
+            quoted.append(String.format("\\U%08x", c));
+          } else {
+            quoted.appendCodePoint(c);
+          }
+        });
     return quoted.append('"').toString();
   }
 }

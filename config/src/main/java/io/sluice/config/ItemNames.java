@@ -48,15 +48,14 @@ final class ItemNames {
       return null;
     }
     try {
-      return protocol
-          + " "
-          + IpAddress.withPort(IpAddress.parse(address), Integer.parseInt(port));
+      return protocol + " " + IpAddress.withPort(IpAddress.parse(address), Integer.parseInt(port));
     } catch (IllegalArgumentException _) {
       return null;
     }
   }
 
-  private static @Nullable String words(Node item, Value.Surroundings surroundings, String... keys) {
+  private static @Nullable String words(
+      Node item, Value.Surroundings surroundings, String... keys) {
     StringBuilder words = new StringBuilder();
     for (String key : List.of(keys)) {
       String word = word(item, key, surroundings);

@@ -8,8 +8,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A part of the document: named things that are added, replaced or taken away. It says nothing about
- * how it came about: by a file, by hand at run time, or by names and what they resolve to. Immutable.
+ * A part of the document: named things that are added, replaced or taken away. It says nothing
+ * about how it came about: by a file, by hand at run time, or by names and what they resolve to.
+ * Immutable.
  */
 public final class Layer {
   /** The name of the first layer. */
@@ -73,7 +74,7 @@ public final class Layer {
 
   /** Whether it differs from another in its bindings at most. */
   boolean hasSameItems(Layer other) {
-    return items == other.items || items.equals(other.items);
+    return items.equals(other.items);
   }
 
   /** A layer that says nothing. */

@@ -43,8 +43,7 @@ final class LayerEdit {
   }
 
   /** The layer with these changes; without those that have problems. */
-  static Layer apply(
-      Document document, String layer, List<Change> changes, Problems problems) {
+  static Layer apply(Document document, String layer, List<Change> changes, Problems problems) {
     LayerEdit edit = new LayerEdit(document, layer, problems);
     changes.forEach(edit::apply);
     return edit.result();
@@ -108,8 +107,7 @@ final class LayerEdit {
     }
   }
 
-  private List<Binding> keys(
-      String what, @Nullable String protocol, String prefix, String port) {
+  private List<Binding> keys(String what, @Nullable String protocol, String prefix, String port) {
     List<Binding> keys = parsed(what, () -> BindingKeys.of(protocol, prefix, port));
     return keys == null ? List.of() : keys;
   }
@@ -174,10 +172,8 @@ final class LayerEdit {
   private void load(Change.LoadBindings change) {
     Problems own = problems.of(change.name());
     int errors = problems.errors();
-    ConfigText.Utf8 text =
-        new ConfigText.Utf8(change.text().getBytes(StandardCharsets.UTF_8));
-    Value root =
-        Value.root(new Node.Mapping(List.of(), 1, 1), own, surroundings);
+    ConfigText.Utf8 text = new ConfigText.Utf8(change.text().getBytes(StandardCharsets.UTF_8));
+    Value root = Value.root(new Node.Mapping(List.of(), 1, 1), own, surroundings);
     Bindings read = text.isUtf8(own) ? BindingFile.read(text, root, own, false) : null;
     if (read != null && problems.errors() == errors) {
       BindingTable loaded = read.rows().build(table);
@@ -239,9 +235,7 @@ final class LayerEdit {
     List<String> all = List.of("tcp " + label, "udp " + label);
     MergedSections merged = merged();
     List<String> known =
-        all.stream()
-            .filter(it -> merged.destination(it) != null || merged.isUsed(it))
-            .toList();
+        all.stream().filter(it -> merged.destination(it) != null || merged.isUsed(it)).toList();
     return known.isEmpty() ? all : known;
   }
 
@@ -287,8 +281,7 @@ final class LayerEdit {
   }
 
   /** The targets of this address, of each protocol of the label; none, after a problem. */
-  private List<String> found(
-      String what, String label, @Nullable String protocol, String address) {
+  private List<String> found(String what, String label, @Nullable String protocol, String address) {
     String canonical = ItemNames.address(address);
     MergedSections merged = merged();
     List<String> found = new ArrayList<>();
@@ -306,15 +299,17 @@ final class LayerEdit {
           what,
           others.isEmpty()
               ? "'" + label + "' has no target"
-              : "no target of '" + label + "' has that address; it has " + String.join(", ", others));
+              : "no target of '"
+                  + label
+                  + "' has that address; it has "
+                  + String.join(", ", others));
     }
     return found;
   }
 
   private void unregister(Change.Unregister change) {
     String what = words("unregister", change.label(), change.protocol(), change.address());
-    found(what, change.label(), change.protocol(), change.address())
-        .forEach(this::removeTarget);
+    found(what, change.label(), change.protocol(), change.address()).forEach(this::removeTarget);
   }
 
   private void removeTarget(String target) {
@@ -325,8 +320,7 @@ final class LayerEdit {
         listing != null
             && TargetNodes.list(listing).stream()
                 .anyMatch(it ->
-                    TargetNodes.address(it, surroundings)
-                        .equals(MergedSections.addressOf(target)));
+                    TargetNodes.address(it, surroundings).equals(MergedSections.addressOf(target)));
     remove(ItemNames.TARGETS, target, isListed);
   }
 
@@ -337,8 +331,7 @@ final class LayerEdit {
 
   private void set(Change.Set change) {
     String what = words("set", change.label(), change.protocol(), change.address());
-    for (String target :
-        found(what, change.label(), change.protocol(), change.address())) {
+    for (String target : found(what, change.label(), change.protocol(), change.address())) {
       Item known = items.get(new Item.Key(ItemNames.TARGETS, target));
       String destination = MergedSections.destinationOf(target);
       int space = destination.indexOf(' ');
@@ -420,9 +413,11 @@ final class LayerEdit {
   /** A destination that is replaced, or taken away, has none of what was changed of its targets. */
   private void forgetTargets(String section, String name) {
     if (section.equals("destinations")) {
-      items.keySet().removeIf(it ->
-          it.section().equals(ItemNames.TARGETS)
-              && MergedSections.destinationOf(it.name()).equals(name));
+      items
+          .keySet()
+          .removeIf(it ->
+              it.section().equals(ItemNames.TARGETS)
+                  && MergedSections.destinationOf(it.name()).equals(name));
     }
   }
 
@@ -470,9 +465,10 @@ final class LayerEdit {
   private void move(Change.Move change) {
     List<String> names = new ArrayList<>(merged().programs());
     String what = words("move", change.program());
-    for (String name : change.before() == null
-        ? List.of(change.program())
-        : List.of(change.program(), change.before())) {
+    for (String name :
+        change.before() == null
+            ? List.of(change.program())
+            : List.of(change.program(), change.before())) {
       if (!names.contains(name)) {
         error(what, "no program has the name '" + name + "'; there are " + names);
         return;
@@ -497,16 +493,19 @@ final class LayerEdit {
     if (draft == null || problems.errors() > errors) {
       return;
     }
-    draft.layer().bindings().forEach(it -> {
-      Binding key = new Binding(Layer.AWAY, it.protocol(), it.prefix(), it.port());
-      if (!it.label().equals(Layer.AWAY)) {
-        bindings.put(key, it.label());
-      } else if (boundTo(key) == null) {
-        error(words("remove", BindingKeys.text(key)), "nothing is bound there");
-      } else {
-        takeAway(key);
-      }
-    });
+    draft
+        .layer()
+        .bindings()
+        .forEach(it -> {
+          Binding key = new Binding(Layer.AWAY, it.protocol(), it.prefix(), it.port());
+          if (!it.label().equals(Layer.AWAY)) {
+            bindings.put(key, it.label());
+          } else if (boundTo(key) == null) {
+            error(words("remove", BindingKeys.text(key)), "nothing is bound there");
+          } else {
+            takeAway(key);
+          }
+        });
     for (Item item : draft.layer().items().values()) {
       Item.Key key = item.key();
       if (item.how() == Item.How.AWAY && key.section().equals(ItemNames.TARGETS)) {

@@ -68,20 +68,18 @@ final class LayerReader {
    * @param before what it was until now: bindings that are the same are shared
    */
   static @Nullable Draft file(
-      ConfigText text,
-      Value.Surroundings surroundings,
-      Problems problems,
-      @Nullable Layer before) {
+      ConfigText text, Value.Surroundings surroundings, Problems problems, @Nullable Layer before) {
     Item.Source source = new Item.Source(Layer.FILE, problems.file(), surroundings);
-    return new LayerReader(source, problems).read(text, FILE_KEYS, before);
+    return new LayerReader(source, problems).read(text, true, before);
   }
 
   /** Another layer, or changes of one; null after a problem with the text as a whole. */
   static @Nullable Draft patch(ConfigText text, Item.Source source, Problems problems) {
-    return new LayerReader(source, problems).read(text, PATCH_KEYS, null);
+    return new LayerReader(source, problems).read(text, false, null);
   }
 
-  private @Nullable Draft read(ConfigText text, List<String> keys, @Nullable Layer before) {
+  private @Nullable Draft read(ConfigText text, boolean isFile, @Nullable Layer before) {
+    List<String> keys = isFile ? FILE_KEYS : PATCH_KEYS;
     Node.Mapping place = new Node.Mapping(List.of(), 1, 1);
     BindingSection section =
         new BindingSection(
@@ -93,7 +91,6 @@ final class LayerReader {
     if (fields == null) {
       return null;
     }
-    boolean isFile = keys == FILE_KEYS;
     if (isFile) {
       fields.required("version", "1", LayerReader::version);
       EndMarker.check(fields);
@@ -102,7 +99,7 @@ final class LayerReader {
     }
     LISTS.forEach(it -> list(fields, it, isFile));
     if (isFile && !fields.has("programs") && !fields.isExcused("programs")) {
-      impliedProgram(fields.map());
+      impliedProgram();
     }
     limits(fields);
     for (String key : SINGLE) {
@@ -168,7 +165,7 @@ final class LayerReader {
   }
 
   /** The program that a file without {@code programs} has. */
-  private void impliedProgram(Value root) {
+  private void impliedProgram() {
     Node.Scalar bindings = new Node.Scalar("bindings", true, 0, 0);
     List<Node.Entry> entries = new ArrayList<>();
     for (String key : List.of("name", "builtin")) {

@@ -62,8 +62,7 @@ final class Merge {
     int mark = problems.mark();
     Set<Item> idle = new HashSet<>();
     while (true) {
-      MergedSections sections =
-          new MergedSections(document, ofFile, idle, merge.bindings::isBound);
+      MergedSections sections = new MergedSections(document, ofFile, idle, merge.bindings::isBound);
       Config config = merge.config(sections, changed);
       List<Item> faulty =
           sections.faulty().stream()
@@ -140,9 +139,7 @@ final class Merge {
 
   private @Nullable Config config(MergedSections sections, String changed) {
     Layer file = document.layer(Layer.FILE);
-    Value root =
-        Value.root(
-            sections.root(), problems, Value.Surroundings.NONE);
+    Value root = Value.root(sections.root(), problems, Value.Surroundings.NONE);
     Fields fields = Fields.of(root, KEYS);
     if (fields == null) {
       return null;

@@ -33,14 +33,12 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
     Set<Binding> touched = new HashSet<>();
     for (Layer layer : document.layers()) {
       BindingTable old = before.document().layer(layer.name()).bindings();
-      if (layer.bindings() != old) {
-        BindingTable.Difference own = layer.bindings().differenceFrom(old, MOST_CHANGES);
-        if (own == null) {
-          return null;
-        }
-        own.put().forEach(it -> touched.add(labelled(it, Layer.AWAY)));
-        own.remove().forEach(it -> touched.add(labelled(it, Layer.AWAY)));
+      BindingTable.Difference own = layer.bindings().differenceFrom(old, MOST_CHANGES);
+      if (own == null) {
+        return null;
       }
+      own.put().forEach(it -> touched.add(labelled(it, Layer.AWAY)));
+      own.remove().forEach(it -> touched.add(labelled(it, Layer.AWAY)));
     }
     List<Binding> put = new ArrayList<>();
     List<Binding> remove = new ArrayList<>();
@@ -78,15 +76,16 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
 
   /** The largest layer's table, with what the others change of it. */
   private static BindingTable whole(List<Layer> layers) {
-    BindingTable largest =
-        layers.stream()
-            .map(Layer::bindings)
-            .max(Comparator.comparingInt(BindingTable::size))
-            .orElseGet(() -> BindingTable.of(List.of()));
+    int most = 0;
+    for (int i = 1; i < layers.size(); i++) {
+      boolean isLarger = layers.get(i).bindings().size() > layers.get(most).bindings().size();
+      most = isLarger ? i : most;
+    }
+    BindingTable largest = layers.get(most).bindings();
     Set<Binding> touched = new HashSet<>();
-    for (Layer layer : layers) {
-      if (layer.bindings() != largest) {
-        layer.bindings().forEach(it -> touched.add(labelled(it, Layer.AWAY)));
+    for (int i = 0; i < layers.size(); i++) {
+      if (i != most) {
+        layers.get(i).bindings().forEach(it -> touched.add(labelled(it, Layer.AWAY)));
       } else if (isTakingAway(largest)) {
         largest.forEach(it -> {
           if (it.label().equals(Layer.AWAY)) {
@@ -105,9 +104,7 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
         put.add(labelled(key, label));
       }
     }
-    return touched.isEmpty()
-        ? largest
-        : largest.with(new BindingTable.Difference(put, remove));
+    return touched.isEmpty() ? largest : largest.with(new BindingTable.Difference(put, remove));
   }
 
   private static boolean isTakingAway(BindingTable table) {
@@ -167,11 +164,13 @@ record MergedBindings(BindingTable table, BindingTable.@Nullable Difference diff
     List<Binding> others = new ArrayList<>();
     for (Layer layer : document.layers()) {
       if (!layer.name().equals(Layer.FILE)) {
-        layer.bindings().forEach(it -> {
-          if (!it.label().equals(Layer.AWAY)) {
-            others.add(it);
-          }
-        });
+        layer
+            .bindings()
+            .forEach(it -> {
+              if (!it.label().equals(Layer.AWAY)) {
+                others.add(it);
+              }
+            });
       }
     }
     return others;

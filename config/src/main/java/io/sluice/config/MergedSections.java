@@ -35,10 +35,7 @@ final class MergedSections {
    * @param isBound whether bindings lead to a label
    */
   MergedSections(
-      Document document,
-      Problems problems,
-      Set<Item> idle,
-      BiPredicate<String, Protocol> isBound) {
+      Document document, Problems problems, Set<Item> idle, BiPredicate<String, Protocol> isBound) {
     this.problems = problems;
     this.idle = idle;
     this.isBound = isBound;
@@ -85,9 +82,7 @@ final class MergedSections {
   private Node.Placed placed(Item item, Node node) {
     boolean isOfFile = item.source().layer().equals(Layer.FILE);
     Problems to =
-        isOfFile
-            ? problems
-            : reports.computeIfAbsent(item, it -> problems.of(it.source().file()));
+        isOfFile ? problems : reports.computeIfAbsent(item, it -> problems.of(it.source().file()));
     return new Node.Placed(node, item.index(), to, item.source().surroundings());
   }
 
@@ -103,9 +98,7 @@ final class MergedSections {
   /** Puts a destination's own targets and those of other layers together. */
   private void addTargets(String destination, Map<String, Item> changes) {
     Node known = section("destinations").get(destination);
-    Map<String, Node> merged = known == null ? new LinkedHashMap<>() : targetsOf(known);
-    Map<String, Node> left = new LinkedHashMap<>(merged);
-    List<Item> marks = new ArrayList<>();
+    Map<String, Node> left = known == null ? new LinkedHashMap<>() : targetsOf(known);
     changes.forEach((name, item) -> {
       String address = addressOf(name);
       switch (item.how()) {
@@ -122,7 +115,6 @@ final class MergedSections {
           if (left.remove(address) == null) {
             unfit.add(item);
           }
-          marks.add(item);
         }
       }
     });

@@ -67,29 +67,30 @@ final class StateText {
   private static void bindings(Layer layer, StringBuilder text, StringBuilder away) {
     List<String> put = new ArrayList<>();
     List<String> removed = new ArrayList<>();
-    layer.bindings().forEach(it -> {
-      if (it.label().equals(Layer.AWAY)) {
-        removed.add("- " + FlowYaml.quoted(BindingKeys.text(it)));
-      } else {
-        String match = it.match();
-        put.add(
-            "- {label: "
-                + FlowYaml.quoted(it.label())
-                + ", protocol: "
-                + it.protocol().word()
-                + ", prefix: \""
-                + it.prefix()
-                + "\", port: "
-                + match.substring(match.lastIndexOf(':') + 1)
-                + "}");
-      }
-    });
+    layer
+        .bindings()
+        .forEach(it -> {
+          if (it.label().equals(Layer.AWAY)) {
+            removed.add("- " + FlowYaml.quoted(BindingKeys.text(it)));
+          } else {
+            String match = it.match();
+            put.add(
+                "- {label: "
+                    + FlowYaml.quoted(it.label())
+                    + ", protocol: "
+                    + it.protocol().word()
+                    + ", prefix: \""
+                    + it.prefix()
+                    + "\", port: "
+                    + match.substring(match.lastIndexOf(':') + 1)
+                    + "}");
+          }
+        });
     section(text, "", BindingSection.KEY, put);
     section(away, "  ", BindingSection.KEY, removed);
   }
 
-  private static void section(
-      StringBuilder text, String indent, String key, List<String> lines) {
+  private static void section(StringBuilder text, String indent, String key, List<String> lines) {
     if (!lines.isEmpty()) {
       text.append(indent).append(key).append(":\n");
       lines.forEach(it -> text.append(indent).append("  ").append(it).append('\n'));
@@ -97,16 +98,17 @@ final class StateText {
   }
 
   /** The layer that a text is; null, after a problem, if it is none, or not whole. */
-  static @Nullable Layer read(
-      String text, Value.Surroundings surroundings, Problems problems) {
+  static @Nullable Layer read(String text, Value.Surroundings surroundings, Problems problems) {
     int last = text.lastIndexOf(LAST);
     if (!text.startsWith(FIRST)) {
       problems.error(
-          1, 1, "", "is no state of Sluice's; name another file in admin.state, or remove this one");
+          1,
+          1,
+          "",
+          "is no state of Sluice's; name another file in admin.state, or remove this one");
       return null;
     }
-    if (last < 0
-        || !text.substring(last).equals(LAST + sum(text.substring(0, last)) + "\n")) {
+    if (last < 0 || !text.substring(last).equals(LAST + sum(text.substring(0, last)) + "\n")) {
       problems.error(
           0,
           0,
@@ -116,8 +118,7 @@ final class StateText {
       return null;
     }
     Item.Source source = new Item.Source(Layer.RUNTIME, problems.file(), surroundings);
-    LayerReader.Draft draft =
-        LayerReader.patch(new ConfigText.Characters(text), source, problems);
+    LayerReader.Draft draft = LayerReader.patch(new ConfigText.Characters(text), source, problems);
     return draft == null ? null : draft.layer();
   }
 

@@ -32,9 +32,7 @@ final class TargetNodes {
         bare instanceof Node.Scalar scalar
             ? ItemNames.text(scalar, surroundings)
             : ItemNames.word(bare, "address", surroundings);
-    return text == null
-        ? "at " + bare.line() + ":" + bare.column()
-        : ItemNames.address(text);
+    return text == null ? "at " + bare.line() + ":" + bare.column() : ItemNames.address(text);
   }
 
   /**

@@ -67,9 +67,13 @@ class LayersTest {
             .config();
 
     assertThat(targets(config, "foo")).containsExactly("127.0.0.1:9999*1");
-    assertThat(config.destinations()).singleElement().extracting(DestinationSpec::protocol)
+    assertThat(config.destinations())
+        .singleElement()
+        .extracting(DestinationSpec::protocol)
         .isEqualTo(Protocol.TCP);
-    assertThat(config.captures()).singleElement().extracting(it -> it.ports().toString())
+    assertThat(config.captures())
+        .singleElement()
+        .extracting(it -> it.ports().toString())
         .isEqualTo("[4321]");
   }
 
@@ -78,7 +82,9 @@ class LayersTest {
     Loaded registered = edit(load("version: 1").config(), register("foo", "127.0.0.1:9999"));
 
     assertThat(registered.config().destinations()).isEmpty();
-    assertThat(registered.warnings()).asString().contains("tcp foo 127.0.0.1:9999: warning: has no");
+    assertThat(registered.warnings())
+        .asString()
+        .contains("tcp foo 127.0.0.1:9999: warning: has no");
     assertThat(
             targets(
                 edit(registered.config(), bind("foo", "udp", "127.0.0.1/32", "53")).config(),
@@ -101,8 +107,7 @@ class LayersTest {
     Config file = load(WEB).config();
 
     Config bound = edit(file, bind("l7", "tcp", "127.0.1.0/24", "80")).config();
-    Config away =
-        edit(bound, new Change.Unbind("l7", "tcp", "127.0.1.0/24", "80")).config();
+    Config away = edit(bound, new Change.Unbind("l7", "tcp", "127.0.1.0/24", "80")).config();
 
     assertThat(bindings(bound))
         .containsExactly("tcp 127.0.1.0/24:80 → l7", "tcp 127.0.2.1/32:any → l7");
@@ -172,7 +177,8 @@ class LayersTest {
             .config();
 
     assertThat(targets(green, "web")).containsExactly("127.0.0.1:9001*1", "127.0.0.1:9002*1");
-    assertThat(targets(blue, "web")).containsExactlyInAnyOrder("127.0.0.1:8081*1", "127.0.0.1:8082*1");
+    assertThat(targets(blue, "web"))
+        .containsExactlyInAnyOrder("127.0.0.1:8081*1", "127.0.0.1:8082*1");
   }
 
   @Test
@@ -195,9 +201,11 @@ class LayersTest {
                     "{protocol: tcp, address: 127.0.0.9, port: 80, destination: web}"))
             .config();
 
-    assertThat(config.destinations()).extracting(DestinationSpec::label)
+    assertThat(config.destinations())
+        .extracting(DestinationSpec::label)
         .containsExactly("web", "l7", "dns");
-    assertThat(config.programs()).extracting(ProgramSpec::name)
+    assertThat(config.programs())
+        .extracting(ProgramSpec::name)
         .containsExactly("office", "bindings");
     assertThat(config.limits().drain()).hasSeconds(3);
     assertThat(config.listeners()).hasSize(1);
@@ -302,11 +310,13 @@ class LayersTest {
 
     assertThat(without.config().listeners()).isEmpty();
     assertThat(targets(without.config(), "web")).containsExactly("127.0.0.1:8081*1");
-    assertThat(without.warnings()).asString()
+    assertThat(without.warnings())
+        .asString()
         .contains("runtime: targets tcp web 127.0.0.1:8082: warning: has no effect now")
         .contains("runtime: listeners tcp 127.0.0.9:80: warning: has no effect now");
     assertThat(again.config().listeners()).hasSize(1);
-    assertThat(targets(again.config(), "web")).containsExactly("127.0.0.1:8081*1", "127.0.0.1:8082*7");
+    assertThat(targets(again.config(), "web"))
+        .containsExactly("127.0.0.1:8081*1", "127.0.0.1:8082*7");
   }
 
   @Test
@@ -342,8 +352,8 @@ class LayersTest {
   void aReloadThatIsWrongIsRefusedWithTheFilesPlaces() throws Exception {
     Config before = edit(load(WEB).config(), register("web", "127.0.0.1:8083")).config();
 
-    assertThatThrownBy(() ->
-            ConfigReader.reload("sluice.yaml", WEB + "loops: many\n", Map.of(), before))
+    assertThatThrownBy(
+            () -> ConfigReader.reload("sluice.yaml", WEB + "loops: many\n", Map.of(), before))
         .hasMessageContaining("sluice.yaml:9:8: loops: ");
   }
 
@@ -358,8 +368,7 @@ class LayersTest {
                 register("web", "127.0.0.1:8083"),
                 new Change.Unregister("web", null, "127.0.0.1:8081"),
                 new Change.Set("web", "tcp", "127.0.0.1:8082", Map.of("weight", "7")),
-                new Change.Put(
-                    Change.Kind.PROGRAM, "{name: \"a 'b' ü\", rules: [{drop: true}]}"),
+                new Change.Put(Change.Kind.PROGRAM, "{name: \"a 'b' ü\", rules: [{drop: true}]}"),
                 new Change.Move("bindings", null),
                 new Change.Put(Change.Kind.LIMIT, "{drain: 3s}"))
             .config();
@@ -437,9 +446,9 @@ class LayersTest {
         .containsExactly(
             "- binding tcp 127.10.7.0/24:9 → web", "+ binding tcp 127.10.7.0/24:10 → web");
     Binding changed =
-        after.bindings().binding(
-            after.bindings().find(
-                Protocol.TCP, IpPrefix.parse("127.10.7.0/24"), 10));
+        after
+            .bindings()
+            .binding(after.bindings().find(Protocol.TCP, IpPrefix.parse("127.10.7.0/24"), 10));
     assertThat(after.document().placeOf(changed)).matches("sluice.yaml:\\d+:5");
   }
 }

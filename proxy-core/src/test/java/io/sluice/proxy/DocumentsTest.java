@@ -174,7 +174,7 @@ final class DocumentsTest {
         + block.text;
   }
 
-  /** The daemon is not started here; RealServersIT does that. Its file is only checked. */
+  /** What needs a daemon isn't run: its file is checked, or the command's help is asked for. */
   @Test
   void everyCommandOfSluiceIsAccepted() throws IOException {
     int commands = 0;
@@ -185,7 +185,9 @@ final class DocumentsTest {
         if (arguments.getFirst().equals("run")) {
           arguments.set(0, "check");
         }
-        assertThat(arguments.getFirst()).as("%s", block).isIn("check", "test", "explain");
+        if (!List.of("check", "test", "explain").contains(arguments.getFirst())) {
+          arguments = List.of(arguments.getFirst(), "--help");
+        }
         commands++;
         String output = output(arguments);
         if (arguments.getFirst().equals("explain")) {

@@ -107,7 +107,8 @@ public final class Changes implements Transactions, AutoCloseable {
     } catch (RefusedException refused) {
       answer = new Answer.Refused(refused.inFile(), refused.here());
     } catch (IOException | RuntimeException | Error failure) {
-      answer = refused(String.valueOf(failure.getMessage())); // thrown on, it would end all sessions
+      answer =
+          refused(String.valueOf(failure.getMessage())); // thrown on, it would end all sessions
     }
     switch (answer) {
       case Answer.Refused it when isReload && !transaction.isDryRun() ->
@@ -150,6 +151,7 @@ public final class Changes implements Transactions, AutoCloseable {
     if (transaction.isDryRun() || isSame) {
       return new Answer.Applied(generation, diff, loaded.warnings());
     }
+    HeapGoal.set(loaded.config().bindings().size());
     try (Plan.Prepared prepared =
         Interruptible.call("sluice-prepare", () -> daemon.prepare(loaded.config()), wishes)) {
       if (prepared == null) {
@@ -184,8 +186,7 @@ public final class Changes implements Transactions, AutoCloseable {
   }
 
   private static ConfigException problem(String where, String what) {
-    return new ConfigException(
-        List.of(new Problem(where, 0, 0, "", what, Problem.Severity.ERROR)));
+    return new ConfigException(List.of(new Problem(where, 0, 0, "", what, Problem.Severity.ERROR)));
   }
 
   /** Writes the runtime layer down before it comes into force: what was answered survives. */

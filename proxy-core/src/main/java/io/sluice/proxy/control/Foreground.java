@@ -164,9 +164,7 @@ public final class Foreground {
       return loaded;
     }
     Loaded whole = ConfigReader.change(config, config.document().with(runtime));
-    whole.warnings().stream()
-        .filter(it -> !loaded.warnings().contains(it))
-        .forEach(err::println);
+    whole.warnings().stream().filter(it -> !loaded.warnings().contains(it)).forEach(err::println);
     return whole;
   }
 

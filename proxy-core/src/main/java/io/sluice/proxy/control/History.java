@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The last generations, and what they were. The documents that are kept may hold so much that the
- * one in force doesn't: 50 tables of a million, none of which share anything, would be too much. Any
- * thread.
+ * one in force doesn't: 50 tables of a million, none of which share anything, would be too much.
+ * Any thread.
  */
 final class History {
   private static final int GENERATIONS = 50;
@@ -21,8 +21,7 @@ final class History {
   private final Deque<Generation> newestFirst = new ArrayDeque<>();
 
   synchronized void add(long number, Who who, List<String> diff, Document document) {
-    newestFirst.addFirst(
-        new Generation(number, Instant.now(), who, List.copyOf(diff), document));
+    newestFirst.addFirst(new Generation(number, Instant.now(), who, List.copyOf(diff), document));
     while (newestFirst.size() > GENERATIONS) {
       newestFirst.removeLast();
     }

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * How to get from the configuration in force to another one. Every change goes this way, wherever
  * it comes from:
  *
- * <p>Bindings that change alone take no more than a snapshot, which shares all else with the one
- * in force.
+ * <p>Bindings that change alone take no more than a snapshot, which shares all else with the one in
+ * force.
  *
  * <pre>
  *   Plan.of(have, want) ──▶ prepare ──▶ commit: one volatile write, and what can't fail

@@ -56,8 +56,7 @@ final class StateFile {
           fresh,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
       try (FileChannel channel = FileChannel.open(fresh, StandardOpenOption.WRITE)) {
-        ByteBuffer bytes =
-            StandardCharsets.UTF_8.encode(ConfigReader.stateText(layer));
+        ByteBuffer bytes = StandardCharsets.UTF_8.encode(ConfigReader.stateText(layer));
         while (bytes.hasRemaining()) {
           channel.write(bytes);
         }

@@ -3,8 +3,8 @@ package io.sluice.proxy.control;
 import io.sluice.proxy.loop.Loop;
 
 /**
- * What the signals, and others, ask for: the newest wish wins. Any number of SIGHUPs is one reload; a stop goes
- * before all of them. Filled on the JVM's signal thread, read on the control thread.
+ * What the signals, and others, ask for: the newest wish wins. Any number of SIGHUPs is one reload;
+ * a stop goes before all of them. Filled on the JVM's signal thread, read on the control thread.
  */
 final class Wishes {
   /** What is to be done next. */

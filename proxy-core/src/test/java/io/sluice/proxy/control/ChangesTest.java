@@ -89,15 +89,16 @@ class ChangesTest {
   /** A server that greets each client with a byte. */
   private static ServerSocket greeter(int greeting) throws IOException {
     ServerSocket server = new ServerSocket(0, 50, InetAddress.ofLiteral("127.0.0.1"));
-    Thread.ofVirtual().start(() -> {
-      while (!server.isClosed()) {
-        try (Socket client = server.accept()) {
-          client.getOutputStream().write(greeting);
-        } catch (IOException _) {
-          // Closed, or the client has gone.
-        }
-      }
-    });
+    Thread.ofVirtual()
+        .start(() -> {
+          while (!server.isClosed()) {
+            try (Socket client = server.accept()) {
+              client.getOutputStream().write(greeting);
+            } catch (IOException _) {
+              // Closed, or the client has gone.
+            }
+          }
+        });
     return server;
   }
 
@@ -124,8 +125,7 @@ class ChangesTest {
       long generation =
           applied(apply(bind("foo", port), register("foo", blue.getLocalPort()))).generation();
 
-      applied(
-          apply(new Change.Swap("foo", null, List.of("127.0.0.1:" + green.getLocalPort()))));
+      applied(apply(new Change.Swap("foo", null, List.of("127.0.0.1:" + green.getLocalPort()))));
       assertThat(ask(port)).isEqualTo('g');
 
       applied(changes.run(new Transaction(new Wish.Rollback(generation), null, false), TEST));
@@ -183,8 +183,7 @@ class ChangesTest {
       write("listeners: []\n");
 
       applied(
-          changes.run(
-              new Transaction(new Wish.Reread(Layer.FILE), null, false), Who.of("SIGHUP")));
+          changes.run(new Transaction(new Wish.Reread(Layer.FILE), null, false), Who.of("SIGHUP")));
 
       assertThat(ask(port)).isEqualTo('a');
       assertThat(restored().bindings().asList()).hasSize(1);
@@ -203,7 +202,9 @@ class ChangesTest {
 
     Answer answer = apply(bind("foo", TestDaemon.freePort()));
 
-    assertThat(((Answer.Refused) answer).here()).singleElement().asString()
+    assertThat(((Answer.Refused) answer).here())
+        .singleElement()
+        .asString()
         .startsWith("admin.state: " + stateFile + " can't be written");
     assertThat(daemon.snapshot().generation()).isEqualTo(1);
   }
@@ -213,11 +214,10 @@ class ChangesTest {
     int port = TestDaemon.freePort();
     long generation = applied(apply(bind("foo", port))).generation();
 
-    assertThat(applied(apply(bind("foo", port)))).extracting(Answer.Applied::generation)
+    assertThat(applied(apply(bind("foo", port))))
+        .extracting(Answer.Applied::generation)
         .isEqualTo(generation);
-    assertThat(
-            applied(apply(new Change.Put(Change.Kind.LIMIT, "{drain: 0s}"))).diff())
-        .isEmpty();
+    assertThat(applied(apply(new Change.Put(Change.Kind.LIMIT, "{drain: 0s}"))).diff()).isEmpty();
   }
 
   @Test

@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * the new one shares what is compiled, and has what differs in a small table of its own. Once that
  * isn't small any more, all is compiled anew.
  *
- * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the binding's place in
- * the order in which they were given; in others, any number.
+ * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the
+ * binding's place in the order in which they were given; in others, any number.
  */
 public final class BindingTable {
   /*
@@ -94,6 +94,9 @@ public final class BindingTable {
    * twice, the last put counts.
    */
   public BindingTable with(Difference difference) {
+    if (difference.put.isEmpty() && difference.remove.isEmpty()) {
+      return this;
+    }
     List<String> names = new ArrayList<>(labels);
     Map<String, Integer> ids = new HashMap<>(); // of labels that are put
     Map<Binding, Integer> wanted = new LinkedHashMap<>();
@@ -144,8 +147,12 @@ public final class BindingTable {
    * What it takes to get from another table to this one; null if that is more than so many changes,
    * or can't be told in little time.
    */
+  @SuppressWarnings("ReferenceEquality") // the same is known to be equal in no time
   public @Nullable Difference differenceFrom(BindingTable other, int most) {
     Difference difference = new Difference(new ArrayList<>(), new ArrayList<>());
+    if (this == other) {
+      return difference;
+    }
     if (base == other.base) {
       Set<Binding> keys = new HashSet<>(changes.keySet());
       keys.addAll(other.changes.keySet());
@@ -263,9 +270,7 @@ public final class BindingTable {
   /** The binding at an index, as a new object. */
   public Binding binding(int index) {
     Binding key =
-        delta == null || index < base.size()
-            ? base.key(index)
-            : delta.key(index - base.size());
+        delta == null || index < base.size() ? base.key(index) : delta.key(index - base.size());
     return new Binding(label(index), key.protocol(), key.prefix(), key.port());
   }
 

@@ -157,6 +157,7 @@ public final class BindingTableBuilder {
   }
 
   /** The indexes, in a table with the same bindings and perhaps more, of those added here. */
+  @SuppressWarnings("ReferenceEquality") // an equal one may have other indexes
   public int[] indexesIn(BindingTable table) {
     int[] indexes = new int[size];
     if (table == built) {

@@ -55,7 +55,9 @@ class BindingTablePropertyTest {
     }
   }
 
-  /** A table that came about by changes answers as one with the same bindings that was built whole. */
+  /**
+   * A table that came about by changes answers as one with the same bindings that was built whole.
+   */
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3})
   void aChangedTableAnswersAsOneThatWasBuiltWhole(long seed) {
@@ -78,7 +80,8 @@ class BindingTablePropertyTest {
           put.removeIf(gone::equals);
           if (random.nextInt(3) == 0) {
             Binding renamed =
-                new Binding("new " + random.nextInt(3), gone.protocol(), gone.prefix(), gone.port());
+                new Binding(
+                    "new " + random.nextInt(3), gone.protocol(), gone.prefix(), gone.port());
             put.add(renamed);
             live.add(renamed);
           } else {

@@ -13,7 +13,7 @@ final class HeapGoal {
   /** Smaller tables leave no garbage worth a goal, and bin/sluice takes another collector. */
   private static final int LARGE = 100_000;
 
-  private static final long BASE_BYTES = 256 << 20;
+  private static final long BASE_BYTES = 192 << 20;
 
   /** The table in force (some 47 bytes), the next one, and what is made while that is read. */
   private static final long BYTES_PER_BINDING = 256;

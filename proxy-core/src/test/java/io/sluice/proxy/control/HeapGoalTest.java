@@ -16,7 +16,7 @@ class HeapGoalTest {
 
   @Test
   void zgcKeepsTheHeapNearWhatALargeTableNeeds() throws Exception {
-    assertThat(goal(1_000_000, "-XX:+UseZGC", "-Xmx1g")).isEqualTo(256 * MIB + 256_000_000);
+    assertThat(goal(1_000_000, "-XX:+UseZGC", "-Xmx1g")).isEqualTo(192 * MIB + 256_000_000);
   }
 
   @Test

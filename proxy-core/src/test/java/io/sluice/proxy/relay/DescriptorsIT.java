@@ -82,17 +82,16 @@ final class DescriptorsIT {
     }
   }
 
-  /** With 52 it can't even listen; with 80 it would have room for one connection. */
-  @ParameterizedTest
-  @ValueSource(ints = {52, 64, 80})
-  void whoCouldServeHardlyAnybodyDoesNotStart(int limit, @TempDir Path directory) throws Exception {
+  /** Java holds some forty of them: there would be room for one connection. */
+  @Test
+  void whoCouldServeHardlyAnybodyDoesNotStart(@TempDir Path directory) throws Exception {
     Path file = directory.resolve("sluice.yaml");
     Files.writeString(
         file,
         "version: 1\nadmin: {http: none}\n"
             + TestDaemon.web(2, TestDaemon.freePort(), "targets: [\"127.0.0.1:9\"]"));
     try (ChildProcess daemon =
-        ChildProcess.java("ulimit -n " + limit, Main.class, "run", "-f", file.toString())) {
+        ChildProcess.java("ulimit -n 80", Main.class, "run", "-f", file.toString())) {
       assertThat(daemon.exitCode()).isEqualTo(1);
       assertThat(daemon.lines())
           .filteredOn(line -> line.startsWith("sluice: "))

@@ -31,8 +31,13 @@ final class DestinationSection {
           "source",
           "proxyProtocol",
           "keepalive",
-          "responses");
-  private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId");
+          "responses",
+          "check",
+          "passive",
+          "onDown",
+          "slowStart",
+          "panic");
+  private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId", "backup");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);
@@ -101,6 +106,7 @@ final class DestinationSection {
         header == null ? null : ProxyProtocolSection.out(header, protocol);
     Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
     int responses = fields.optional("responses", 0, it -> responses(it, protocol, selection));
+    HealthSpec health = HealthSection.read(fields, protocol, targets);
     if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
@@ -118,7 +124,8 @@ final class DestinationSection {
         source,
         proxyProtocol,
         keepalive,
-        responses);
+        responses,
+        health);
   }
 
   private static @Nullable Integer responses(
@@ -194,6 +201,9 @@ final class DestinationSection {
     if (!targets.isEmpty() && targets.stream().allMatch(target -> target.weight() == 0)) {
       list.warning("every target has weight 0, so that none is ever chosen");
     }
+    if (!targets.isEmpty() && targets.stream().allMatch(TargetSpec::isBackup)) {
+      list.error("every target is a backup; leave backup out of those that serve at first");
+    }
     return targets.isEmpty() ? null : targets;
   }
 
@@ -234,7 +244,8 @@ final class DestinationSection {
         idle.error("nothing looks at it without quic: {serverId: …}");
       }
     }
-    return address == null ? null : new TargetSpec(address, weight, id, name);
+    boolean isBackup = fields.optional("backup", false, Value::flag);
+    return address == null ? null : new TargetSpec(address, weight, id, name, isBackup);
   }
 
   private static String parseId(String text, int length) {

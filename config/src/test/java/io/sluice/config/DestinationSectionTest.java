@@ -48,7 +48,8 @@ class DestinationSectionTest {
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
                 null,
                 Keepalive.DEFAULT,
-                0));
+                0,
+                HealthSpec.standard(true)));
   }
 
   @Test
@@ -89,7 +90,7 @@ class DestinationSectionTest {
     DestinationSpec a = config.destinations().getFirst();
     assertThat(a.selection()).isEqualTo(new Selection.Quic(8, new Selection.ServerId(1, 2)));
     assertThat(a.targets())
-        .containsExactly(new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null));
+        .containsExactly(new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null, false));
   }
 
   @Test

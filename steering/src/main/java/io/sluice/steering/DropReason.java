@@ -35,6 +35,8 @@ public enum DropReason {
   DESTINATION_LIMIT("destination_limit"),
   /** The target that was tried last is a name without an address. */
   NO_TARGET("no_target"),
+  /** Checks say that no target of the destination serves. */
+  TARGETS_DOWN("targets_down"),
   /** The last target that was tried refused the connection. */
   CONNECT_REFUSED("connect_refused"),
   /** The last target that was tried did not accept within {@code connectTimeout}. */

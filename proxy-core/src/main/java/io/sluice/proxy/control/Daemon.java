@@ -11,8 +11,12 @@ import io.sluice.proxy.admin.Scrape;
 import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.capture.Captures;
+import io.sluice.proxy.check.Checks;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.Status;
+import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -61,6 +65,7 @@ public final class Daemon {
   private final LoopWatch loopWatch;
   private final Scrape scrape;
   private final BufferLimit buffers;
+  private final Checks checks;
   private @Nullable AdminServer admin;
   private volatile @Nullable Snapshot snapshot; // null before the start
   private volatile boolean draining;
@@ -78,6 +83,8 @@ public final class Daemon {
         new MultiThreadIoEventLoopGroup(
             loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
     this.buffers = new BufferLimit(bufferBytes(config));
+    this.checks = new Checks(buffers, counters);
+    resolver.endpoints().listener(this::targetChanged);
     counters.buffers(buffers::used, buffers::bytes);
     List<Captures.Worker> capturing = new ArrayList<>();
     for (int i = 0; i < loops; i++) {
@@ -165,6 +172,16 @@ public final class Daemon {
     snapshot = next;
     if (before != null) {
       next.inForce(before);
+    }
+    checks.inForce(next.destinations());
+  }
+
+  /** An endpoint's state has changed: its sessions end if it is down, and they are to. */
+  private void targetChanged(Endpoint endpoint, Status before, Status after) {
+    if (after.state() == TargetState.DOWN && endpoint.protocol() == Protocol.TCP) {
+      for (Worker worker : workers) {
+        worker.loop.execute(() -> worker.tcp.targetDown(endpoint));
+      }
     }
   }
 
@@ -311,6 +328,7 @@ public final class Daemon {
       admin.close();
     }
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
+    checks.close();
     resolver.close();
     scrape.close();
   }

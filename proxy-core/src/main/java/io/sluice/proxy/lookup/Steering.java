@@ -55,6 +55,10 @@ public final class Steering {
       return null;
     }
     Target target = Target.of(socket).admitted(context, tried);
+    if (target == null) {
+      refuse(DropReason.TARGETS_DOWN);
+      return null;
+    }
     target.destination().traffic().lookups(context.family()).increment();
     return target;
   }

@@ -27,6 +27,8 @@ public enum SessionEnd {
   EVICTED("evicted"),
   /** A flow's target is gone or failed: the client's next datagram went elsewhere. */
   MOVED("moved"),
+  /** Its target is down, and its destination has {@code onDown: close}. */
+  TARGET_DOWN("target_down"),
   /** The way to the target said, by an ICMP error, that it can't be reached. */
   UNREACHABLE("unreachable"),
   /** A fault of ours, which is in the log; the other sessions live on. */

@@ -50,12 +50,10 @@ final class Probe extends Watched {
     if (!isOpen()) {
       return;
     }
-    if ((events & BROKEN) != 0) {
+    if (!isConnected && (events & BROKEN) != 0) { // later, what has come is read first
       int errno = loop.syscalls().option(number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
-      if (errno > 0) {
-        end(Outcome.bad(failure(errno)));
-        return;
-      }
+      end(Outcome.bad(failure(errno)));
+      return;
     }
     if (!isConnected && (events & WRITABLE) != 0) {
       isConnected = true;

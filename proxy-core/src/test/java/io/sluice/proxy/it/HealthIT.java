@@ -20,6 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,6 +39,9 @@ final class HealthIT {
 
   /** What clients were answered since the last look; empty for who failed. */
   private final ConcurrentLinkedQueue<String> answers = new ConcurrentLinkedQueue<>();
+
+  /** How often each client has asked. */
+  private final AtomicIntegerArray asked = new AtomicIntegerArray(CLIENTS);
 
   @AfterEach
   void close() throws Exception {
@@ -118,6 +123,7 @@ final class HealthIT {
   private void load(int port) {
     AtomicBoolean isOver = new AtomicBoolean();
     for (int client = 0; client < CLIENTS; client++) {
+      int index = client;
       Thread thread =
           Thread.ofPlatform()
               .daemon()
@@ -125,6 +131,7 @@ final class HealthIT {
                   () -> {
                     while (!isOver.get()) {
                       answers.add(get(port));
+                      asked.incrementAndGet(index);
                     }
                   });
       open.add(thread::join);
@@ -134,10 +141,12 @@ final class HealthIT {
 
   /** The next answers, after those of requests that are on their way. */
   private List<String> nextAnswers() {
-    int passing = answers.size() + CLIENTS;
-    TestDaemon.until("answers", () -> answers.size() >= passing);
+    int[] before = IntStream.range(0, CLIENTS).map(asked::get).toArray();
+    TestDaemon.until(
+        "every client's answer",
+        () -> IntStream.range(0, CLIENTS).allMatch(it -> asked.get(it) > before[it]));
     answers.clear();
-    TestDaemon.until("more answers", () -> answers.size() >= 50);
+    TestDaemon.until("answers", () -> answers.size() >= 50);
     return List.copyOf(answers);
   }
 

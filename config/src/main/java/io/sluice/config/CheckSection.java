@@ -59,8 +59,7 @@ final class CheckSection {
     if (question == null) {
       return null;
     }
-    CheckSpec check =
-        new CheckSpec(question, port, interval, fast, timeout, rise, fall, saysLocal);
+    CheckSpec check = new CheckSpec(question, port, interval, fast, timeout, rise, fall, saysLocal);
     if (targets != null) {
       targets.forEach(it -> refuseUnaskable(value, check, it.address()));
     }
@@ -81,8 +80,7 @@ final class CheckSection {
     }
   }
 
-  private static CheckSpec.@Nullable Question question(
-      Fields fields, @Nullable Protocol protocol) {
+  private static CheckSpec.@Nullable Question question(Fields fields, @Nullable Protocol protocol) {
     List<String> kinds = KINDS.stream().filter(fields::has).toList();
     if (kinds.size() != 1) {
       fields
@@ -125,7 +123,8 @@ final class CheckSection {
         fields.optional("method", "GET", it -> it.parse(CheckSection::visible)),
         fields.optional("path", "/", it -> it.parse(CheckSection::path)),
         host == null ? null : host.parse(CheckSection::visible),
-        fields.optional("status", List.of(new CheckSpec.Statuses(200, 399)), CheckSection::statuses),
+        fields.optional(
+            "status", List.of(new CheckSpec.Statuses(200, 399)), CheckSection::statuses),
         expect(fields));
   }
 
@@ -148,9 +147,7 @@ final class CheckSection {
     int type = fields.optional("type", 1, it -> it.parse(CheckSection::dnsType));
     Protocol over =
         fields.optional(
-            "over",
-            protocol == null ? Protocol.UDP : protocol,
-            it -> it.parse(Words::protocol));
+            "over", protocol == null ? Protocol.UDP : protocol, it -> it.parse(Words::protocol));
     List<Integer> rcodes = fields.optional("rcode", List.of(0), CheckSection::rcodes);
     return name == null ? null : new CheckSpec.Dns(name, type, over, rcodes);
   }

@@ -37,7 +37,8 @@ final class DestinationSection {
           "onDown",
           "slowStart",
           "panic");
-  private static final List<String> TARGET_KEYS = List.of("address", "name", "weight", "serverId", "backup");
+  private static final List<String> TARGET_KEYS =
+      List.of("address", "name", "weight", "serverId", "backup");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);

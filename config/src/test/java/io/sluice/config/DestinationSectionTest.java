@@ -123,8 +123,7 @@ class DestinationSectionTest {
                 30));
     assertThat(config.destinations().get(0).targets().get(1).isBackup()).isTrue();
     CheckSpec b = requireNonNull(config.destinations().get(1).health().check());
-    assertThat(b.question())
-        .isEqualTo(new CheckSpec.Dns("www.test", 1, Protocol.UDP, List.of(0)));
+    assertThat(b.question()).isEqualTo(new CheckSpec.Dns("www.test", 1, Protocol.UDP, List.of(0)));
     assertThat(b.saysLocal()).isTrue();
     CheckSpec c = requireNonNull(config.destinations().get(2).health().check());
     assertThat(c.question())
@@ -147,7 +146,8 @@ class DestinationSectionTest {
     DestinationSpec a = config.destinations().getFirst();
     assertThat(a.selection()).isEqualTo(new Selection.Quic(8, new Selection.ServerId(1, 2)));
     assertThat(a.targets())
-        .containsExactly(new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null, false));
+        .containsExactly(
+            new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null, false));
   }
 
   @Test

@@ -63,8 +63,8 @@ final class Check extends TimerWheel.Entry implements Prober {
    * @param host what HTTP says it wants; empty for other questions
    * @param headerVersion of the PROXY protocol; 0 for no header
    */
-  record Key(Endpoint endpoint, CheckSpec spec, SourceSpec source, String host, int headerVersion) {
-  }
+  record Key(
+      Endpoint endpoint, CheckSpec spec, SourceSpec source, String host, int headerVersion) {}
 
   /** Its endpoint knows of it from now on. */
   Check(Key key, Loop loop, Counters counters) {
@@ -73,9 +73,7 @@ final class Check extends TimerWheel.Entry implements Prober {
     this.counters = counters;
     this.sources =
         new SourceAddresses(
-            key.source instanceof SourceSpec.Addresses own
-                ? own.prefixes()
-                : List.of());
+            key.source instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
     this.isUp = key.endpoint.probedBy(this);
   }
 
@@ -235,8 +233,7 @@ final class Check extends TimerWheel.Entry implements Prober {
     }
     if (!isOver) {
       boolean isChanging = isUp ? bad > 0 : good > 0;
-      long millis =
-          (isChanging ? key.spec.fastInterval() : key.spec.interval()).toMillis();
+      long millis = (isChanging ? key.spec.fastInterval() : key.spec.interval()).toMillis();
       double jitter = 1 + JITTER * (2 * ThreadLocalRandom.current().nextDouble() - 1);
       after(startedMillis + (long) (millis * jitter) - loop.timeMillis());
     }

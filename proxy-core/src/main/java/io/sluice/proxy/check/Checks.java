@@ -105,20 +105,18 @@ public final class Checks implements AutoCloseable {
     for (Check.Key key : missing) {
       Check check = new Check(key, its, counters);
       there.put(key, check);
-      double within =
-          Math.min(key.spec().interval().toMillis(), SPREAD_MILLIS * missing.size());
+      double within = Math.min(key.spec().interval().toMillis(), SPREAD_MILLIS * missing.size());
       check.start((long) (within * ThreadLocalRandom.current().nextDouble()));
     }
     there
         .entrySet()
-        .removeIf(
-            it -> {
-              boolean isUnwanted = !wanted.contains(it.getKey());
-              if (isUnwanted) {
-                it.getValue().stop();
-              }
-              return isUnwanted;
-            });
+        .removeIf(it -> {
+          boolean isUnwanted = !wanted.contains(it.getKey());
+          if (isUnwanted) {
+            it.getValue().stop();
+          }
+          return isUnwanted;
+        });
   }
 
   private Loop loop() {

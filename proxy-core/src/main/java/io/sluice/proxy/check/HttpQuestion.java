@@ -33,9 +33,7 @@ final class HttpQuestion implements Question {
   public @Nullable Outcome judge(String answer, boolean isOver) {
     int line = answer.indexOf("\r\n");
     if (line < 0) {
-      return isOver || answer.length() > LONGEST_STATUS_LINE
-          ? Outcome.bad("no HTTP answer")
-          : null;
+      return isOver || answer.length() > LONGEST_STATUS_LINE ? Outcome.bad("no HTTP answer") : null;
     }
     Matcher status = STATUS_LINE.matcher(answer);
     if (!status.lookingAt()) {

@@ -115,7 +115,9 @@ final class Probe extends Watched {
   }
 
   private static String failure(int errno) {
-    return Upstreams.reason(errno).word() + " (" + Linux.errnoName(errno).toLowerCase(Locale.ROOT)
+    return Upstreams.reason(errno).word()
+        + " ("
+        + Linux.errnoName(errno).toLowerCase(Locale.ROOT)
         + ")";
   }
 

@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One place that connections and datagrams are sent to, with what checks and traffic have found out
@@ -58,8 +57,6 @@ public final class Endpoint {
   private final List<WeakReference<Watcher>> watchers = new CopyOnWriteArrayList<>();
   private final Silence silence = new Silence(false);
   private volatile State state = State.UP;
-  private volatile boolean isUp = true; // the state is UP, and nobody has ordered another
-  private volatile @Nullable TargetState ordered; // DRAIN or MAINT
   private volatile int failures;
   private volatile Passive passive = Passive.DEFAULT;
   private volatile Status status = new Status(TargetState.UP, "", Instant.now());
@@ -113,14 +110,14 @@ public final class Endpoint {
     }
   }
 
-  /** Whether it gets what is new: it serves, and nobody has ordered otherwise. */
+  /** Whether it gets what is new. */
   public boolean isUp() {
-    return isUp;
+    return state == State.UP;
   }
 
   /** Whether it waits for a connection that will be its probe. */
   public boolean isDue() {
-    return state == State.DUE && ordered == null;
+    return state == State.DUE;
   }
 
   /** Whether the probe's connection is about to be made, or being made. */
@@ -131,7 +128,7 @@ public final class Endpoint {
 
   /** Whether it is known not to serve, so that no client need find out. */
   public boolean isHeld() {
-    return state == State.HELD || ordered != null;
+    return state == State.HELD;
   }
 
   /** Its state, why, and since when. */
@@ -219,7 +216,7 @@ public final class Endpoint {
       return false;
     }
     synchronized (this) {
-      if (state != State.DUE || ordered != null) {
+      if (state != State.DUE) {
         return false;
       }
       change(State.CLAIMED, status.reason());
@@ -348,20 +345,6 @@ public final class Endpoint {
     }
   }
 
-  // ---- orders
-
-  /**
-   * Takes it out by hand, or lets it go back to what it is.
-   *
-   * @param wanted DRAIN or MAINT; null for neither
-   */
-  public synchronized void order(@Nullable TargetState wanted, String why) {
-    if (ordered != wanted) {
-      ordered = wanted;
-      change(state, why);
-    }
-  }
-
   /** Goes on to another state later, unless something happens before. */
   private void next(long millis, State then) {
     int set = changes;
@@ -382,12 +365,10 @@ public final class Endpoint {
   }
 
   private void change(State next, String why) {
-    boolean wasUp = isUp;
-    state = next;
-    isUp = next == State.UP && ordered == null;
-    if (isUp && !wasUp) {
+    if (next == State.UP && state != State.UP) {
       upSinceMillis = timer.nowMillis();
     }
+    state = next;
     if (next != State.HELD) {
       silence.again();
     }
@@ -403,9 +384,6 @@ public final class Endpoint {
   }
 
   private TargetState shown() {
-    if (ordered != null) {
-      return ordered;
-    }
     return state != State.UP
         ? TargetState.DOWN
         : isProven || probers.isEmpty() ? TargetState.UP : TargetState.STARTING;

@@ -6,10 +6,8 @@ public enum TargetState {
   UP("up"),
   /** It doesn't: it is passed over, but for what finds out whether it is back. */
   DOWN("down"),
-  /** It keeps what it has, and gets nothing new. */
+  /** It gets nothing new, as its weight is 0. */
   DRAIN("drain"),
-  /** It is taken out by hand, or by itself. */
-  MAINT("maint"),
   /** No check has been answered yet: it is used, and the first bad answer takes it out. */
   STARTING("starting");
 

@@ -6,6 +6,7 @@ import io.sluice.config.TargetSpec;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Endpoints;
 import io.sluice.proxy.health.Status;
+import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
@@ -13,6 +14,7 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
@@ -37,6 +39,7 @@ public final class Target {
   private final Addresses addresses;
   private final long connectTimeoutMillis;
   private final long slowStartMillis;
+  private final Status drains = new Status(TargetState.DRAIN, "weight 0", Instant.now());
 
   /** What a target keeps over a reload, however its destination changes. */
   public static final class Life {
@@ -152,7 +155,7 @@ public final class Target {
 
   /** Its state, why, and since when. */
   public Status status() {
-    return addresses.status();
+    return spec.weight() == 0 ? drains : addresses.status();
   }
 
   /** False while it is passed over: none of its endpoints is up, or its name has no address. */

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -74,11 +75,19 @@ final class ChecksTest {
       }
       case RESETS -> Streams.reset(connection);
       case CLOSES -> {}
-      case TRICKLES -> {
-        for (char c : "HTTP/1.1 200 OK\r\n\r\n".toCharArray()) {
-          say(connection, String.valueOf(c));
-          Thread.sleep(1_000);
-        }
+      case TRICKLES -> trickle(connection);
+    }
+  }
+
+  /** A byte a second, until the check gives up. */
+  private static void trickle(Socket connection) throws IOException {
+    connection.setSoTimeout(1_000);
+    for (char c : "HTTP/1.1 200 OK\r\n\r\n".toCharArray()) {
+      say(connection, String.valueOf(c));
+      try {
+        byte[] _ = connection.getInputStream().readAllBytes();
+      } catch (SocketTimeoutException _) {
+        // A second has passed.
       }
     }
   }
@@ -133,13 +142,12 @@ final class ChecksTest {
     TestServer bad = closing(TestServer.start(this::serve));
     TestServer good =
         closing(
-            TestServer.start(
-                it -> {
-                  String first =
-                      new String(it.getInputStream().readNBytes(5), StandardCharsets.US_ASCII);
-                  say(it, first.equals("hello") ? "other" : "HTTP/1.1 204 No\r\n\r\n");
-                  int _ = it.getInputStream().read();
-                }));
+            TestServer.start(it -> {
+              String first =
+                  new String(it.getInputStream().readNBytes(5), StandardCharsets.US_ASCII);
+              say(it, first.equals("hello") ? "other" : "HTTP/1.1 204 No\r\n\r\n");
+              int _ = it.getInputStream().read();
+            }));
     TestDaemon daemon =
         start(
             "select: round-robin, targets: ['127.0.0.1:%d', '127.0.0.1:%d'], %s"
@@ -233,7 +241,8 @@ final class ChecksTest {
   private Socket session() throws IOException {
     Socket client = new Socket(InetAddress.getLoopbackAddress(), port);
     say(client, "hello");
-    assertThat(client.getInputStream().readNBytes(5)).isEqualTo("world".getBytes(StandardCharsets.US_ASCII));
+    assertThat(client.getInputStream().readNBytes(5))
+        .isEqualTo("world".getBytes(StandardCharsets.US_ASCII));
     return client;
   }
 }

@@ -109,11 +109,15 @@ final class QuestionTest {
   void aDnsAnswerMustBeToTheQuestion() {
     Question dns = question("dns: {name: www.test, over: udp}");
     String query = dns.first();
-    assertThat(query.substring(2)).isEqualTo(bytes("0100 0001 0000 0000 0000 03777777 0474657374 00 0001 0001"));
+    assertThat(query.substring(2))
+        .isEqualTo(bytes("0100 0001 0000 0000 0000 03777777 0474657374 00 0001 0001"));
     assertThat(word(dns.judge(answer(query, 0x81, 0x80), false))).isEqualTo("good");
     assertThat(word(dns.judge(answer(query, 0x81, 0x83), false))).isEqualTo("bad");
     assertThat(word(dns.judge(answer(query, 0x01, 0x80), false))).isEqualTo("open");
-    assertThat(word(dns.judge((char) (query.charAt(0) ^ 1) + answer(query, 0x81, 0x80).substring(1), false)))
+    assertThat(
+            word(
+                dns.judge(
+                    (char) (query.charAt(0) ^ 1) + answer(query, 0x81, 0x80).substring(1), false)))
         .isEqualTo("open");
     assertThat(word(dns.judge(answer(query, 0x81, 0x80).replace("WWW", "ftp"), false)))
         .isEqualTo("open");

@@ -147,21 +147,6 @@ final class EndpointTest {
   }
 
   @Test
-  void anOrderHoldsUntilItIsTakenBack() {
-    tcp.order(TargetState.DRAIN, "by hand");
-    assertThat(state(tcp)).isEqualTo(TargetState.DRAIN);
-    assertThat(tcp.isUp()).isFalse();
-    fail(tcp, 3);
-    timer.pass(PAUSE_MILLIS);
-    assertThat(tcp.isDue()).isFalse();
-    assertThat(state(tcp)).isEqualTo(TargetState.DRAIN);
-    tcp.order(null, "by hand");
-    assertThat(state(tcp)).isEqualTo(TargetState.DOWN);
-    tcp.succeeded();
-    assertThat(state(tcp)).isEqualTo(TargetState.UP);
-  }
-
-  @Test
   void whatTrafficNeedsForAFallCanBeSaid() {
     tcp.passive(new Passive(1, Duration.ofSeconds(20), Duration.ofSeconds(30)));
     fail(tcp, 1);

@@ -77,8 +77,7 @@ final class HealthIT {
             """
                 .formatted(home, port, name));
     return closing(
-        SluiceProcess.start(
-            home, List.of("nginx", "-p", home.toString(), "-c", file.toString())));
+        SluiceProcess.start(home, List.of("nginx", "-p", home.toString(), "-c", file.toString())));
   }
 
   private SluiceProcess dnsmasq(int port) throws IOException {
@@ -104,7 +103,9 @@ final class HealthIT {
     TestDaemon.until(it + " " + state.word(), () -> it.status().state() == state);
   }
 
-  /** One request over a connection of its own; the last word of the answer, empty on any failure. */
+  /**
+   * One request over a connection of its own; the last word of the answer, empty on any failure.
+   */
   private static String get(int port) {
     try (Socket socket = new Socket()) {
       socket.connect(new InetSocketAddress(LOOPBACK, port), 1_000);
@@ -127,13 +128,12 @@ final class HealthIT {
       Thread thread =
           Thread.ofPlatform()
               .daemon()
-              .start(
-                  () -> {
-                    while (!isOver.get()) {
-                      answers.add(get(port));
-                      asked.incrementAndGet(index);
-                    }
-                  });
+              .start(() -> {
+                while (!isOver.get()) {
+                  answers.add(get(port));
+                  asked.incrementAndGet(index);
+                }
+              });
       open.add(thread::join);
     }
     open.add(() -> isOver.set(true));

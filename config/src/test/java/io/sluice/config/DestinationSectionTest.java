@@ -95,7 +95,7 @@ class DestinationSectionTest {
                 slowStart: 10s
                 panic: 30
               - {label: b, protocol: udp, targets: "127.0.0.1:1", check: {dns: {name: www.test}}}
-              - {label: c, protocol: udp, targets: "127.0.0.1:1", check: {udp: {payload: {hex: ff00}, expect: {regex: "^.$"}}}}
+              - {label: c, protocol: udp, targets: "127.0.0.1:1", check: {udp: {payload: {hex: ff00}, expect: {regex: "^.$$"}}}}
             """);
 
     HealthSpec a = config.destinations().get(0).health();

@@ -50,68 +50,6 @@ class FlowMovesTest {
     }
   }
 
-  @Test
-  void aFlowLeavesATargetThatAReloadTookAway() throws IOException {
-    try (UdpPeer before = UdpPeer.echo();
-        UdpPeer after = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(at(before)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.reload(targets(at(after)));
-      client.ask("2", "127.0.3.1", port);
-      assertThat(before.heard()).hasSize(1);
-      assertThat(after.heard()).hasSize(1);
-      assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
-      relay.shutdown();
-    }
-  }
-
-  @Test
-  void aFlowLeavesATargetWhoseWeightBecameZero() throws IOException {
-    try (UdpPeer before = UdpPeer.echo();
-        UdpPeer after = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(weighing(1, before), weighing(0, after)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.reload(targets(weighing(0, before), weighing(1, after)));
-      client.ask("2", "127.0.3.1", port);
-      client.ask("3", "127.0.3.1", port);
-      assertThat(before.heard()).hasSize(1);
-      assertThat(after.heard()).hasSize(2);
-      assertThat(after.sources()).hasSize(1);
-      relay.shutdown();
-    }
-  }
-
-  @Test
-  void flowsLeaveATargetThatFallsSilent() throws Exception {
-    try (UdpPeer dying = UdpPeer.echoIfAsked();
-        UdpPeer living = UdpPeer.echo();
-        RelayHarness relay =
-            RelayHarness.yaml(
-                targets(weighing(1000, dying), weighing(1, living)) + ", select: round-robin");
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      for (int i = 1; i <= 4; i++) {
-        client.ask("answer", "127.0.3." + i, port);
-      }
-      Target target = relay.destination().targets().getFirst();
-      await()
-          .pollInterval(Duration.ofMillis(200))
-          .untilAsserted(() -> {
-            for (int i = 1; i <= 4; i++) {
-              client.send("nothing", "127.0.3." + i, port);
-            }
-            assertThat(target.isUp()).isFalse();
-          });
-      client.send("nothing", "127.0.3.1", port);
-      assertThat(client.receive().text()).isEqualTo("nothing"); // by the other one
-      assertThat(relay.ends(SessionEnd.MOVED)).isPositive();
-    }
-  }
-
   /** Two targets, of which the first has the client's flow, and goes down. */
   private static void down(
       String onDown, UdpPeer first, UdpPeer second, FlowOfATargetThatIsDown then) throws Exception {
@@ -187,6 +125,68 @@ class FlowMovesTest {
             assertThat(first.heard()).hasSizeGreaterThan(2); // for a second, it was asked still
             assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
           });
+    }
+  }
+
+  @Test
+  void aFlowLeavesATargetThatAReloadTookAway() throws IOException {
+    try (UdpPeer before = UdpPeer.echo();
+        UdpPeer after = UdpPeer.echo();
+        RelayHarness relay = RelayHarness.yaml(targets(at(before)));
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("1", "127.0.3.1", port);
+      relay.reload(targets(at(after)));
+      client.ask("2", "127.0.3.1", port);
+      assertThat(before.heard()).hasSize(1);
+      assertThat(after.heard()).hasSize(1);
+      assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void aFlowLeavesATargetWhoseWeightBecameZero() throws IOException {
+    try (UdpPeer before = UdpPeer.echo();
+        UdpPeer after = UdpPeer.echo();
+        RelayHarness relay = RelayHarness.yaml(targets(weighing(1, before), weighing(0, after)));
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("1", "127.0.3.1", port);
+      relay.reload(targets(weighing(0, before), weighing(1, after)));
+      client.ask("2", "127.0.3.1", port);
+      client.ask("3", "127.0.3.1", port);
+      assertThat(before.heard()).hasSize(1);
+      assertThat(after.heard()).hasSize(2);
+      assertThat(after.sources()).hasSize(1);
+      relay.shutdown();
+    }
+  }
+
+  @Test
+  void flowsLeaveATargetThatFallsSilent() throws Exception {
+    try (UdpPeer dying = UdpPeer.echoIfAsked();
+        UdpPeer living = UdpPeer.echo();
+        RelayHarness relay =
+            RelayHarness.yaml(
+                targets(weighing(1000, dying), weighing(1, living)) + ", select: round-robin");
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      for (int i = 1; i <= 4; i++) {
+        client.ask("answer", "127.0.3." + i, port);
+      }
+      Target target = relay.destination().targets().getFirst();
+      await()
+          .pollInterval(Duration.ofMillis(200))
+          .untilAsserted(() -> {
+            for (int i = 1; i <= 4; i++) {
+              client.send("nothing", "127.0.3." + i, port);
+            }
+            assertThat(target.isUp()).isFalse();
+          });
+      client.send("nothing", "127.0.3.1", port);
+      assertThat(client.receive().text()).isEqualTo("nothing"); // by the other one
+      assertThat(relay.ends(SessionEnd.MOVED)).isPositive();
     }
   }
 

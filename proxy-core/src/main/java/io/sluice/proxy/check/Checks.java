@@ -35,9 +35,6 @@ public final class Checks implements AutoCloseable {
   /** How often names are looked at for new addresses. */
   private static final long COMPARE_MILLIS = 1_000;
 
-  /** New checks begin within so long for each of them, but within one interval. */
-  private static final double SPREAD_MILLIS = 1;
-
   private final BufferLimit buffers;
   private final Counters counters;
   private final Map<Check.Key, Check> there = new HashMap<>(); // on the loop
@@ -94,7 +91,10 @@ public final class Checks implements AutoCloseable {
     }
   }
 
-  /** Begins what is wanted and not there, then ends what is there and not wanted. On the loop. */
+  /**
+   * Begins what is wanted and not there, spread over a millisecond for each, but an interval at
+   * most; then ends what is there and not wanted. On the loop.
+   */
   private void compare() {
     List<Destination> now = destinations;
     setPassive(now);
@@ -105,8 +105,8 @@ public final class Checks implements AutoCloseable {
     for (Check.Key key : missing) {
       Check check = new Check(key, its, counters);
       there.put(key, check);
-      double within = Math.min(key.spec().interval().toMillis(), SPREAD_MILLIS * missing.size());
-      check.start((long) (within * ThreadLocalRandom.current().nextDouble()));
+      long withinMillis = Math.min(key.spec().interval().toMillis(), missing.size());
+      check.start(ThreadLocalRandom.current().nextLong(withinMillis + 1));
     }
     there
         .entrySet()

@@ -33,8 +33,10 @@ final class DnsQuestion implements Question {
     put16(out, 0x0100); // recursion desired
     put16(out, 1);
     out.append("\0\0\0\0\0\0");
-    for (String label : spec.name().equals(".") ? new String[0] : spec.name().split("\\.")) {
-      out.append((char) label.length()).append(label);
+    String name = spec.name().endsWith(".") ? spec.name() : spec.name() + '.';
+    for (int start = 0, dot = name.indexOf('.'); dot > start; dot = name.indexOf('.', start)) {
+      out.append((char) (dot - start)).append(name, start, dot);
+      start = dot + 1;
     }
     out.append('\0');
     put16(out, spec.type());

@@ -11,9 +11,9 @@ import io.sluice.proxy.control.RefusedException;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -145,7 +145,7 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   /** How many TCP connections were refused for this reason. */
-  public long drops(DropReason reason) {
+  public long drops(Refusal reason) {
     return counters().drops(reason, Protocol.TCP).sum();
   }
 
@@ -164,7 +164,7 @@ public final class TestDaemon implements AutoCloseable {
     until(count + " sessions", () -> sessions() == count);
   }
 
-  public void awaitDrops(DropReason reason, long count) {
+  public void awaitDrops(Refusal reason, long count) {
     until(count + " dropped as " + reason, () -> drops(reason) == count);
   }
 

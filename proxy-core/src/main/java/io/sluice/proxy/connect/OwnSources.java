@@ -9,7 +9,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * The local ends of our own upstream sockets whose target lies inside what we capture. Traffic that
  * comes in from one of them would go round in circles, so it is refused as {@link
- * io.sluice.steering.DropReason#LOOP}.
+ * io.sluice.proxy.observe.Refusal#LOOP}.
  *
  * <p>A transparent socket's local end is the client's as well, who may have other business with us:
  * of it, only what goes to that target is our own.

@@ -8,8 +8,8 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Share;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +27,7 @@ final class FlowSockets {
   private final Syscalls syscalls;
   private final Upstreams upstreams;
   private @Nullable Shortage shortage;
-  private DropReason refusal = DropReason.CONNECT_ERROR;
+  private Refusal refusal = Refusal.CONNECT_ERROR;
   private int searchesInVain;
   private long searchesAgainMillis;
 
@@ -51,7 +51,7 @@ final class FlowSockets {
     shortage = null;
     Share ports = upstreams.ports(target);
     if (ports != null && !ports.tryTake(1)) {
-      return tooFew(Shortage.PORTS, DropReason.NO_SOURCE_PORT);
+      return tooFew(Shortage.PORTS, Refusal.NO_SOURCE_PORT);
     }
     Attempt made = openWithPort(target, context, ports, nowMillis);
     if (made == null && ports != null) {
@@ -63,11 +63,11 @@ final class FlowSockets {
   private @Nullable Attempt openWithPort(
       Target target, LookupContext context, @Nullable Share ports, long nowMillis) {
     if (nowMillis < searchesAgainMillis) {
-      refusal = DropReason.NO_SOURCE_PORT;
+      refusal = Refusal.NO_SOURCE_PORT;
       return null;
     }
     if (!Descriptors.udp().tryTake(1)) {
-      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+      return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     Attempt made = upstreams.openFlow(target, context);
     if (!made.isOpen()) {
@@ -77,7 +77,7 @@ final class FlowSockets {
     int fd = made.descriptor();
     if (Descriptors.isReserved(fd)) {
       closeDescriptor(fd);
-      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+      return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     searchesInVain = 0;
     // Tells of every ICMP error, also of those that may pass, like "host unreachable" (ip(7)).
@@ -91,23 +91,23 @@ final class FlowSockets {
   private @Nullable Attempt failed(Attempt made, @Nullable Share ports, long nowMillis) {
     refusal = made.reason();
     if (made.errno() == Linux.EMFILE || made.errno() == Linux.ENFILE) {
-      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+      return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     Endpoint endpoint = made.endpoint();
-    if (refusal == DropReason.CONNECT_ERROR && endpoint != null) {
+    if (refusal == Refusal.CONNECT_ERROR && endpoint != null) {
       endpoint.failed(refusal); // the other reasons say nothing about it
     }
-    if (refusal != DropReason.NO_SOURCE_PORT || ports == null) {
+    if (refusal != Refusal.NO_SOURCE_PORT || ports == null) {
       return null;
     }
     if (++searchesInVain == 2) { // the second one followed flows that made room
       searchesInVain = 0;
       searchesAgainMillis = nowMillis + PAUSE_MILLIS;
     }
-    return tooFew(Shortage.PORTS_OF_THE_MACHINE, DropReason.NO_SOURCE_PORT);
+    return tooFew(Shortage.PORTS_OF_THE_MACHINE, Refusal.NO_SOURCE_PORT);
   }
 
-  private @Nullable Attempt tooFew(Shortage what, DropReason reason) {
+  private @Nullable Attempt tooFew(Shortage what, Refusal reason) {
     shortage = what;
     refusal = reason;
     return null;
@@ -119,7 +119,7 @@ final class FlowSockets {
   }
 
   /** What it comes to that {@link #open} failed last. */
-  DropReason refusal() {
+  Refusal refusal() {
     return refusal;
   }
 

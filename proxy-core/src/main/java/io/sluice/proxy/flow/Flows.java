@@ -17,10 +17,10 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
@@ -120,7 +120,7 @@ final class Flows {
     key.describe(steering.context(), ifindex);
     steering.context().payload(datagram);
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
-      return refused(DropReason.LOOP);
+      return refused(Refusal.LOOP);
     }
     Target target = steering.steer();
     if (target == null) {
@@ -136,17 +136,17 @@ final class Flows {
     }
     boolean answersReturn = answersReturn(key.physical());
     if (answersReturn && !isAllowed(key.physical())) {
-      return refused(DropReason.OWN_SOURCE);
+      return refused(Refusal.OWN_SOURCE);
     }
     if (isDraining) {
-      return refused(DropReason.DRAINING);
+      return refused(Refusal.DRAINING);
     }
     if (!destination.tryOpen()) {
-      return refused(DropReason.DESTINATION_LIMIT);
+      return refused(Refusal.DESTINATION_LIMIT);
     }
     if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
       destination.close();
-      return refused(DropReason.FLOW_LIMIT);
+      return refused(Refusal.FLOW_LIMIT);
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -198,14 +198,14 @@ final class Flows {
     flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
       sockets.close(flow);
-      return refused(DropReason.NO_DESCRIPTORS);
+      return refused(Refusal.NO_DESCRIPTORS);
     }
     endpoint.checkSilence(nowMillis); // then the next datagram goes elsewhere
     flow.ownSource = guard.note(Protocol.UDP, made, target);
     return flow;
   }
 
-  private @Nullable Flow refused(DropReason reason) {
+  private @Nullable Flow refused(Refusal reason) {
     steering.refuse(reason);
     return null;
   }
@@ -310,8 +310,8 @@ final class Flows {
   }
 
   private void unreachable(Flow flow, int errno) {
-    DropReason reason =
-        errno == Linux.ECONNREFUSED ? DropReason.PORT_UNREACHABLE : DropReason.CONNECT_ERROR;
+    Refusal reason =
+        errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
     steering.counters().drops(reason, Protocol.UDP).increment();
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
@@ -343,10 +343,10 @@ final class Flows {
    *
    * @param errno positive
    */
-  static DropReason upstreamDrop(int errno) {
+  static Refusal upstreamDrop(int errno) {
     return switch (errno) {
-      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> DropReason.UPSTREAM_BUFFER;
-      default -> DropReason.CONNECT_ERROR;
+      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
+      default -> Refusal.CONNECT_ERROR;
     };
   }
 

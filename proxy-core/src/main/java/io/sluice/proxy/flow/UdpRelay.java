@@ -15,9 +15,9 @@ import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
@@ -234,7 +234,7 @@ public final class UdpRelay implements DatagramHandler {
     CaptureSocket socket = front.socket();
     boolean isTold = received.readDestination(slot);
     if (received.isTruncated(slot)) {
-      counters.drops(DropReason.UPSTREAM_BUFFER, Protocol.UDP).increment();
+      counters.drops(Refusal.UPSTREAM_BUFFER, Protocol.UDP).increment();
       return false;
     }
     boolean isBound = socket.isBound();
@@ -246,7 +246,7 @@ public final class UdpRelay implements DatagramHandler {
                 received.destinationHigh(),
                 received.destinationLow(),
                 port))) {
-      counters.drops(DropReason.NOT_CAPTURED, Protocol.UDP).increment();
+      counters.drops(Refusal.NOT_CAPTURED, Protocol.UDP).increment();
       return false;
     }
     next.set(
@@ -285,7 +285,7 @@ public final class UdpRelay implements DatagramHandler {
     }
     int length = header.read(received.bytes(slot), Protocol.UDP);
     if (length <= 0) {
-      counters.drops(DropReason.PROXY_HEADER, Protocol.UDP).increment();
+      counters.drops(Refusal.PROXY_HEADER, Protocol.UDP).increment();
       return false;
     }
     if (header.hasAddresses()) {
@@ -331,7 +331,7 @@ public final class UdpRelay implements DatagramHandler {
       int end = current.isPart() ? at + 1 : to; // the next may have another target
       int sent = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
       if (sent == at && at == failedAt) {
-        counters.drops(DropReason.CONNECT_ERROR, Protocol.UDP).increment();
+        counters.drops(Refusal.CONNECT_ERROR, Protocol.UDP).increment();
         sent = at + 1; // it failed twice, so this is no earlier datagram's fate
       }
       failedAt = sent == at ? at : -1;

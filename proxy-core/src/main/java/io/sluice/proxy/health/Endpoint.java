@@ -2,7 +2,7 @@ package io.sluice.proxy.health;
 
 import io.sluice.config.Passive;
 import io.sluice.config.TargetAddress;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.lang.ref.WeakReference;
 import java.time.Instant;
@@ -168,7 +168,7 @@ public final class Endpoint {
    *
    * @param why for the log
    */
-  public void failed(DropReason why) {
+  public void failed(Refusal why) {
     tell(it -> it.failed(this));
     switch (state) {
       case UP, CLAIMED, PROBING -> count(why);
@@ -176,7 +176,7 @@ public final class Endpoint {
     }
   }
 
-  private synchronized void count(DropReason why) {
+  private synchronized void count(Refusal why) {
     switch (state) {
       case UP -> {
         failures++;
@@ -273,7 +273,7 @@ public final class Endpoint {
   public void checkSilence(long nowMillis) {
     if (state == State.UP && silence.isSilent(nowMillis)) {
       for (int failure = passive.fall(); failure > 0; failure--) {
-        failed(DropReason.NO_ANSWER);
+        failed(Refusal.NO_ANSWER);
       }
     }
   }
@@ -356,7 +356,7 @@ public final class Endpoint {
       return;
     }
     if (then == State.UP && silence.isUnanswered()) {
-      count(DropReason.NO_ANSWER);
+      count(Refusal.NO_ANSWER);
     } else if (then == State.UP) {
       recover("nothing bad is heard of it");
     } else {

@@ -2,8 +2,8 @@ package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
@@ -21,7 +21,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final Tried tried = new Tried();
-  private DropReason refusal = DropReason.PROGRAM;
+  private Refusal refusal = Refusal.PROGRAM;
 
   /**
    * @param snapshots reads the snapshot in force: one volatile read
@@ -46,17 +46,17 @@ public final class Steering {
     Verdict verdict = snapshots.get().engine().lookup(context);
     Socket socket = verdict.socket();
     if (socket == null) {
-      refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
+      refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : Refusal.NO_LISTENER);
       return null;
     }
     if (!Target.isBehind(socket)) {
       counters.strangeSocket(socket);
-      refuse(DropReason.PROGRAM_ERROR);
+      refuse(Refusal.PROGRAM_ERROR);
       return null;
     }
     Target target = Target.of(socket).admitted(context, tried);
     if (target == null) {
-      refuse(DropReason.TARGETS_DOWN);
+      refuse(Refusal.TARGETS_DOWN);
       return null;
     }
     target.destination().traffic().lookups(context.family()).increment();
@@ -79,13 +79,13 @@ public final class Steering {
   }
 
   /** Counts a refusal of what the context describes. */
-  public void refuse(DropReason reason) {
+  public void refuse(Refusal reason) {
     refusal = reason;
     counters.drops(reason, context.protocol()).increment();
   }
 
   /** Why the last one was refused. */
-  public DropReason refusal() {
+  public Refusal refusal() {
     return refusal;
   }
 }

@@ -25,7 +25,7 @@ public final class AccessLog {
    *
    * @param label the destination's, or {@code -}
    * @param target as configured, or {@code -}
-   * @param end the word of a {@code SessionEnd} or {@code DropReason}
+   * @param end the word of a {@code SessionEnd} or {@code Refusal}
    * @param bytesIn from client to target
    * @param bytesOut from target to client
    * @param via who announced the client, like {@code 10.0.0.5:41233}; null if nobody did

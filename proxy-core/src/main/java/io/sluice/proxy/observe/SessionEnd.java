@@ -2,7 +2,7 @@ package io.sluice.proxy.observe;
 
 /**
  * Who ended a session that had been relayed, and why. The {@linkplain #word() word} is the metric
- * label. What never got as far as being relayed is a {@link io.sluice.steering.DropReason} instead.
+ * label. What never got as far as being relayed is a {@link io.sluice.proxy.observe.Refusal} instead.
  */
 public enum SessionEnd {
   /** Both sides sent FIN, the client first. */

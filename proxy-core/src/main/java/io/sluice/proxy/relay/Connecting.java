@@ -9,8 +9,8 @@ import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Watched;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
 
@@ -64,7 +64,7 @@ final class Connecting {
         upstream.ownSource = session.relay.guard().note(Protocol.TCP, attempt, target);
         target.opened();
         if (!upstream.watch() || !session.mayKeep(upstream)) {
-          failedToConnect(DropReason.NO_DESCRIPTORS);
+          failedToConnect(Refusal.NO_DESCRIPTORS);
         } else if (upstream.isConnecting) {
           session.loop().schedule(session);
         } else {
@@ -82,11 +82,11 @@ final class Connecting {
     }
   }
 
-  private void failedToConnect(DropReason reason) {
+  private void failedToConnect(Refusal reason) {
     int index = wanted;
     wanted = NOBODY;
     session.closeUpstream(index);
-    if (reason == DropReason.NO_DESCRIPTORS) {
+    if (reason == Refusal.NO_DESCRIPTORS) {
       session.unreachable(reason); // it isn't the target's fault, and others would be no better
     } else {
       session.relay.connectFailed(session.target(index), endpoint, reason);
@@ -158,7 +158,7 @@ final class Connecting {
 
   void timeUp(long nowMillis) {
     if (nowMillis >= connectByMillis()) {
-      failedToConnect(DropReason.CONNECT_TIMEOUT);
+      failedToConnect(Refusal.CONNECT_TIMEOUT);
     } else if (session.upstreams[wanted] == null) {
       attempt(wanted);
     }

@@ -7,11 +7,11 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
@@ -109,7 +109,7 @@ final class MessageSession extends Session {
     if (client.watch()) {
       pumpClient(); // most have spoken by now
     } else {
-      unreachable(DropReason.NO_DESCRIPTORS);
+      unreachable(Refusal.NO_DESCRIPTORS);
     }
   }
 
@@ -266,14 +266,14 @@ final class MessageSession extends Session {
   }
 
   @Override
-  void notConnected(int index, DropReason reason) {
+  void notConnected(int index, Refusal reason) {
     steering.failed(index, reason);
     resume();
   }
 
   /** Nobody can be reached for a message. */
   @Override
-  void unreachable(DropReason why) {
+  void unreachable(Refusal why) {
     if (steering.hasBegun()) {
       dismiss(SessionEnd.NO_TARGET);
     } else {

@@ -9,10 +9,10 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +76,7 @@ abstract class Session extends Sessions.Entry {
   abstract void connected(Peer upstream);
 
   /** None could be made to it. */
-  abstract void notConnected(int index, DropReason reason);
+  abstract void notConnected(int index, Refusal reason);
 
   /** A peer that was blocked may take more. */
   abstract void writable(Peer peer);
@@ -132,7 +132,7 @@ abstract class Session extends Sessions.Entry {
   }
 
   /** No target could be reached: resets the client. */
-  void unreachable(DropReason reason) {
+  void unreachable(Refusal reason) {
     relay.counters().drops(reason, Protocol.TCP).increment();
     client.resetOnClose();
     close(null, reason.word());

@@ -5,10 +5,10 @@ import static java.util.Objects.requireNonNull;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -88,14 +88,14 @@ final class TcpSession extends Session {
   @Override
   void connected(Peer upstream) {
     if (!client.watch()) {
-      unreachable(DropReason.NO_DESCRIPTORS);
+      unreachable(Refusal.NO_DESCRIPTORS);
     } else if (connecting.sendHeader(upstream)) {
       pump(client); // most have spoken by now: this spares them the wait for epoll to say so
     }
   }
 
   @Override
-  void notConnected(int index, DropReason reason) {
+  void notConnected(int index, Refusal reason) {
     if (retries < destination().spec().retries()) {
       retries++;
       if (tried == null) {

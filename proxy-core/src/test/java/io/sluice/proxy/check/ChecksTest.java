@@ -6,8 +6,8 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.health.TargetState;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -128,7 +128,7 @@ final class ChecksTest {
     awaitState(daemon, TargetState.DOWN);
     int served = clients.get();
     assertThat(ask()).isEmpty();
-    assertThat(daemon.drops(DropReason.TARGETS_DOWN)).isEqualTo(1);
+    assertThat(daemon.drops(Refusal.TARGETS_DOWN)).isEqualTo(1);
     assertThat(clients).hasValue(served);
 
     behaviour = Behaviour.SERVES;

@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.File;
 import java.io.IOException;
 import java.time.Duration;
@@ -94,7 +94,7 @@ class FlowBoundsTest {
       await().until(() -> server.heard().size() == 8);
       assertThat(server.sources()).hasSize(5);
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
       relay.shutdown();
     }
   }
@@ -113,7 +113,7 @@ class FlowBoundsTest {
       client.ask("1 once more", "127.0.3.1", port);
       assertThat(server.sources()).hasSize(3);
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -130,7 +130,7 @@ class FlowBoundsTest {
       }
       assertThat(client.ask("new", "127.0.3.1", port).text()).isEqualTo("new");
       assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -260,7 +260,7 @@ class FlowBoundsTest {
       assertThat(client.ask("answer again", "127.0.3.1", port).text()).isEqualTo("answer again");
       assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
       assertThat(relay.ends(SessionEnd.EVICTED)).isGreaterThan(1_000);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
       relay.shutdown();
     }
   }
@@ -274,7 +274,7 @@ class FlowBoundsTest {
       int port = relay.open(ANY, CAPTURED).port();
       client.ask("1", "127.0.3.1", port);
       client.send("2", "127.0.3.2", port);
-      relay.awaitDrops(DropReason.DESTINATION_LIMIT, 1);
+      relay.awaitDrops(Refusal.DESTINATION_LIMIT, 1);
       assertThat(relay.limit.active()).isEqualTo(1);
       relay.shutdown();
     }
@@ -291,7 +291,7 @@ class FlowBoundsTest {
         UdpPeer client = UdpPeer.client()) {
       int front = relay.open(ANY, CAPTURED).port();
       client.send("lost", "127.0.3.1", front);
-      relay.awaitDrops(DropReason.PORT_UNREACHABLE, 1);
+      relay.awaitDrops(Refusal.PORT_UNREACHABLE, 1);
       relay.awaitFlows(0);
       assertThat(relay.ends(SessionEnd.UNREACHABLE)).isEqualTo(1);
       assertThat(relay.limit.active()).isZero();
@@ -299,7 +299,7 @@ class FlowBoundsTest {
         assertThat(client.ask("found", "127.0.3.1", front).text()).isEqualTo("found");
       }
       client.send("lost again", "127.0.3.1", front); // an answered flow ends just so
-      relay.awaitDrops(DropReason.PORT_UNREACHABLE, 2);
+      relay.awaitDrops(Refusal.PORT_UNREACHABLE, 2);
       relay.awaitFlows(0);
     }
   }
@@ -319,10 +319,10 @@ class FlowBoundsTest {
       }
       await()
           .untilAsserted(() -> {
-            assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
+            assertThat(relay.drops(Refusal.PORT_UNREACHABLE)).isPositive();
             assertThat(relay.relay.flows()).isZero();
           });
-      assertThat(relay.drops(DropReason.PORT_UNREACHABLE))
+      assertThat(relay.drops(Refusal.PORT_UNREACHABLE))
           .isEqualTo(relay.ends(SessionEnd.UNREACHABLE));
       relay.shutdown();
     }
@@ -338,7 +338,7 @@ class FlowBoundsTest {
       relay.run(relay.relay::drain);
       client.send("2", "127.0.3.2", port);
       client.ask("3", "127.0.3.1", port);
-      assertThat(relay.drops(DropReason.DRAINING)).isEqualTo(1);
+      assertThat(relay.drops(Refusal.DRAINING)).isEqualTo(1);
       assertThat(server.sources()).hasSize(1);
     }
   }
@@ -379,7 +379,7 @@ class FlowBoundsTest {
         // Nobody is unanswered now: the one that is idle longest goes.
         assertThat(client.ask("answer", "127.0.3.4", port).text()).isEqualTo("answer");
         assertThat(client.ask("answer us", "127.0.3.1", port).text()).isEqualTo("answer us");
-        assertThat(relay.drops(DropReason.NO_DESCRIPTORS)).isZero();
+        assertThat(relay.drops(Refusal.NO_DESCRIPTORS)).isZero();
       } finally {
         Syscalls syscalls = new Syscalls();
         hoard.forEach(syscalls::close);

@@ -6,9 +6,9 @@ import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Prober;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -216,7 +216,7 @@ class FlowMovesTest {
       int port = relay.open(ANY, CAPTURED).port();
       int other = relay.open(ANY, "127.0.5.0/24").port();
       forge("127.0.5.1", other, "127.0.3.1", port);
-      relay.awaitDrops(DropReason.OWN_SOURCE, 1);
+      relay.awaitDrops(Refusal.OWN_SOURCE, 1);
       client.ask("barrier", "127.0.3.1", port);
       assertThat(server.heard()).extracting(UdpPeer.Datagram::text).containsExactly("barrier");
     }
@@ -238,7 +238,7 @@ class FlowMovesTest {
           """
               .formatted(port, other));
       forge("127.0.5.1", other, "127.0.3.1", port);
-      relay.awaitDrops(DropReason.LOOP, 1);
+      relay.awaitDrops(Refusal.LOOP, 1);
       client.ask("barrier", "127.0.3.1", port);
       assertThat(server.heard())
           .extracting(UdpPeer.Datagram::text)

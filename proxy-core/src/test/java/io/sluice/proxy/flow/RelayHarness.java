@@ -33,9 +33,9 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -334,7 +334,7 @@ final class RelayHarness implements AutoCloseable {
     return snapshot.destinations().getFirst();
   }
 
-  long drops(DropReason reason) {
+  long drops(Refusal reason) {
     return counters.drops(reason, Protocol.UDP).sum();
   }
 
@@ -342,7 +342,7 @@ final class RelayHarness implements AutoCloseable {
     return destination().traffic().ends(end).sum();
   }
 
-  void awaitDrops(DropReason reason, long count) {
+  void awaitDrops(Refusal reason, long count) {
     await().untilAsserted(() -> assertThat(drops(reason)).isEqualTo(count));
   }
 

@@ -9,8 +9,8 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.relay.OneLoop;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
@@ -274,8 +274,8 @@ class ProxyHeaderFuzzTest {
     byte[] input = joined(start, payload);
     int length = whole.read(ByteBuffer.wrap(input), Protocol.TCP);
     boolean hasPort = !whole.hasAddresses() || whole.destinationPort() != 0; // none has port 0
-    DropReason refusal =
-        length <= 0 ? DropReason.PROXY_HEADER : hasPort ? null : DropReason.NO_LISTENER;
+    Refusal refusal =
+        length <= 0 ? Refusal.PROXY_HEADER : hasPort ? null : Refusal.NO_LISTENER;
     long refused = refusal == null ? 0 : relay.drops(refusal);
     byte[] answer = exchange(input, port, random);
     if (refusal == null) {

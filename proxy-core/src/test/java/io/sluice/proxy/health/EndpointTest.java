@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Passive;
 import io.sluice.config.TargetAddress;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,7 +26,7 @@ final class EndpointTest {
 
   private static void fail(Endpoint endpoint, int times) {
     for (int i = 0; i < times; i++) {
-      endpoint.failed(DropReason.CONNECT_TIMEOUT);
+      endpoint.failed(Refusal.CONNECT_TIMEOUT);
     }
   }
 

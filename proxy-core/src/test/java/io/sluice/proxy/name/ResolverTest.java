@@ -7,8 +7,8 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.health.ManualTimer;
 import io.sluice.proxy.health.TimerThread;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.relay.OneLoop;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import java.net.Socket;
 import java.util.ArrayList;
@@ -174,7 +174,7 @@ final class ResolverTest {
       try (Socket client = Streams.connect(port)) {
         assertThat(Streams.text(client, 5)).isEqualTo("hello");
       }
-      assertThat(one.drops(DropReason.CONNECT_REFUSED)).isZero();
+      assertThat(one.drops(Refusal.CONNECT_REFUSED)).isZero();
     }
   }
 }

@@ -7,7 +7,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.name.Resolver;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.Socket;
@@ -108,7 +108,7 @@ final class EventOrderTest {
           assertThat(Streams.text(second, 1)).isEqualTo("y");
         }
         Socket _ = accepted.take();
-        assertThat(one.drops(DropReason.CONNECT_ERROR)).isZero();
+        assertThat(one.drops(Refusal.CONNECT_ERROR)).isZero();
         TestDaemon.until("the end", () -> one.sessions() == 0);
       }
     }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.Socket;
@@ -102,7 +102,7 @@ final class HeaderInTest {
     assertThat(answer(header)).isEqualTo("announced ");
     assertThat(answer(header + V1)).isEqualTo("announced " + V1); // the second one is payload
     daemon.awaitSessions(0);
-    assertThat(daemon.drops(DropReason.PROXY_HEADER)).isZero();
+    assertThat(daemon.drops(Refusal.PROXY_HEADER)).isZero();
   }
 
   @ParameterizedTest
@@ -163,7 +163,7 @@ final class HeaderInTest {
       client.getOutputStream().write(wrong.getBytes(StandardCharsets.ISO_8859_1));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
     daemon.awaitSessions(0);
   }
 
@@ -174,7 +174,7 @@ final class HeaderInTest {
       client.getOutputStream().write(header.getBytes(StandardCharsets.ISO_8859_1));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
   }
 
   @ParameterizedTest
@@ -184,7 +184,7 @@ final class HeaderInTest {
       sendBytes(client, (version.equals("v1") ? V1 : V2).substring(0, part));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER_TIMEOUT, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER_TIMEOUT, 1);
     daemon.awaitSessions(0);
   }
 
@@ -202,7 +202,7 @@ final class HeaderInTest {
         // Reset already.
       }
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER_TIMEOUT, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER_TIMEOUT, 1);
   }
 
   @ParameterizedTest
@@ -214,7 +214,7 @@ final class HeaderInTest {
       sendBytes(client, (version.equals("v1") ? V1 : V2).substring(0, part));
       daemon.awaitSessions(1);
       client.shutdownOutput();
-      daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+      daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
     }
     daemon.awaitSessions(0);
   }
@@ -226,7 +226,7 @@ final class HeaderInTest {
     Streams.send(client, "PROXY ");
     daemon.awaitSessions(1);
     Streams.reset(client);
-    daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
     daemon.awaitSessions(0);
   }
 
@@ -269,7 +269,7 @@ final class HeaderInTest {
       Streams.send(client, V1.replace("198.51.100.1", "198.51.101.1"));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.NO_LISTENER, 1);
+    daemon.awaitDrops(Refusal.NO_LISTENER, 1);
   }
 
   @Test

@@ -6,8 +6,8 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.admin.Scrape;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
@@ -168,7 +168,7 @@ final class MessageRelayTest {
       Streams.send(client, "a0\n");
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon().awaitDrops(DropReason.NO_SOURCE_ADDRESS, 1);
+    daemon().awaitDrops(Refusal.NO_SOURCE_ADDRESS, 1);
     assertThat(daemon().destination().targets()).allMatch(it -> it.isUp());
   }
 
@@ -334,7 +334,7 @@ final class MessageRelayTest {
       Streams.send(client, "a\n");
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon().awaitDrops(DropReason.CONNECT_REFUSED, 1);
+    daemon().awaitDrops(Refusal.CONNECT_REFUSED, 1);
     daemon().awaitSessions(0);
     assertThat(drops(MessageDrop.VERDICT)).isZero();
   }

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -145,7 +145,7 @@ final class TcpLimitsTest {
         assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
             .isBetween(250L, 3_000L);
       }
-      daemon.awaitDrops(DropReason.CONNECT_TIMEOUT, 1);
+      daemon.awaitDrops(Refusal.CONNECT_TIMEOUT, 1);
       daemon.awaitSessions(0);
     } finally {
       for (Socket socket : waiting) {
@@ -185,7 +185,7 @@ final class TcpLimitsTest {
         }
       }
       daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 20);
-      assertThat(daemon.drops(DropReason.CONNECT_REFUSED)).isZero();
+      assertThat(daemon.drops(Refusal.CONNECT_REFUSED)).isZero();
       assertThat(daemon.destination().targets().getFirst().isUp()).isFalse();
       daemon.awaitSessions(0);
     }
@@ -202,7 +202,7 @@ final class TcpLimitsTest {
       for (int i = 0; i < 10; i++) {
         assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
       }
-      daemon.awaitDrops(DropReason.CONNECT_REFUSED, 10);
+      daemon.awaitDrops(Refusal.CONNECT_REFUSED, 10);
       daemon.awaitSessions(0);
       assertThat(daemon.destination().targets()).allMatch(target -> target.active() == 0);
     }
@@ -217,7 +217,7 @@ final class TcpLimitsTest {
         Socket second = Streams.connect(port)) {
       daemon.awaitSessions(2);
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
-      assertThat(daemon.drops(DropReason.DESTINATION_LIMIT)).isEqualTo(1);
+      assertThat(daemon.drops(Refusal.DESTINATION_LIMIT)).isEqualTo(1);
       first.shutdownOutput(); // the server ends it then
       daemon.awaitSessions(1);
       try (Socket fourth = Streams.connect(port)) {

@@ -21,15 +21,15 @@ final class BytesQuestion implements Question {
   }
 
   @Override
-  public @Nullable Outcome judge(String answer, boolean isOver) {
+  public @Nullable Finding judge(String answer, boolean isOver) {
     if (expect == null) {
-      return isStream || !answer.isEmpty() || isOver ? Outcome.good("answered") : null;
+      return isStream || !answer.isEmpty() || isOver ? Finding.good("answered") : null;
     }
     if (Question.has(answer, expect)) {
-      return Outcome.good("answered as expected");
+      return Finding.good("answered as expected");
     }
     return isOver || !isStream && !answer.isEmpty()
-        ? Outcome.bad("the answer is not the expected one")
+        ? Finding.bad("the answer is not the expected one")
         : null;
   }
 }

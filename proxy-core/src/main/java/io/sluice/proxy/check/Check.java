@@ -183,7 +183,7 @@ final class Check extends TimerWheel.Entry implements Prober {
       case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS, Linux.EADDRNOTAVAIL ->
           skipped(Linux.errnoName(errno));
       default ->
-          judged(Outcome.bad(Upstreams.reason(errno).word() + " (" + errnoWord(errno) + ")"));
+          judged(Finding.bad(Upstreams.reason(errno).word() + " (" + errnoWord(errno) + ")"));
     }
   }
 
@@ -205,7 +205,7 @@ final class Check extends TimerWheel.Entry implements Prober {
   }
 
   /** The probe has ended. */
-  void ended(@Nullable Outcome outcome) {
+  void ended(@Nullable Finding outcome) {
     probe = null;
     loop.cancel(this);
     Descriptors.checks().give(1);
@@ -216,7 +216,7 @@ final class Check extends TimerWheel.Entry implements Prober {
     }
   }
 
-  private void judged(Outcome outcome) {
+  private void judged(Finding outcome) {
     counters.checks(outcome.isGood() ? CheckResult.GOOD : CheckResult.BAD).increment();
     if (outcome.isGood()) {
       good++;
@@ -239,7 +239,7 @@ final class Check extends TimerWheel.Entry implements Prober {
     }
   }
 
-  private void report(boolean isUpNow, Outcome outcome, int times) {
+  private void report(boolean isUpNow, Finding outcome, int times) {
     isUp = isUpNow;
     hasReported = true;
     String why = "check: " + outcome.why() + (times > 1 ? ", " + times + " in a row" : "");

@@ -60,20 +60,20 @@ final class DnsQuestion implements Question {
   }
 
   @Override
-  public @Nullable Outcome judge(String answer, boolean isOver) {
+  public @Nullable Finding judge(String answer, boolean isOver) {
     String message = answer;
     if (spec.over() == Protocol.TCP) {
       if (answer.length() < 2 || answer.length() < 2 + (answer.charAt(0) << 8 | answer.charAt(1))) {
-        return isOver ? Outcome.bad("no whole DNS answer") : null;
+        return isOver ? Finding.bad("no whole DNS answer") : null;
       }
       message = answer.substring(2);
     }
     if (!isAnswer(message)) {
-      return isOver ? Outcome.bad("no DNS answer to the question") : null; // an old one, or forged
+      return isOver ? Finding.bad("no DNS answer to the question") : null; // an old one, or forged
     }
     int rcode = message.charAt(3) & 0xf;
     String word = rcode < RCODES.size() ? RCODES.get(rcode) : "rcode " + rcode;
-    return spec.rcodes().contains(rcode) ? Outcome.good(word) : Outcome.bad("DNS answer " + word);
+    return spec.rcodes().contains(rcode) ? Finding.good(word) : Finding.bad("DNS answer " + word);
   }
 
   /** Whether it has our ID, is an answer, and repeats our question (some leave it out). */

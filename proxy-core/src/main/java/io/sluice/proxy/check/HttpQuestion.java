@@ -30,34 +30,34 @@ final class HttpQuestion implements Question {
   }
 
   @Override
-  public @Nullable Outcome judge(String answer, boolean isOver) {
+  public @Nullable Finding judge(String answer, boolean isOver) {
     int line = answer.indexOf("\r\n");
     if (line < 0) {
-      return isOver || answer.length() > LONGEST_STATUS_LINE ? Outcome.bad("no HTTP answer") : null;
+      return isOver || answer.length() > LONGEST_STATUS_LINE ? Finding.bad("no HTTP answer") : null;
     }
     Matcher status = STATUS_LINE.matcher(answer);
     if (!status.lookingAt()) {
-      return Outcome.bad("no HTTP answer");
+      return Finding.bad("no HTTP answer");
     }
     int code = Integer.parseInt(status.group(1));
     if (code < 200 && code != 101) { // an interim answer; the final one follows
       int end = answer.indexOf(END_OF_HEADER);
       return end < 0
-          ? isOver ? Outcome.bad("no final HTTP answer") : null
+          ? isOver ? Finding.bad("no final HTTP answer") : null
           : judge(answer.substring(end + END_OF_HEADER.length()), isOver);
     }
     if (spec.status().stream().noneMatch(it -> it.contains(code))) {
-      return Outcome.bad("HTTP status " + code);
+      return Finding.bad("HTTP status " + code);
     }
     CheckSpec.Expect expect = spec.expect();
     if (expect == null) {
-      return Outcome.good("HTTP status " + code);
+      return Finding.good("HTTP status " + code);
     }
     int end = answer.indexOf(END_OF_HEADER);
     String body = end < 0 ? "" : answer.substring(end + END_OF_HEADER.length());
     if (end >= 0 && Question.has(body, expect)) {
-      return Outcome.good("HTTP status " + code + ", the body is as expected");
+      return Finding.good("HTTP status " + code + ", the body is as expected");
     }
-    return isOver ? Outcome.bad("the body is not the expected one") : null;
+    return isOver ? Finding.bad("the body is not the expected one") : null;
   }
 }

@@ -52,7 +52,7 @@ final class Probe extends Watched {
     }
     if (!isConnected && (events & BROKEN) != 0) { // later, what has come is read first
       int errno = loop.syscalls().option(number(), Linux.SOL_SOCKET, Linux.SO_ERROR);
-      end(Outcome.bad(failure(errno)));
+      end(Finding.bad(failure(errno)));
       return;
     }
     if (!isConnected && (events & WRITABLE) != 0) {
@@ -76,7 +76,7 @@ final class Probe extends Watched {
     buffer.copyFrom(length == rest.length ? rest : Arrays.copyOf(rest, length));
     long result = loop.syscalls().send(number(), buffer.address(), length);
     if (result < 0 && result != -Linux.EAGAIN) {
-      end(Outcome.bad(failure((int) -result)));
+      end(Finding.bad(failure((int) -result)));
       return false;
     }
     sent += (int) Math.max(0, result);
@@ -90,7 +90,7 @@ final class Probe extends Watched {
         return;
       }
       if (count < 0) {
-        end(Outcome.bad(failure((int) -count)));
+        end(Finding.bad(failure((int) -count)));
         return;
       }
       if (!isStream) {
@@ -102,13 +102,13 @@ final class Probe extends Watched {
       boolean isOver = isStream && (count == 0 || answer.length() >= Question.MOST_BYTES);
       judge(isOver);
       if (isOver && isOpen()) {
-        end(Outcome.bad("it closed the connection"));
+        end(Finding.bad("it closed the connection"));
       }
     }
   }
 
   private void judge(boolean isOver) {
-    Outcome outcome = question.judge(answer.toString(), isOver);
+    Finding outcome = question.judge(answer.toString(), isOver);
     if (outcome != null) {
       end(outcome);
     }
@@ -127,11 +127,11 @@ final class Probe extends Watched {
         !isConnected
             ? "connecting"
             : answer.isEmpty() ? "no answer" : "the answer was not complete";
-    end(Outcome.bad("timeout: " + at));
+    end(Finding.bad("timeout: " + at));
   }
 
   /** Closes it, and tells the check; null if nothing was found out. */
-  private void end(@Nullable Outcome outcome) {
+  private void end(@Nullable Finding outcome) {
     if (isOpen()) {
       if (isStream) {
         int _ = loop.syscalls().setResetOnClose(number()); // no TIME_WAIT for each check

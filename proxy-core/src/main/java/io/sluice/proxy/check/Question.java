@@ -22,7 +22,7 @@ interface Question {
    * @param isOver whether the target has ended, or sent as much as is looked at
    * @return null while it may still become good or bad
    */
-  @Nullable Outcome judge(String answer, boolean isOver);
+  @Nullable Finding judge(String answer, boolean isOver);
 
   /**
    * The question of a specification.

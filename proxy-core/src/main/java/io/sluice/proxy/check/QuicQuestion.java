@@ -44,14 +44,14 @@ final class QuicQuestion implements Question {
   }
 
   @Override
-  public @Nullable Outcome judge(String answer, boolean isOver) {
+  public @Nullable Finding judge(String answer, boolean isOver) {
     boolean isNegotiation =
         answer.length() > 1
             && (answer.charAt(0) & 0x80) != 0
             && answer.startsWith("\0\0\0\0" + id(sourceId) + id(destinationId), 1);
     if (isNegotiation) {
-      return Outcome.good("QUIC versions answered");
+      return Finding.good("QUIC versions answered");
     }
-    return answer.isEmpty() && !isOver ? null : Outcome.bad("no QUIC version negotiation");
+    return answer.isEmpty() && !isOver ? null : Finding.bad("no QUIC version negotiation");
   }
 }

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * ports, and closes them. Called on its loop only; allocates nothing.
  *
  * <p>When the machine has no port left all the same, because others hold them, connect(2) has
- * searched the whole range in vain. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
+ * searched the whole range for nothing. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
  */
 final class FlowSockets {
   private static final long PAUSE_MILLIS = 100;
@@ -44,29 +44,43 @@ final class FlowSockets {
   /**
    * Opens a socket that is connected to a target.
    *
+   * @param hasRoom whether a flow has just ended for this one: then it has that one's place, even
+   *     if another loop was quicker to take what became free
    * @return what came of it; null if there is none: then {@link #shortage} and {@link #refusal} say
    *     more
    */
-  @Nullable Attempt open(Target target, LookupContext context, long nowMillis) {
+  @Nullable Attempt open(Target target, LookupContext context, boolean hasRoom, long nowMillis) {
     shortage = null;
     Share ports = upstreams.ports(target);
-    if (ports != null && !ports.tryTake(1)) {
+    if (ports != null && !takeOne(ports, hasRoom)) {
       return tooFew(Shortage.PORTS, Refusal.NO_SOURCE_PORT);
     }
-    Attempt made = openWithPort(target, context, ports, nowMillis);
+    Attempt made = openWithPort(target, context, ports, hasRoom, nowMillis);
     if (made == null && ports != null) {
       ports.give(1);
     }
     return made;
   }
 
+  private static boolean takeOne(Share share, boolean hasRoom) {
+    if (hasRoom) {
+      share.take(1);
+      return true;
+    }
+    return share.tryTake(1);
+  }
+
   private @Nullable Attempt openWithPort(
-      Target target, LookupContext context, @Nullable Share ports, long nowMillis) {
+      Target target,
+      LookupContext context,
+      @Nullable Share ports,
+      boolean hasRoom,
+      long nowMillis) {
     if (nowMillis < searchesAgainMillis) {
       refusal = Refusal.NO_SOURCE_PORT;
       return null;
     }
-    if (!Descriptors.udp().tryTake(1)) {
+    if (!takeOne(Descriptors.udp(), hasRoom)) {
       return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     Attempt made = upstreams.openFlow(target, context);
@@ -118,14 +132,15 @@ final class FlowSockets {
     return shortage;
   }
 
-  /** What it comes to that {@link #open} failed last. */
+  /** Why {@link #open} failed last: the reason under which the datagram is refused. */
   Refusal refusal() {
     return refusal;
   }
 
   /** Closes a flow's socket, and gives back its shares. */
   void close(Flow flow) {
-    closeDescriptor(flow.upstream());
+    flow.closeDescriptor();
+    Descriptors.udp().give(1);
     if (flow.ports != null) {
       flow.ports.give(1);
     }

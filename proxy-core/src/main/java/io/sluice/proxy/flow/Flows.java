@@ -17,6 +17,8 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
@@ -52,6 +54,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private int opened;
   private boolean isDraining;
 
   Flows(
@@ -70,6 +73,11 @@ final class Flows {
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
     limit.roomMaker(this::askedForRoom);
+  }
+
+  /** How many were opened so far; the difference of two answers is what counts. */
+  int opened() {
+    return opened;
   }
 
   /** How many there are. Any thread. */
@@ -122,7 +130,7 @@ final class Flows {
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(Refusal.LOOP);
     }
-    Target target = steering.steer();
+    Target target = steering.steer().target();
     if (target == null) {
       return null;
     }
@@ -144,9 +152,16 @@ final class Flows {
     if (!destination.tryOpen()) {
       return refused(Refusal.DESTINATION_LIMIT);
     }
-    if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
-      destination.close();
-      return refused(Refusal.FLOW_LIMIT);
+    if (!limit.tryOpen()) {
+      limit.open(); // before another one leaves, so that no other loop takes its place
+      if (!makeRoom(Shortage.FLOWS, null)) {
+        limit.close();
+        destination.close();
+        return refused(Refusal.FLOW_LIMIT);
+      }
+      if (limit.isExceeded()) { // a reload has lowered it
+        boolean _ = makeRoom(Shortage.FLOWS, null);
+      }
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -168,6 +183,7 @@ final class Flows {
     front.hold();
     table.put(flow);
     eviction.opened(flow);
+    opened++;
     loop.schedule(flow);
     count.incrementAndGet();
     return flow;
@@ -185,10 +201,10 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    Attempt made = sockets.open(target, steering.context(), nowMillis);
+    Attempt made = sockets.open(target, steering.context(), false, nowMillis);
     Shortage shortage = sockets.shortage();
     if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
-      made = sockets.open(target, steering.context(), nowMillis);
+      made = sockets.open(target, steering.context(), true, nowMillis);
     }
     if (made == null) {
       return refused(sockets.refusal());
@@ -310,8 +326,7 @@ final class Flows {
   }
 
   private void unreachable(Flow flow, int errno) {
-    Refusal reason =
-        errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
+    Refusal reason = errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
     steering.counters().drops(reason, Protocol.UDP).increment();
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
@@ -360,7 +375,6 @@ final class Flows {
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
-    flow.deregister();
     guard.forget(flow.ownSource);
     guard.forget(flow.ownReplies);
     sockets.close(flow);
@@ -374,21 +388,19 @@ final class Flows {
     target.destination().traffic().ends(end).increment();
     if (AccessLog.isOn()) {
       FlowKey key = flow.key();
-      AccessLog.ended(
-          Protocol.UDP,
-          key.client(),
-          key.clientPort(),
-          key.local(),
-          key.localPort(),
-          target.destination().label(),
-          target.toString(),
-          end.word(),
-          Loop.nowMillis() - flow.openedMillis(),
-          flow.bytesIn,
-          flow.bytesOut,
-          key.isAnnounced()
-              ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
-              : null);
+      AccessLog.add(
+          new AccessRecord(
+              key.tuple(),
+              target.destination().label(),
+              target.toString(),
+              end,
+              Outcome.Phase.DATA,
+              Loop.nowMillis() - flow.openedMillis(),
+              flow.bytesIn,
+              flow.bytesOut,
+              key.isAnnounced()
+                  ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+                  : null));
     }
   }
 

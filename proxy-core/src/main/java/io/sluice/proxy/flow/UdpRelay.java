@@ -42,6 +42,9 @@ public final class UdpRelay implements DatagramHandler {
   /** How many full batches a socket may have at once before others get their turn. */
   private static final int ROUNDS = 4;
 
+  /** How many flows it may open at once: each costs as much as some dozen datagrams. */
+  private static final int MOST_OPENED = SLOTS;
+
   /** How many shares are read of a socket that is being closed. */
   private static final int MOST_SHARES_AT_CLOSE = 64;
 
@@ -183,7 +186,8 @@ public final class UdpRelay implements DatagramHandler {
   private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
     refreshHeaderSources();
-    for (int round = 0; round < ROUNDS; round++) {
+    int openedBefore = flows.opened();
+    for (int round = 0; round < ROUNDS && flows.opened() - openedBefore < MOST_OPENED; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
       if (received > 0) {
         pass(front, into, received);
@@ -261,7 +265,7 @@ public final class UdpRelay implements DatagramHandler {
     try {
       return headerSources.isEmpty() || readHeader(received, slot);
     } catch (RuntimeException | Error failure) {
-      loop.fault("a PROXY header", failure); // thrown on, it would cost others theirs
+      loop.fault("a PROXY header", failure); // thrown on, the others of the batch would be lost
       return false;
     }
   }
@@ -311,7 +315,7 @@ public final class UdpRelay implements DatagramHandler {
     try {
       passCurrent(front, run, from, to, ifindex, nowMillis);
     } catch (RuntimeException | Error failure) {
-      loop.fault("a datagram", failure); // thrown on, it would cost others theirs
+      loop.fault("a datagram", failure); // thrown on, the others of the batch would be lost
     }
   }
 

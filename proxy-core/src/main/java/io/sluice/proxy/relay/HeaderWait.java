@@ -134,7 +134,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
         readHeader();
       }
     } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost others their turn
+      failed(failure); // thrown on, others would not be served
     }
   }
 

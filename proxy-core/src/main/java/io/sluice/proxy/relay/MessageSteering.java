@@ -94,7 +94,7 @@ final class MessageSteering implements SkSkb.Receiver {
 
   int flush(Peer peer) {
     int result = peer.flush();
-    if (result == 0 && peer != session.client && unsent[peer.index] > 0) {
+    if (result == 0 && !peer.isClient() && unsent[peer.index] > 0) {
       session.destination().traffic().messages.add(unsent[peer.index]);
       unsent[peer.index] = 0;
     }
@@ -146,7 +146,7 @@ final class MessageSteering implements SkSkb.Receiver {
     if (to == null) {
       return noConnection(index);
     }
-    if (runTo != to || runUntil != offset) {
+    if (runTo == null || runTo.index != index || runUntil != offset) {
       startRun(to, offset);
     }
     int before = to.pendingBytes() + runUntil - runFrom;

@@ -6,8 +6,8 @@ import io.sluice.proxy.target.MessagePlan;
 import java.util.Arrays;
 
 /**
- * Which targets a message session has tried to reach in vain: for the message at hand, and lately.
- * Called on the session's loop only.
+ * Which targets a message session could not reach: for the message at hand, and lately. Called on
+ * the session's loop only.
  */
 final class MessageTries {
   /** For how long a session passes over a target that it could not reach. */

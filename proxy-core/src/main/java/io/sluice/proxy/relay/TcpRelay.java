@@ -14,10 +14,12 @@ import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
@@ -26,6 +28,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
@@ -120,7 +123,7 @@ public final class TcpRelay implements ConnectionHandler {
     try {
       entry = take(fd, client, via);
     } catch (RuntimeException | Error failure) {
-      failed(fd, failure); // thrown on, it would cost others their turn to be accepted
+      failed(fd, failure); // thrown on, others would not be accepted
       return;
     }
     if (entry == null) {
@@ -183,9 +186,10 @@ public final class TcpRelay implements ConnectionHandler {
 
   private @Nullable Session steer(int fd, LookupContext context, @Nullable Via via) {
     context.payload(payload.of(fd));
-    Target target = steering.steer();
+    Answer answer = steering.steer();
+    Target target = answer.target();
     if (target == null) {
-      return recorded(steering.refusal(), null);
+      return recorded(answer.refusal(), null);
     }
     Destination destination = target.destination();
     if (!destination.tryOpen()) {
@@ -310,21 +314,13 @@ public final class TcpRelay implements ConnectionHandler {
   private @Nullable Session recorded(Refusal reason, @Nullable Target target) {
     if (AccessLog.isOn()) {
       LookupContext context = steering.context();
-      AccessLog.ended(
-          Protocol.TCP,
-          context.remote(),
-          context.remotePort(),
-          context.local(),
-          context.localPort(),
-          target == null ? "-" : target.destination().label(),
-          "-",
-          reason.word(),
-          0,
-          0,
-          0,
-          context.isAnnounced()
-              ? IpAddress.withPort(context.physicalRemote(), context.physicalRemotePort())
-              : null);
+      Tuple came = context.copyPhysicalTo(new Tuple());
+      AccessLog.add(
+          AccessRecord.refused(
+              context.copyTo(new Tuple()),
+              target == null ? "-" : target.destination().label(),
+              reason,
+              context.isAnnounced() ? IpAddress.withPort(came.remote(), came.remotePort()) : null));
     }
     return null;
   }

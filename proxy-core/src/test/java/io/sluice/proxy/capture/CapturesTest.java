@@ -169,7 +169,8 @@ final class CapturesTest {
                     + other
                     + "}, ");
         daemon.reload(i % 3 == 0 ? both : yaml);
-        Thread.sleep(5);
+        int before = served.get();
+        TestDaemon.until("clients are served in between", () -> served.get() > before);
       }
       done.set(true);
       for (Thread client : clients) {

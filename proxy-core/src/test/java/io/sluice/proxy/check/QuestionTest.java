@@ -24,7 +24,7 @@ final class QuestionTest {
   }
 
   /** Good, bad, or open. */
-  private static String word(@Nullable Outcome outcome) {
+  private static String word(@Nullable Finding outcome) {
     return outcome == null ? "open" : outcome.isGood() ? "good" : "bad";
   }
 

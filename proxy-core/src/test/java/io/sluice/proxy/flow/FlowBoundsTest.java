@@ -1,9 +1,11 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -15,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** How flows begin and end, and how many there may be. */
@@ -50,11 +53,7 @@ class FlowBoundsTest {
         (server, datagram) -> {
           for (int i = 0; i < 20; i++) {
             server.answer(datagram);
-            try {
-              Thread.sleep(100); // the server's pace
-            } catch (InterruptedException interrupted) {
-              throw new IOException(interrupted);
-            }
+            Pace.pause(100);
           }
         };
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(push);
@@ -82,20 +81,52 @@ class FlowBoundsTest {
       client.ask("answer", "127.0.3.2", port);
       client.send("third", "127.0.3.3", port);
       client.send("fourth", "127.0.3.4", port); // the first goes
-      await().until(() -> server.heard().size() == 4);
+      eventually(() -> assertThat(server.heard()).hasSize(4));
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
       client.send("third again", "127.0.3.3", port);
       client.ask("answer again", "127.0.3.2", port);
-      await().until(() -> server.heard().size() == 6);
+      eventually(() -> assertThat(server.heard()).hasSize(6));
       assertThat(server.sources()).hasSize(4); // both were still there
       client.send("first again", "127.0.3.1", port); // the third goes
-      await().until(() -> server.heard().size() == 7);
+      eventually(() -> assertThat(server.heard()).hasSize(7));
       client.send("fourth again", "127.0.3.4", port);
-      await().until(() -> server.heard().size() == 8);
+      eventually(() -> assertThat(server.heard()).hasSize(8));
       assertThat(server.sources()).hasSize(5);
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
       assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
       relay.shutdown();
+    }
+  }
+
+  @Test
+  void nobodyElseGetsThePlaceOfTheFlowThatMakesRoom() throws Exception {
+    AtomicBoolean isOver = new AtomicBoolean();
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(1);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("first", "127.0.3.1", port);
+      relay.awaitFlows(1);
+      Thread otherLoop =
+          Thread.ofPlatform()
+              .start(() -> {
+                while (!isOver.get()) {
+                  if (relay.limit.tryOpen()) {
+                    relay.limit.close();
+                  }
+                }
+              });
+      try {
+        for (int i = 2; i < 2_000; i++) {
+          client.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250), port);
+        }
+        await().until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(Refusal.FLOW_LIMIT) > 500);
+      } finally {
+        isOver.set(true);
+        otherLoop.join();
+      }
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -208,7 +239,7 @@ class FlowBoundsTest {
             client.send("on and on", "127.0.3.1", port);
             assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
           });
-      await().untilAsserted(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
+      eventually(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
     }
   }
 
@@ -217,7 +248,7 @@ class FlowBoundsTest {
     UdpPeer.Service slow =
         (server, datagram) -> {
           if (datagram.text().equals("late")) {
-            pause(700);
+            Pace.pause(700);
           }
           server.answer(datagram);
         };
@@ -227,17 +258,9 @@ class FlowBoundsTest {
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.ask("early", "127.0.3.1", port);
-      pause(700); // of the flow's second
+      Pace.pause(700); // of the flow's second
       assertThat(client.ask("late", "127.0.3.1", port).text()).isEqualTo("late");
       assertThat(server.sources()).hasSize(1);
-    }
-  }
-
-  private static void pause(long millis) throws IOException {
-    try {
-      Thread.sleep(millis); // the pace of a client or server
-    } catch (InterruptedException interrupted) {
-      throw new IOException(interrupted);
     }
   }
 
@@ -317,11 +340,10 @@ class FlowBoundsTest {
       for (int i = 0; i < 200; i++) {
         client.send("lost", "127.0.3." + i % 2, front);
       }
-      await()
-          .untilAsserted(() -> {
-            assertThat(relay.drops(Refusal.PORT_UNREACHABLE)).isPositive();
-            assertThat(relay.relay.flows()).isZero();
-          });
+      eventually(() -> {
+        assertThat(relay.drops(Refusal.PORT_UNREACHABLE)).isPositive();
+        assertThat(relay.relay.flows()).isZero();
+      });
       assertThat(relay.drops(Refusal.PORT_UNREACHABLE))
           .isEqualTo(relay.ends(SessionEnd.UNREACHABLE));
       relay.shutdown();

@@ -1,9 +1,11 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.observe.Refusal;
@@ -196,13 +198,13 @@ class FlowMovesTest {
         RelayHarness relay = RelayHarness.yaml(targets(at(syslog)));
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
-      for (int round = 0; round < 25; round++) {
+      for (int round = 0; round < 18; round++) {
         for (int i = 1; i <= 4; i++) {
           client.send("a line", "127.0.3." + i, port);
         }
-        Thread.sleep(200); // the client's pace, for longer than a silence lasts
+        Pace.pause(200); // in all for longer than a silence lasts
       }
-      await().until(() -> syslog.heard().size() == 100);
+      eventually(() -> assertThat(syslog.heard()).hasSize(72));
       assertThat(syslog.sources()).hasSize(4);
       assertThat(relay.destination().targets().getFirst().isUp()).isTrue();
     }

@@ -1,8 +1,8 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.header.ProxyHeader;
@@ -252,7 +252,7 @@ class HeaderDatagramsTest {
   }
 
   private static Heard heard(UdpPeer server, int index) {
-    await().until(() -> server.heard().size() > index);
+    eventually(() -> assertThat(server.heard()).hasSizeGreaterThan(index));
     return new Heard(server.heard().get(index).payload());
   }
 
@@ -282,7 +282,7 @@ class HeaderDatagramsTest {
         client.send("" + i, "127.0.3.1", port);
       }
       assertThat(heard(server, 0).payload).isEqualTo("0");
-      await().until(() -> server.heard().size() == 50);
+      eventually(() -> assertThat(server.heard()).hasSize(50));
       assertThat(server.heard().stream().skip(1).map(UdpPeer.Datagram::text))
           .containsExactlyElementsOf(IntStream.range(1, 50).mapToObj(String::valueOf).toList());
     }
@@ -310,7 +310,7 @@ class HeaderDatagramsTest {
         TestDaemon daemon = daemon(server, "v2");
         UdpPeer client = new UdpPeer("127.0.1.1", 0)) {
       client.send(new byte[most + 1], UdpPeer.address("127.0.3.1", port));
-      await().until(() -> drops(daemon, Refusal.UPSTREAM_BUFFER) == 1);
+      eventually(() -> assertThat(drops(daemon, Refusal.UPSTREAM_BUFFER)).isEqualTo(1));
       client.send(new byte[most], UdpPeer.address("127.0.3.1", port));
       assertThat(heard(server, 0).payload).hasSize(most);
     }

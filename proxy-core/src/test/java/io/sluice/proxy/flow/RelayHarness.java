@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -343,11 +343,11 @@ final class RelayHarness implements AutoCloseable {
   }
 
   void awaitDrops(Refusal reason, long count) {
-    await().untilAsserted(() -> assertThat(drops(reason)).isEqualTo(count));
+    eventually(() -> assertThat(drops(reason)).isEqualTo(count));
   }
 
   void awaitFlows(int count) {
-    await().untilAsserted(() -> assertThat(relay.flows()).isEqualTo(count));
+    eventually(() -> assertThat(relay.flows()).isEqualTo(count));
   }
 
   /** Nothing is left over: no flow is counted anywhere. */

@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.observe.Refusal;
@@ -32,7 +32,7 @@ final class ReplySocketsTest {
   }
 
   private static void awaitBound(int port, long count) {
-    await().untilAsserted(() -> assertThat(boundTo(port)).isEqualTo(count));
+    eventually(() -> assertThat(boundTo(port)).isEqualTo(count));
   }
 
   @ParameterizedTest

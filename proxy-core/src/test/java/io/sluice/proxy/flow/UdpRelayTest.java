@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -97,7 +97,7 @@ class UdpRelayTest {
       Destination.Traffic traffic = relay.destination().traffic();
       assertThat(traffic.datagramsIn.sum()).isEqualTo(3);
       assertThat(traffic.bytesIn.sum()).isEqualTo(3L * lengthBytes);
-      await().untilAsserted(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));
+      eventually(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));
       assertThat(traffic.bytesOut.sum()).isEqualTo(3L * lengthBytes);
     }
   }
@@ -227,7 +227,7 @@ class UdpRelayTest {
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.send("go", "127.0.3.1", port);
-      await().until(() -> !server.heard().isEmpty());
+      eventually(() -> assertThat(server.heard()).isNotEmpty());
       CountDownLatch release = new CountDownLatch(1);
       relay.hold(release);
       go.countDown();

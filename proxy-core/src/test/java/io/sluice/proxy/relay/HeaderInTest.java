@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -196,7 +197,7 @@ final class HeaderInTest {
       try {
         for (int i = 0; i < 80; i++) {
           out.write('x');
-          Thread.sleep(20); // slower in all than the timeout
+          Pace.pause(20); // slower in all than the timeout
         }
       } catch (IOException _) {
         // Reset already.

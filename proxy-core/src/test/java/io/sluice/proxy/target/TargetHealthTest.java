@@ -9,6 +9,7 @@ import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.ManualTimer;
 import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.name.FakeNames;
@@ -85,7 +86,7 @@ final class TargetHealthTest {
   private static Target steer(Steering steering, int clientPort) {
     LookupContext _ =
         steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
-    return requireNonNull(steering.steer());
+    return requireNonNull(steering.steer().target());
   }
 
   /** Which address a client is led to. */
@@ -122,7 +123,7 @@ final class TargetHealthTest {
                 LookupContext _ =
                     own.context()
                         .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
-                if (own.steer() == target(0)) {
+                if (own.steer().target() == target(0)) {
                   probes.incrementAndGet();
                 }
               }
@@ -225,7 +226,8 @@ final class TargetHealthTest {
 
   private boolean isRefused() {
     LookupContext _ = steering.context().ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 8080, 0);
-    return steering.steer() == null && steering.refusal() == Refusal.TARGETS_DOWN;
+    Answer answer = steering.steer();
+    return answer.target() == null && answer.refusal() == Refusal.TARGETS_DOWN;
   }
 
   @ParameterizedTest

@@ -1,7 +1,9 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.config.OnDown;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.SessionEnd;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -17,7 +19,7 @@ final class Departure implements Runnable {
 
   private final Loop loop;
   private final Endpoint endpoint;
-  private final List<Sessions.Entry> leaving = new ArrayList<>();
+  private final List<Session> leaving = new ArrayList<>();
   private int perStep;
   private int next;
 
@@ -28,12 +30,38 @@ final class Departure implements Runnable {
 
   void begin(Sessions sessions) {
     sessions.forEach(it -> {
-      if (it.leaves(endpoint)) {
-        leaving.add(it);
+      if (it instanceof Session session && leaves(session)) {
+        leaving.add(session);
       }
     });
     perStep = (int) (leaving.size() * STEP_MILLIS / SPREAD_MILLIS) + 1;
     run();
+  }
+
+  private boolean leaves(Session session) {
+    if (session.destination().spec().health().onDown() == OnDown.CLOSE) {
+      for (Peer upstream : session.upstreams) {
+        if (upstream != null && upstream.endpoint == endpoint && !upstream.isConnecting) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Resets both sides, so that nobody takes a part for the whole. */
+  private static void reset(Session session) {
+    if (session.isClosed()) {
+      return;
+    }
+    session.ending.because(SessionEnd.TARGET_DOWN);
+    session.client.resetOnClose();
+    for (Peer upstream : session.upstreams) {
+      if (upstream != null) {
+        upstream.resetOnClose();
+      }
+    }
+    session.finish();
   }
 
   @Override
@@ -43,7 +71,7 @@ final class Departure implements Runnable {
     }
     int until = Math.min(leaving.size(), next + perStep);
     for (; next < until; next++) {
-      leaving.get(next).targetDown();
+      reset(leaving.get(next));
     }
     if (next < leaving.size()) {
       var _ = loop.events().schedule(this, STEP_MILLIS, TimeUnit.MILLISECONDS);

@@ -3,9 +3,7 @@ package io.sluice.proxy.relay;
 import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
-import io.sluice.config.OnDown;
 import io.sluice.proxy.header.Via;
-import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -378,33 +376,6 @@ abstract class Session extends Sessions.Entry {
     if (!isClosed) {
       abort(SessionEnd.SHUTDOWN);
     }
-  }
-
-  @Override
-  final boolean leaves(Endpoint endpoint) {
-    if (destination().spec().health().onDown() == OnDown.CLOSE) {
-      for (Peer upstream : upstreams) {
-        if (upstream != null && upstream.endpoint == endpoint && !upstream.isConnecting) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  @Override
-  final void targetDown() {
-    if (isClosed) {
-      return;
-    }
-    ending.because(SessionEnd.TARGET_DOWN);
-    client.resetOnClose();
-    for (Peer upstream : upstreams) {
-      if (upstream != null) {
-        upstream.resetOnClose();
-      }
-    }
-    finish();
   }
 
   /** Something that can't happen did: ends this session, so that the others live. */

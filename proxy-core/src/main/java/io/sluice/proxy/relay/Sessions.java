@@ -1,6 +1,5 @@
 package io.sluice.proxy.relay;
 
-import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.loop.TimerWheel;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -23,14 +22,6 @@ final class Sessions {
 
     /** Ends it at once, because the daemon stops. */
     abstract void shutdown();
-
-    /** Whether it is to end when an endpoint goes down. */
-    boolean leaves(Endpoint endpoint) {
-      return false;
-    }
-
-    /** Its target is down: resets it, unless it has ended already. */
-    void targetDown() {}
   }
 
   void add(Entry entry) {

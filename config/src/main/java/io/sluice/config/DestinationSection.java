@@ -31,9 +31,14 @@ final class DestinationSection {
           "source",
           "proxyProtocol",
           "keepalive",
-          "responses");
+          "responses",
+          "check",
+          "passive",
+          "onDown",
+          "slowStart",
+          "panic");
   private static final List<String> TARGET_KEYS =
-      List.of("address", "name", "weight", "serverId", "state");
+      List.of("address", "name", "weight", "serverId", "state", "backup");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);
@@ -102,6 +107,7 @@ final class DestinationSection {
         header == null ? null : ProxyProtocolSection.out(header, protocol);
     Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
     int responses = fields.optional("responses", 0, it -> responses(it, protocol, selection));
+    HealthSpec health = HealthSection.read(fields, protocol, targets);
     if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
@@ -119,7 +125,8 @@ final class DestinationSection {
         source,
         proxyProtocol,
         keepalive,
-        responses);
+        responses,
+        health);
   }
 
   private static @Nullable Integer responses(
@@ -195,6 +202,9 @@ final class DestinationSection {
     if (!targets.isEmpty() && targets.stream().allMatch(target -> target.share() == 0)) {
       list.warning("every target has weight 0, or isn't ready, so that none is ever chosen");
     }
+    if (!targets.isEmpty() && targets.stream().allMatch(TargetSpec::isBackup)) {
+      list.error("every target is a backup; leave backup out of those that serve at first");
+    }
     return targets.isEmpty() ? null : targets;
   }
 
@@ -238,7 +248,10 @@ final class DestinationSection {
         idle.error("nothing looks at it without quic: {serverId: …}");
       }
     }
-    return address == null ? null : new TargetSpec(address, weight, id, name, state);
+    boolean isBackup = fields.optional("backup", false, Value::flag);
+    return address == null
+        ? null
+        : new TargetSpec(address, weight, id, name, state, isBackup);
   }
 
   private static TargetSpec.State parseState(String text) {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param proxyProtocol the header that targets get; null for none
  * @param keepalive of TCP connections, to clients and to targets; null for none
  * @param responses how many datagrams answer one of a client's; 0: that isn't known
+ * @param health how it is found out which targets serve
  */
 public record DestinationSpec(
     String label,
@@ -32,7 +33,8 @@ public record DestinationSpec(
     SourceSpec source,
     @Nullable ProxyProtocolOut proxyProtocol,
     @Nullable Keepalive keepalive,
-    int responses) {
+    int responses,
+    HealthSpec health) {
   /** What goes to one target as a whole. */
   public enum Affinity {
     /** A TCP connection. */

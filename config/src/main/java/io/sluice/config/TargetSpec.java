@@ -8,13 +8,15 @@ import org.jspecify.annotations.Nullable;
  * @param weight 0–1000, its share relative to the others; 0 is none
  * @param serverId what its QUIC connection IDs hold, in lower-case hexadecimal; null if nothing
  * @param name what it is called, beside its address; null if it has none
+ * @param isBackup whether it serves only while none of the others can
  */
 public record TargetSpec(
     TargetAddress address,
     int weight,
     @Nullable String serverId,
     @Nullable String name,
-    State state) {
+    State state,
+    boolean isBackup) {
   /** What an operator wants of it, as HAProxy has it. */
   public enum State {
     /** It gets its share. */
@@ -37,7 +39,7 @@ public record TargetSpec(
   /** One that is ready. */
   public TargetSpec(
       TargetAddress address, int weight, @Nullable String serverId, @Nullable String name) {
-    this(address, weight, serverId, name, State.READY);
+    this(address, weight, serverId, name, State.READY, false);
   }
 
   /** One without a server ID and a name. */

@@ -157,7 +157,8 @@ class ConfigReaderTest {
         SourceSpec.KERNEL,
         null,
         protocol == Protocol.TCP ? Keepalive.DEFAULT : null,
-        0);
+        0,
+        HealthSpec.standard(protocol == Protocol.TCP));
   }
 
   @Test

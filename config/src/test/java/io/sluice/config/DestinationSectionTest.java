@@ -1,5 +1,6 @@
 package io.sluice.config;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.steering.IpPrefix;
@@ -48,7 +49,8 @@ class DestinationSectionTest {
                     List.of(IpPrefix.parse("192.0.2.0/28"), IpPrefix.parse("2001:db8::1"))),
                 null,
                 Keepalive.DEFAULT,
-                0));
+                0,
+                HealthSpec.standard(true)));
   }
 
   @Test
@@ -74,6 +76,61 @@ class DestinationSectionTest {
   }
 
   @Test
+  void aCheckSaysWhatIsAskedAndWhen() throws Exception {
+    Config config =
+        read(
+            """
+            destinations:
+              - label: a
+                protocol: tcp
+                targets: ["127.0.0.1:1", {address: "127.0.0.1:2", backup: true}]
+                check:
+                  http: {method: HEAD, path: /up, host: a.example, status: [200-299, 401], expect: "ok"}
+                  port: 8080
+                  interval: 1s
+                  timeout: 500ms
+                  rise: 1
+                passive: {fall: 5, for: 2m}
+                onDown: close
+                slowStart: 10s
+                panic: 30
+              - {label: b, protocol: udp, targets: "127.0.0.1:1", check: {dns: {name: www.test}}}
+              - {label: c, protocol: udp, targets: "127.0.0.1:1", check: {udp: {payload: {hex: ff00}, expect: {regex: "^.$$"}}}}
+            """);
+
+    HealthSpec a = config.destinations().get(0).health();
+    Duration second = Duration.ofSeconds(1);
+    assertThat(a)
+        .isEqualTo(
+            new HealthSpec(
+                new CheckSpec(
+                    new CheckSpec.Http(
+                        "HEAD",
+                        "/up",
+                        "a.example",
+                        List.of(new CheckSpec.Statuses(200, 299), new CheckSpec.Statuses(401, 401)),
+                        new CheckSpec.Expect.Bytes("ok")),
+                    8080,
+                    second,
+                    second,
+                    Duration.ofMillis(500),
+                    1,
+                    3,
+                    false),
+                new Passive(5, Duration.ofMinutes(2), Duration.ofMinutes(2)),
+                OnDown.CLOSE,
+                Duration.ofSeconds(10),
+                30));
+    assertThat(config.destinations().get(0).targets().get(1).isBackup()).isTrue();
+    CheckSpec b = requireNonNull(config.destinations().get(1).health().check());
+    assertThat(b.question()).isEqualTo(new CheckSpec.Dns("www.test", 1, Protocol.UDP, List.of(0)));
+    assertThat(b.saysLocal()).isTrue();
+    CheckSpec c = requireNonNull(config.destinations().get(2).health().check());
+    assertThat(c.question())
+        .isEqualTo(new CheckSpec.Udp("\u00ff\0", new CheckSpec.Expect.Match("^.$")));
+  }
+
+  @Test
   void targetsMayHaveServerIds() throws Exception {
     Config config =
         read(
@@ -89,7 +146,8 @@ class DestinationSectionTest {
     DestinationSpec a = config.destinations().getFirst();
     assertThat(a.selection()).isEqualTo(new Selection.Quic(8, new Selection.ServerId(1, 2)));
     assertThat(a.targets())
-        .containsExactly(new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null));
+        .containsExactly(
+            new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null));
   }
 
   @Test

@@ -37,15 +37,15 @@ final class PackageEdgesTest {
           use(
               "linux",
               "asks the kernel",
-              "admin api arrival capture connect control doctor flow header kernel loop relay target"),
+              "admin api arrival capture check connect control doctor flow header kernel loop relay target"),
           use(
               "observe",
               "counts, logs, and says why a session ended",
-              "admin api cli connect control flow health lookup loop relay target"),
+              "admin api check cli connect control flow health lookup loop relay target"),
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",
-              "capture control flow name relay target connect"),
+              "capture check control flow name relay target connect"),
           use(
               "arrival",
               "knows by which socket and way traffic came",
@@ -53,15 +53,15 @@ final class PackageEdgesTest {
           use(
               "health",
               "reads and reports whether an address answers",
-              "connect flow name relay target"),
+              "admin check connect control flow name relay target"),
           use("name", "asks for the addresses of a name", "cli control lookup target"),
           use("header", "reads or writes the PROXY header", "flow lookup relay target"),
           use("program", "loads a class that the configuration names", "lookup target"),
           use(
               "target",
               "holds the target that was chosen",
-              "admin api cli connect doctor flow lookup relay"),
-          use("connect", "connects to the target", "control doctor flow relay"),
+              "admin api check cli connect doctor flow lookup relay"),
+          use("connect", "connects to the target", "check control doctor flow relay"),
           use(
               "lookup",
               "asks for a decision, or shows what would be decided",
@@ -72,6 +72,7 @@ final class PackageEdgesTest {
               "opens what the captures need, or shows it",
               "admin api cli control doctor"),
           use("doctor", "checks the machine first", "cli control"),
+          use("check", "has targets asked whether they serve", "control"),
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),
           use("admin", "explains and serves what is in force", "api cli control"),

@@ -8,6 +8,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.CheckResult;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.LogKind;
 import io.sluice.proxy.observe.LogSetup;
@@ -157,6 +158,19 @@ public final class Scrape implements AutoCloseable {
           for (Target target : it.targets()) {
             text.sample(target.isUp() ? 1 : 0, it.label(), it.protocol().word() + ":" + target);
           }
+        }
+      }
+      case TARGET_STATE -> {
+        for (Destination it : snapshot.destinations()) {
+          for (Target target : it.targets()) {
+            String state = target.status().state().word();
+            text.sample(1, it.label(), it.protocol().word() + ":" + target, state);
+          }
+        }
+      }
+      case CHECKS -> {
+        for (CheckResult result : CheckResult.values()) {
+          text.sample(counters.checks(result).sum(), result.word());
         }
       }
       case CONNECT_SECONDS -> writeConnects(text);

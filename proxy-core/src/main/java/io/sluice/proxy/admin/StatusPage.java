@@ -1,5 +1,6 @@
 package io.sluice.proxy.admin;
 
+import io.sluice.proxy.health.Status;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Refusal;
@@ -10,6 +11,7 @@ import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.temporal.ChronoUnit;
 import java.util.stream.Collectors;
 
 /** The page at {@code /}: destinations, drops and links, in plain HTML without scripts. */
@@ -60,9 +62,7 @@ public final class StatusPage {
     for (Destination it : snapshot.destinations()) {
       html.append("<tr><td>").append(escaped(it.toString())).append("<td>");
       for (Target target : it.targets()) {
-        html.append(target.isUp() ? "<div>" : "<div class=down>")
-            .append(escaped(target.toString()));
-        html.append(target.isUp() ? "</div>" : " (down)</div>");
+        target(target, html);
       }
       Destination.Traffic traffic = it.traffic();
       long lookups = 0;
@@ -82,6 +82,22 @@ public final class StatusPage {
       html.append("</tr>\n");
     }
     html.append("</table>\n");
+  }
+
+  /** Its address, and its state with its reason and since when, unless it has always been up. */
+  private static void target(Target target, StringBuilder html) {
+    Status status = target.status();
+    boolean isUp = target.isUp();
+    html.append(isUp ? "<div>" : "<div class=down>").append(escaped(target.toString()));
+    if (!isUp || !status.reason().isEmpty()) {
+      html.append(" (").append(status.state().word()).append(" since ");
+      html.append(status.since().truncatedTo(ChronoUnit.SECONDS));
+      if (!status.reason().isEmpty()) {
+        html.append(": ").append(escaped(status.reason()));
+      }
+      html.append(')');
+    }
+    html.append("</div>");
   }
 
   private static void drops(Counters counters, StringBuilder html) {

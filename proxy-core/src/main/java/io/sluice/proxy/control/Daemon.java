@@ -16,8 +16,12 @@ import io.sluice.proxy.api.Running;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.change.Transactions;
+import io.sluice.proxy.check.Checks;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.Status;
+import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -69,6 +73,7 @@ public final class Daemon {
   private final Scrape scrape;
   private final BufferLimit buffers;
   private final long startedMillis = Loop.nowMillis();
+  private final Checks checks;
   private @Nullable AdminServer admin;
   private @Nullable AdminSocket socket;
   private volatile @Nullable Snapshot snapshot; // null before the start
@@ -85,6 +90,8 @@ public final class Daemon {
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
     this.group = loops(loops);
     this.buffers = new BufferLimit(bufferBytes(config));
+    this.checks = new Checks(buffers, counters);
+    resolver.endpoints().listener(this::targetChanged);
     counters.buffers(buffers::used, buffers::bytes);
     List<Captures.Worker> capturing = new ArrayList<>();
     for (int i = 0; i < loops; i++) {
@@ -231,6 +238,16 @@ public final class Daemon {
     if (before != null) {
       next.inForce(before);
     }
+    checks.inForce(next.destinations());
+  }
+
+  /** An endpoint's state has changed: its sessions end if it is down, and they are to. */
+  private void targetChanged(Endpoint endpoint, Status before, Status after) {
+    if (after.state() == TargetState.DOWN && endpoint.protocol() == Protocol.TCP) {
+      for (Worker worker : workers) {
+        worker.loop.execute(() -> worker.tcp.targetDown(endpoint));
+      }
+    }
   }
 
   /** What traffic may have of the descriptors, now that the daemon has its own. */
@@ -362,6 +379,7 @@ public final class Daemon {
       socket.close();
     }
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
+    checks.close();
     resolver.close();
     scrape.close();
   }

@@ -4,6 +4,7 @@ import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
+import io.sluice.config.OnDown;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.loop.Loop;
@@ -38,6 +39,9 @@ import org.jspecify.annotations.Nullable;
  * has stopped answering doesn't keep the flow alive.
  */
 final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed {
+  /** A target that is down and has not answered for so long is silent. */
+  private static final long SILENT_MILLIS = 1_000;
+
   private final Flows flows;
   private final FlowKey key;
   private final Target target;
@@ -72,6 +76,8 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /** It is among those that end after the events at hand. */
   boolean isEnding;
+
+  private final OnDown onDown;
 
   /** The target was not passed over when the flow was opened. */
   private final boolean wasUp;
@@ -128,6 +134,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     this.openedMillis = nowMillis;
     this.activeMillis = nowMillis;
     this.idleMillis = target.destination().spec().idleTimeout().toMillis();
+    this.onDown = target.destination().spec().health().onDown();
     this.wasUp = endpoint.isUp();
     this.wasRetired = target.isRetired(endpoint);
     if (target.destination().spec().responses() > 0) {
@@ -193,11 +200,24 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   }
 
   /**
-   * Whether the client's next datagram needs another target: this one has failed, or is gone from
-   * the configuration or from its name. Two volatile reads.
+   * Whether the client's next datagram needs another target: this one has failed, and {@code
+   * onDown} says so, or is gone from the configuration or from its name. Two volatile reads.
    */
-  boolean mustMove() {
-    return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
+  boolean mustMove(long nowMillis) {
+    return (wasUp && !endpoint.isUp() && leaves(nowMillis))
+        || (!wasRetired && target.isRetired(endpoint));
+  }
+
+  /** Whether it leaves its target, which is down. */
+  private boolean leaves(long nowMillis) {
+    return switch (onDown) {
+      case KEEP, CLOSE -> false;
+      case MOVE -> true;
+      case MOVE_SILENT -> {
+        long askedMillis = isAnswered ? activeMillis : openedMillis;
+        yield (isWaiting || !isAnswered) && nowMillis - askedMillis >= SILENT_MILLIS;
+      }
+    };
   }
 
   /**

@@ -274,7 +274,7 @@ final class Flows {
       return false; // there is no new one for it
     }
     flow.endpoint().checkSilence(nowMillis);
-    if (!flow.mustMove()) {
+    if (!flow.mustMove(nowMillis)) {
       return false;
     }
     end(flow, SessionEnd.MOVED);

@@ -16,6 +16,7 @@ public final class Endpoints {
   private final Map<Key, Known> known = new HashMap<>(); // under the lock
   private final ReferenceQueue<Endpoint> unused = new ReferenceQueue<>();
   private final Timer timer;
+  private volatile Changes listener = (_, _, _) -> {};
 
   private record Key(Protocol protocol, TargetAddress address) {}
 
@@ -47,7 +48,17 @@ public final class Endpoints {
 
   /** One that isn't shared: its address is another for each client. */
   public Endpoint own(Protocol protocol, TargetAddress address) {
-    return new Endpoint(protocol, address, timer);
+    return new Endpoint(protocol, address, timer, this::changed);
+  }
+
+  /** Has somebody hear of all changes, after they have been logged. */
+  public void listener(Changes listener) {
+    this.listener = listener;
+  }
+
+  private void changed(Endpoint endpoint, Status before, Status after) {
+    ChangeLog.write(endpoint, before, after);
+    listener.changed(endpoint, before, after);
   }
 
   private void forgetUnused() {

@@ -64,6 +64,9 @@ public final class Steering {
       return refused(Refusal.PROGRAM_ERROR);
     }
     Target target = Target.of(socket).admitted(context, tried);
+    if (target == null) {
+      return refused(Refusal.TARGETS_DOWN);
+    }
     target.destination().traffic().lookups(context.family()).increment();
     return answer.found(target);
   }

@@ -14,7 +14,8 @@ import java.util.stream.Stream;
  *   0                                                         first reserved      limit
  *   +-----------------------+---------------------------------------+----------------+
  *   | the daemon's own:     | room for traffic: TCP may have 3/4 of | reserve        |
- *   | epoll, listeners, log | it, UDP 3/4, so each has a floor: 1/4 | of the daemon  |
+ *   | epoll, listeners, log,| it, UDP 3/4, so each has a floor: 1/4 | of the daemon  |
+ *   | checks of targets     |                                       |                |
  *   +-----------------------+---------------------------------------+----------------+
  * </pre>
  *
@@ -34,6 +35,7 @@ public final class Descriptors {
   private static final long FIRST_RESERVED = LIMIT - Math.min(RESERVE, LIMIT / 4);
   private static final Share UDP = new Share(most(FIRST_RESERVED));
   private static final Share TCP = new Share(most(FIRST_RESERVED));
+  private static final Share CHECKS = new Share(0);
 
   private Descriptors() {}
 
@@ -67,13 +69,23 @@ public final class Descriptors {
     return TCP;
   }
 
+  /** What checks of targets may have: their own, so that traffic can't keep them from asking. */
+  public static Share checks() {
+    return CHECKS;
+  }
+
+  /** Says how many checks there are: each may have one, but all at most an eighth. */
+  public static void wantChecks(int count) {
+    CHECKS.most(Math.min(count, FIRST_RESERVED / 8));
+  }
+
   /**
    * Divides what the daemon itself doesn't hold now. Called when its listeners are open, and again
    * when they have changed; blocks.
    */
   public static void divide() {
-    long own = Math.max(0, open() - TCP.used() - UDP.used());
-    long room = Math.max(0, FIRST_RESERVED - own);
+    long own = Math.max(0, open() - TCP.used() - UDP.used() - CHECKS.used());
+    long room = Math.max(0, FIRST_RESERVED - own - CHECKS.most());
     TCP.most(most(room));
     UDP.most(most(room));
   }

@@ -30,6 +30,7 @@ public final class Counters implements LookupObserver {
   private final LongAdder[] connects = adders(CONNECT_BOUNDS_MILLIS.length + 1);
   private final LongAdder connectMillis = new LongAdder();
   private final LongAdder[] reloads = adders(2);
+  private final LongAdder[] checks = adders(CheckResult.values().length);
   private final LongAdder acceptPauses = new LongAdder();
   private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
@@ -77,6 +78,11 @@ public final class Counters implements LookupObserver {
   /** Counts configurations that were asked for after the first, by whether they were valid. */
   public LongAdder reloads(boolean valid) {
     return reloads[valid ? 1 : 0];
+  }
+
+  /** Counts checks of targets. */
+  public LongAdder checks(CheckResult result) {
+    return checks[result.ordinal()];
   }
 
   /** A connection to a target was made. */

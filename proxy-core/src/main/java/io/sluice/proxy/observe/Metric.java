@@ -117,6 +117,19 @@ public enum Metric {
           + " while its name has no address; `target` is like `tcp:127.0.0.1:8081`.",
       "label",
       "target"),
+  TARGET_STATE(
+      "sluice_target_state",
+      Type.GAUGE,
+      "Always 1: `state` says which one the target is in: `up`, `down`, `drain` (weight 0) or"
+          + " `starting`.",
+      "label",
+      "target",
+      "state"),
+  CHECKS(
+      "sluice_checks_total",
+      Type.COUNTER,
+      "Checks of targets that were `good`, `bad`, or `skipped` for want of a descriptor or port.",
+      "result"),
   CONNECT_SECONDS(
       "sluice_connect_seconds",
       Type.HISTOGRAM,

@@ -38,6 +38,8 @@ public enum Refusal implements Outcome {
   DESTINATION_LIMIT("destination_limit", By.SLUICE, Phase.CONNECT),
   /** The target that was tried last is a name without an address. */
   NO_TARGET("no_target", By.SLUICE, Phase.CONNECT),
+  /** Checks say that no target of the destination serves. */
+  TARGETS_DOWN("targets_down", By.TARGET, Phase.CONNECT),
   /** The last target that was tried refused the connection. */
   CONNECT_REFUSED("connect_refused", By.TARGET, Phase.CONNECT),
   /** The last target that was tried did not accept within {@code connectTimeout}. */

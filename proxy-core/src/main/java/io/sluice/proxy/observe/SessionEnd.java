@@ -27,6 +27,8 @@ public enum SessionEnd implements Outcome {
   EVICTED("evicted", By.SLUICE),
   /** A flow's target is gone or failed: the client's next datagram went elsewhere. */
   MOVED("moved", By.SLUICE),
+  /** Its target is down, and its destination has {@code onDown: close}. */
+  TARGET_DOWN("target_down", By.TARGET),
   /** The way to the target said, by an ICMP error, that it can't be reached. */
   UNREACHABLE("unreachable", By.TARGET),
   /** Somebody ended it, over the admin socket. */

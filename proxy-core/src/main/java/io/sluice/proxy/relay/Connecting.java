@@ -65,6 +65,7 @@ final class Connecting {
       case CONNECTED, CONNECTING -> {
         Peer upstream = new Peer(session, attempt.descriptor(), index, !target.isUnix());
         session.upstreams[index] = upstream;
+        upstream.endpoint = endpoint;
         upstream.isConnecting = attempt.state() == Attempt.State.CONNECTING;
         upstream.ownSource = session.relay.guard().note(Protocol.TCP, attempt, target);
         target.opened();

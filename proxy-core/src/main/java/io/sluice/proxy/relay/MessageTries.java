@@ -33,7 +33,7 @@ final class MessageTries {
   /** Whether it is worth a try. */
   boolean isUsable(int index, boolean evenDown) {
     return evenDown
-        ? !tried[index]
+        ? !tried[index] && !plan.targets().get(index).isRefused()
         : passedOverUntil[index] <= loop.timeMillis() && plan.targets().get(index).isAvailable();
   }
 

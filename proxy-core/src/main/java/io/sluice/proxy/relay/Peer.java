@@ -1,6 +1,7 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.config.Keepalive;
+import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
@@ -26,6 +27,9 @@ final class Peer extends Watched implements Turns.Waiting {
 
   /** What it is noted as, because what it sends could come back to us. */
   @Nullable Tuple ownSource;
+
+  /** Which of its target's endpoints it leads to; null of the client. */
+  @Nullable Endpoint endpoint;
 
   /** The connection isn't made yet. */
   boolean isConnecting;

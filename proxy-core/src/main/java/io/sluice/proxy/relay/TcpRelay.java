@@ -359,6 +359,11 @@ public final class TcpRelay implements ConnectionHandler {
         });
   }
 
+  /** An endpoint has gone down: its sessions end if their destinations want that. */
+  public void targetDown(Endpoint endpoint) {
+    new Departure(loop, endpoint).begin(sessions);
+  }
+
   /** Ends every session of this loop. */
   public void shutdown() {
     sessions.forEach(Sessions.Entry::shutdown);

@@ -5,11 +5,14 @@ import static java.util.Objects.requireNonNull;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Endpoints;
+import io.sluice.proxy.health.Status;
+import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.name.Name;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -31,6 +34,7 @@ final class Addresses implements Endpoint.Watcher, Name.Watcher {
   private final @Nullable Name name;
   private final int port;
   private final @Nullable Endpoints endpoints;
+  private final Instant madeAt = Instant.now();
   private volatile Endpoint[] order; // never changed, but replaced under the lock
   private volatile boolean isKnown; // false until the name has been answered
 
@@ -93,6 +97,51 @@ final class Addresses implements Endpoint.Watcher, Name.Watcher {
       }
     }
     return false;
+  }
+
+  /** Whether one is the probe's now. */
+  boolean isAnyProbed() {
+    for (Endpoint one : order) {
+      if (one.isProbed()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether all are known not to serve: nobody need find out. */
+  boolean areAllHeld() {
+    Endpoint[] known = order;
+    for (Endpoint one : known) {
+      if (!one.isHeld()) {
+        return false;
+      }
+    }
+    return known.length > 0;
+  }
+
+  /** That of the one which is used: one that is up, or else the first. */
+  Status status() {
+    Endpoint[] known = order;
+    for (Endpoint one : known) {
+      if (one.isUp()) {
+        return one.status();
+      }
+    }
+    return known.length > 0
+        ? known[0].status()
+        : new Status(isKnown ? TargetState.DOWN : TargetState.UP, "it has no address", madeAt);
+  }
+
+  /** As they are used now. */
+  List<Endpoint> all() {
+    return List.of(order);
+  }
+
+  /** When the one that is used came back; long ago if it never was down. */
+  long upSinceMillis() {
+    Endpoint[] known = order;
+    return known.length == 0 ? Long.MIN_VALUE : known[0].upSinceMillis();
   }
 
   /** Makes the caller's connection the probe of one that is due, if any is. */
@@ -165,7 +214,7 @@ final class Addresses implements Endpoint.Watcher, Name.Watcher {
   @Override
   public synchronized void changed() {
     // The states are read under the lock: of two that change at once, the last to tell sees both.
-    target.destination().group().available(target.socket(), isAnyUp() || isAnyDue());
+    target.destination().changed(target);
   }
 
   @Override

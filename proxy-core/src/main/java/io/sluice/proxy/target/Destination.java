@@ -5,6 +5,7 @@ import io.sluice.config.DestinationSpec;
 import io.sluice.config.Selection;
 import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
+import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
@@ -61,6 +62,8 @@ public final class Destination {
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
   private final SourceAddresses sources;
   private final @Nullable ProxyHeaderWriter header;
+  private final boolean hasBackups;
+  private volatile boolean isPanicking;
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -126,6 +129,7 @@ public final class Destination {
     this.sources =
         new SourceAddresses(
             spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
+    this.hasBackups = spec.targets().stream().anyMatch(TargetSpec::isBackup);
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
       previous.targets.forEach(it -> known.put(it.spec().address(), it));
@@ -229,6 +233,49 @@ public final class Destination {
       }
     }
     return false;
+  }
+
+  /** Whether so few of them are up that all are used: {@code panic}. */
+  boolean isPanicking() {
+    return isPanicking;
+  }
+
+  /** What is known of a target has changed: the group is told who may be selected. */
+  void changed(Target target) {
+    if (hasBackups || spec.health().panicPercent() > 0) {
+      tellAll();
+    } else {
+      group.available(target.socket(), target.isAvailable());
+    }
+  }
+
+  /** Reads all under the lock: of two targets that change at once, the last to tell sees both. */
+  private synchronized void tellAll() {
+    int serving = 0;
+    int up = 0;
+    boolean isAnyPrimary = false;
+    for (Target target : targets) {
+      if (target.spec().weight() > 0) {
+        serving++;
+        up += target.isUp() ? 1 : 0;
+        isAnyPrimary |= !target.spec().isBackup() && target.isAvailable();
+      }
+    }
+    boolean panics = up * 100 < spec.health().panicPercent() * serving;
+    if (panics != isPanicking) {
+      isPanicking = panics;
+      log.warn(
+          "panic {} destination={} targets={} up={} effect=\"{}\"",
+          panics ? "begins" : "ends",
+          spec.label(),
+          serving,
+          up,
+          panics ? "all targets get clients, also those that are down" : "only those that are up");
+    }
+    for (Target target : targets) {
+      boolean isWanted = !target.spec().isBackup() || !isAnyPrimary;
+      group.available(target.socket(), panics || isWanted && target.isAvailable());
+    }
   }
 
   public ReuseportGroup group() {

@@ -5,13 +5,19 @@ import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Endpoints;
+import io.sluice.proxy.health.Status;
+import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.reuseport.Tried;
+import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +38,8 @@ public final class Target {
   private final Life life;
   private final Addresses addresses;
   private final long connectTimeoutMillis;
+  private final long slowStartMillis;
+  private final Status drains = new Status(TargetState.DRAIN, "weight 0", Instant.now());
 
   /** What a target keeps over a reload, however its destination changes. */
   public static final class Life {
@@ -52,6 +60,7 @@ public final class Target {
     this.destination = destination;
     this.spec = spec;
     this.connectTimeoutMillis = destination.spec().connectTimeout().toMillis();
+    this.slowStartMillis = destination.spec().health().slowStart().toMillis();
     this.life =
         previous == null
             ? new Life(endpoint(destination, spec, resolver.endpoints()), spec.share() == 0)
@@ -62,6 +71,11 @@ public final class Target {
             : new Addresses(this, (TargetAddress.Host) spec.address(), resolver);
     this.socket =
         Socket.bound(destination.protocol(), IpAddress.ANY_IPV6, ANY_PORT).attachment(this).build();
+  }
+
+  /** Its endpoints now: one, or as many as its name has addresses. */
+  public List<Endpoint> endpoints() {
+    return addresses.all();
   }
 
   private static @Nullable Endpoint endpoint(
@@ -139,6 +153,11 @@ public final class Target {
     return life;
   }
 
+  /** Its state, why, and since when. */
+  public Status status() {
+    return spec.weight() == 0 ? drains : addresses.status();
+  }
+
   /** False while it is passed over: none of its endpoints is up, or its name has no address. */
   public boolean isUp() {
     return addresses.isAnyUp();
@@ -151,25 +170,58 @@ public final class Target {
 
   /**
    * Whether a connection that was led here may go on: it is up, or this one finds out whether it
-   * is, and must ask for the {@linkplain #endpoint address} next. Otherwise another came first.
+   * is, and must ask for the {@linkplain #endpoint address} next. Otherwise another came first, or
+   * a check knows that it isn't.
    */
   boolean admits() {
-    return addresses.isAnyUp() || addresses.claim();
+    return addresses.isAnyUp() || addresses.claim() || destination.isPanicking();
+  }
+
+  /** Whether a check says that it doesn't serve, and the destination goes by that. */
+  public boolean isRefused() {
+    return addresses.areAllHeld() && !destination.isPanicking();
   }
 
   /**
    * This target, or who takes its place because it is down and another connection finds out about
-   * it. If all are down, they are used as if none were. Allocates nothing.
+   * it, or because it has just come back and gets less than its share. If traffic has found all to
+   * be down, they are used as if none were. Allocates nothing.
    *
    * @param tried cleared, and used
+   * @return null if checks say that no target serves
    */
-  public Target admitted(LookupContext context, Tried tried) {
-    if (admits() || !destination.isAnyAvailable()) {
+  public @Nullable Target admitted(LookupContext context, Tried tried) {
+    if (admits()) {
+      return slowStartMillis > 0 && isSparedNow() ? instead(context, tried) : this;
+    }
+    boolean isRefused = isRefused();
+    if (!isRefused && !destination.isAnyAvailable()) {
       return this;
     }
     tried.clear();
     Target other = another(context, tried);
-    return other == null ? this : other;
+    return other == null && !isRefused ? this : other;
+  }
+
+  /** Whether this connection is one that goes elsewhere, as it came back a short time ago. */
+  private boolean isSparedNow() {
+    long since = addresses.upSinceMillis();
+    if (since == Long.MIN_VALUE) {
+      return false;
+    }
+    long upMillis = Loop.nowMillis() - since;
+    return upMillis < slowStartMillis
+        && ThreadLocalRandom.current().nextLong(slowStartMillis) >= upMillis;
+  }
+
+  private Target instead(LookupContext context, Tried tried) {
+    tried.clear();
+    Target other = another(context, tried);
+    return other != null
+            && other.spec.isBackup() == spec.isBackup()
+            && (other.isUp() || other.addresses.isAnyProbed())
+        ? other
+        : this;
   }
 
   /**
@@ -186,7 +238,7 @@ public final class Target {
         return null;
       }
       last = of(next);
-      if (last.admits() || !last.isAvailable()) {
+      if (last.admits() || !last.isAvailable() && !last.isRefused()) {
         return last; // in the second case nobody is left who is available
       }
     }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.Pace;
+import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
@@ -47,6 +49,84 @@ class FlowMovesTest {
       assertThat(before.sources()).hasSize(1);
       assertThat(relay.ends(SessionEnd.MOVED)).isZero();
       relay.shutdown();
+    }
+  }
+
+  /** Two targets, of which the first has the client's flow, and goes down. */
+  private static void down(
+      String onDown, UdpPeer first, UdpPeer second, FlowOfATargetThatIsDown then) throws Exception {
+    String policy = onDown.isEmpty() ? "" : ", onDown: " + onDown;
+    try (RelayHarness relay =
+            RelayHarness.yaml(targets(weighing(1, first), weighing(0, second)) + policy);
+        UdpPeer client = UdpPeer.client()) {
+      int port = relay.open(ANY, CAPTURED).port();
+      client.ask("answer", "127.0.3.1", port);
+      relay.reload(targets(weighing(1, first), weighing(1, second)) + policy);
+      Target target = relay.destination().targets().getFirst();
+      Endpoint endpoint = target.endpoints().getFirst();
+      Prober check = () -> {};
+      boolean _ = endpoint.probedBy(check);
+      endpoint.refused(check, "by the test");
+      then.check(relay, client, port);
+    }
+  }
+
+  private interface FlowOfATargetThatIsDown {
+    void check(RelayHarness relay, UdpPeer client, int port) throws Exception;
+  }
+
+  @Test
+  void aFlowOfATargetThatIsDownMovesWithTheNextDatagram() throws Exception {
+    try (UdpPeer first = UdpPeer.echo();
+        UdpPeer second = UdpPeer.echo()) {
+      down(
+          "",
+          first,
+          second,
+          (relay, client, port) -> {
+            client.ask("2", "127.0.3.1", port);
+            assertThat(second.heard()).hasSize(1);
+            assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+          });
+    }
+  }
+
+  @Test
+  void itStaysIfItIsToBeKept() throws Exception {
+    try (UdpPeer first = UdpPeer.echo();
+        UdpPeer second = UdpPeer.echo()) {
+      down(
+          "keep",
+          first,
+          second,
+          (relay, client, port) -> {
+            client.ask("2", "127.0.3.1", port);
+            assertThat(first.heard()).hasSize(2);
+            assertThat(relay.ends(SessionEnd.MOVED)).isZero();
+          });
+    }
+  }
+
+  @Test
+  void itStaysAsLongAsItIsAnsweredIfOnlySilentOnesMove() throws Exception {
+    try (UdpPeer first = UdpPeer.echoIfAsked();
+        UdpPeer second = UdpPeer.echo()) {
+      down(
+          "move-silent",
+          first,
+          second,
+          (relay, client, port) -> {
+            client.ask("answer", "127.0.3.1", port);
+            assertThat(relay.ends(SessionEnd.MOVED)).isZero();
+            await()
+                .pollInterval(Duration.ofMillis(100))
+                .untilAsserted(() -> {
+                  client.send("nothing", "127.0.3.1", port);
+                  assertThat(second.heard()).isNotEmpty();
+                });
+            assertThat(first.heard()).hasSizeGreaterThan(2); // for a second, it was asked still
+            assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+          });
     }
   }
 

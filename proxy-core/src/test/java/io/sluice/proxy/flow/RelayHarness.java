@@ -12,6 +12,7 @@ import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
+import io.sluice.config.HealthSpec;
 import io.sluice.config.Limits;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.Selection;
@@ -173,7 +174,8 @@ final class RelayHarness implements AutoCloseable {
             SourceSpec.KERNEL,
             null,
             null,
-            0);
+            0,
+            HealthSpec.standard(false));
     return config(List.of(), List.of(destination));
   }
 

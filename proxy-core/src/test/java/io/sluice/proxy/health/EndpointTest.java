@@ -2,9 +2,13 @@ package io.sluice.proxy.health;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.config.Passive;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** What traffic finds out about an endpoint, and when it is tried again. */
@@ -51,6 +55,118 @@ final class EndpointTest {
     fail(tcp, 1);
     assertThat(tcp.isUp()).isFalse();
     assertThat(udp.isUp()).isTrue();
+  }
+
+  // ---- checks
+
+  private static final Prober CHECK = () -> {};
+  private static final Prober OTHER = () -> {};
+
+  private static TargetState state(Endpoint endpoint) {
+    return endpoint.status().state();
+  }
+
+  @Test
+  void itStartsUntilItsFirstCheckIsGood() {
+    assertThat(state(tcp)).isEqualTo(TargetState.UP);
+    assertThat(tcp.probedBy(CHECK)).isTrue();
+    assertThat(state(tcp)).isEqualTo(TargetState.STARTING);
+    assertThat(tcp.isStarting()).isTrue();
+    assertThat(tcp.isUp()).isTrue();
+    tcp.passed(CHECK, "good");
+    assertThat(tcp.status().state()).isEqualTo(TargetState.UP);
+    assertThat(tcp.status().reason()).isEqualTo("good");
+    assertThat(tcp.isStarting()).isFalse();
+  }
+
+  @Test
+  void noConnectionProbesWhatACheckHasTakenOut() {
+    tcp.probedBy(CHECK);
+    tcp.refused(CHECK, "bad");
+    assertThat(state(tcp)).isEqualTo(TargetState.DOWN);
+    timer.pass(600_000);
+    tcp.succeeded(); // a connection that had been made before
+    assertThat(tcp.isDue()).isFalse();
+    assertThat(tcp.claim()).isFalse();
+    assertThat(tcp.isUp()).isFalse();
+    assertThat(tcp.isHeld()).isTrue();
+    tcp.passed(CHECK, "good");
+    assertThat(tcp.isUp()).isTrue();
+  }
+
+  @Test
+  void trafficTakesACheckedOneOutAndItsCheckMustRiseAnew() {
+    int[] doubts = new int[1];
+    Prober check = () -> doubts[0]++;
+    tcp.probedBy(check);
+    tcp.passed(check, "good");
+    fail(tcp, 3);
+    timer.pass(0);
+    assertThat(tcp.isHeld()).isTrue();
+    assertThat(doubts[0]).isEqualTo(1);
+    timer.pass(600_000);
+    assertThat(tcp.isUp()).isFalse();
+    tcp.passed(check, "good");
+    assertThat(tcp.isUp()).isTrue();
+    fail(tcp, 2);
+    assertThat(tcp.isUp()).isTrue();
+  }
+
+  @Test
+  void ofTwoChecksBothMustBeGood() {
+    tcp.probedBy(CHECK);
+    tcp.probedBy(OTHER);
+    tcp.refused(CHECK, "bad");
+    tcp.refused(OTHER, "bad");
+    tcp.passed(CHECK, "good");
+    assertThat(tcp.isUp()).isFalse();
+    tcp.leftBy(OTHER);
+    assertThat(tcp.isUp()).isTrue();
+  }
+
+  @Test
+  void withoutItsLastCheckTrafficFindsOutAgain() {
+    tcp.probedBy(CHECK);
+    tcp.refused(CHECK, "bad");
+    tcp.leftBy(CHECK);
+    assertThat(tcp.isUp()).isFalse();
+    assertThat(millisUntilDue(tcp)).isBetween(5_000L, PAUSE_MILLIS);
+    probe(tcp);
+    tcp.succeeded();
+    assertThat(tcp.isUp()).isTrue();
+  }
+
+  @Test
+  void aCheckOfOneThatIsDownMustRiseFirst() {
+    fail(tcp, 3);
+    assertThat(tcp.probedBy(CHECK)).isFalse();
+    timer.pass(600_000);
+    assertThat(tcp.isDue()).isFalse();
+    tcp.passed(CHECK, "good");
+    assertThat(tcp.isUp()).isTrue();
+  }
+
+  @Test
+  void whatTrafficNeedsForAFallCanBeSaid() {
+    tcp.passive(new Passive(1, Duration.ofSeconds(20), Duration.ofSeconds(30)));
+    fail(tcp, 1);
+    assertThat(tcp.isUp()).isFalse();
+    assertThat(millisUntilDue(tcp)).isBetween(20_000L, 25_000L);
+    probe(tcp);
+    fail(tcp, 1);
+    assertThat(millisUntilDue(tcp)).isBetween(30_000L, 37_000L);
+  }
+
+  @Test
+  void eachChangeOfStateIsHeardOfInItsOrder() {
+    List<TargetState> heard = new ArrayList<>();
+    endpoints.listener((_, _, after) -> heard.add(after.state()));
+    tcp.probedBy(CHECK);
+    tcp.refused(CHECK, "bad");
+    tcp.refused(CHECK, "bad");
+    tcp.passed(CHECK, "good");
+    timer.pass(0);
+    assertThat(heard).containsExactly(TargetState.STARTING, TargetState.DOWN, TargetState.UP);
   }
 
   @Test

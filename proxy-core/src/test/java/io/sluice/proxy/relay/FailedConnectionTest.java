@@ -118,7 +118,8 @@ final class FailedConnectionTest {
             web.source(),
             null,
             web.keepalive(),
-            0);
+            0,
+            web.health());
     return new Config(
         config.captures(),
         config.capturesDerived(),

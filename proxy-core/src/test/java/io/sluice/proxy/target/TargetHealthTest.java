@@ -7,7 +7,9 @@ import io.sluice.config.Config;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.ManualTimer;
+import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.name.FakeNames;
@@ -200,6 +202,97 @@ final class TargetHealthTest {
     assertThat(second).isSameAs(target(2));
     assertThat(second.another(steering.context(), tried)).isSameAs(target(0));
     assertThat(target(0).another(steering.context(), tried)).isNull();
+  }
+
+  // ---- what checks have found
+
+  private static final Prober CHECK = () -> {};
+
+  private void refuse(int... targets) {
+    for (int index : targets) {
+      Endpoint endpoint = target(index).endpoints().getFirst();
+      boolean _ = endpoint.probedBy(CHECK);
+      endpoint.refused(CHECK, "bad");
+    }
+  }
+
+  private Set<String> addressesOf(int clients) {
+    Set<String> seen = new HashSet<>();
+    for (int client = 0; client < clients; client++) {
+      seen.add(addressOf(client));
+    }
+    return seen;
+  }
+
+  private boolean isRefused() {
+    LookupContext _ = steering.context().ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 8080, 0);
+    Answer answer = steering.steer();
+    return answer.target() == null && answer.refusal() == Refusal.TARGETS_DOWN;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"hash", "source", "round-robin", "least-connections"})
+  void ifChecksSayThatAllAreDownClientsAreRefused(String select) {
+    inForce("select: " + select + ", targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    refuse(0);
+    assertThat(addressesOf(20)).containsExactly("127.0.0.1:82");
+    refuse(1);
+    assertThat(isRefused()).isTrue();
+    target(0).endpoints().getFirst().passed(CHECK, "good");
+    assertThat(addressesOf(20)).containsExactly("127.0.0.1:81");
+  }
+
+  @Test
+  void aRetryDoesNotGoWhereChecksFail() {
+    inForce("targets: ['127.0.0.1:81', '127.0.0.1:82', '127.0.0.1:83']");
+    refuse(0);
+    LookupContext _ = steering.context().ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 8080, 0);
+    Tried tried = new Tried();
+    Target second = requireNonNull(target(1).another(steering.context(), tried));
+    assertThat(second).isSameAs(target(2));
+    assertThat(second.another(steering.context(), tried)).isNull();
+  }
+
+  @Test
+  void belowPanicAllAreUsed() {
+    inForce("select: round-robin, panic: 60, targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    refuse(0);
+    assertThat(addressesOf(4)).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+    refuse(1);
+    assertThat(addressesOf(4)).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+    target(0).endpoints().getFirst().passed(CHECK, "good");
+    target(1).endpoints().getFirst().passed(CHECK, "good");
+    refuse(1); // 50 % again
+    assertThat(addressesOf(4)).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+  }
+
+  @Test
+  void aBackupServesWhileNoOtherCan() {
+    inForce(
+        "select: round-robin, targets: ['127.0.0.1:81', '127.0.0.1:82',"
+            + " {address: '127.0.0.1:83', backup: true}]");
+    assertThat(addressesOf(6)).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+    kill(target(0));
+    assertThat(addressesOf(6)).containsExactly("127.0.0.1:82");
+    refuse(1);
+    assertThat(addressesOf(6)).containsExactly("127.0.0.1:83");
+    endpoint(0).succeeded();
+    assertThat(addressesOf(6)).containsExactly("127.0.0.1:81");
+  }
+
+  @Test
+  void whoComesBackGetsLittleAtFirst() {
+    inForce("select: round-robin, slowStart: 1h, targets: ['127.0.0.1:81', '127.0.0.1:82']");
+    assertThat(addressesOf(4)).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
+    refuse(0);
+    target(0).endpoints().getFirst().passed(CHECK, "good");
+    int slow = 0;
+    for (int client = 0; client < 1_000; client++) {
+      slow += addressOf(client).equals("127.0.0.1:81") ? 1 : 0;
+    }
+    assertThat(slow).isLessThan(250); // instead of 500; in the first minute hardly any
+    refuse(1);
+    assertThat(addressesOf(4)).containsExactly("127.0.0.1:81"); // nobody else can
   }
 
   // ---- names

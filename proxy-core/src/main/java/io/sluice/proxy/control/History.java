@@ -53,10 +53,11 @@ final class History {
 
   /** The document of a generation; null if it isn't kept. */
   synchronized @Nullable Document document(long number) {
-    return newestFirst.stream()
-        .filter(it -> it.number() == number)
-        .map(Generation::document)
-        .findFirst()
-        .orElse(null);
+    for (Generation it : newestFirst) {
+      if (it.number() == number) {
+        return it.document();
+      }
+    }
+    return null;
   }
 }

@@ -249,9 +249,7 @@ final class DestinationSection {
       }
     }
     boolean isBackup = fields.optional("backup", false, Value::flag);
-    return address == null
-        ? null
-        : new TargetSpec(address, weight, id, name, state, isBackup);
+    return address == null ? null : new TargetSpec(address, weight, id, name, state, isBackup);
   }
 
   private static TargetSpec.State parseState(String text) {

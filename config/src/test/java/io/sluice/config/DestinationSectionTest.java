@@ -146,8 +146,7 @@ class DestinationSectionTest {
     DestinationSpec a = config.destinations().getFirst();
     assertThat(a.selection()).isEqualTo(new Selection.Quic(8, new Selection.ServerId(1, 2)));
     assertThat(a.targets())
-        .containsExactly(
-            new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null));
+        .containsExactly(new TargetSpec(TargetAddress.parse("127.0.0.1:1"), 2, "00ff", null));
   }
 
   @Test

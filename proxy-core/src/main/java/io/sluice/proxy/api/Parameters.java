@@ -1,5 +1,7 @@
 package io.sluice.proxy.api;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.regex.Matcher;
@@ -48,14 +50,14 @@ final class Parameters {
       throw new BadRequestException(name + ": \"" + text + "\" is no duration; write 90s or 1h");
     }
     long unit =
-        switch (duration.group(2)) {
+        switch (requireNonNull(duration.group(2))) {
           case "ms" -> 1;
           case "s" -> 1_000;
           case "m" -> 60_000;
           case "h" -> 3_600_000;
           default -> 86_400_000;
         };
-    return Long.parseLong(duration.group(1)) * unit;
+    return Long.parseLong(requireNonNull(duration.group(1))) * unit;
   }
 
   /** A number of at least 1; Integer.MAX_VALUE if it isn't given. */

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** What {@code status} shows. */
 final class StatusView {
@@ -80,8 +81,8 @@ final class StatusView {
     return json;
   }
 
-  private static Map<String, Object> of(Target target) {
-    Map<String, Object> json = new LinkedHashMap<>();
+  private static Map<String, @Nullable Object> of(Target target) {
+    Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("address", target.toString());
     json.put("name", target.spec().name());
     json.put("weight", target.spec().weight());

@@ -1,5 +1,7 @@
 package io.sluice.proxy.check;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.CheckSpec;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -39,7 +41,7 @@ final class HttpQuestion implements Question {
     if (!status.lookingAt()) {
       return Finding.bad("no HTTP answer");
     }
-    int code = Integer.parseInt(status.group(1));
+    int code = Integer.parseInt(requireNonNull(status.group(1)));
     if (code < 200 && code != 101) { // an interim answer; the final one follows
       int end = answer.indexOf(END_OF_HEADER);
       return end < 0

@@ -14,7 +14,11 @@ final class Keys implements AutoCloseable {
   private final boolean isTerminal;
 
   Keys() throws IOException, InterruptedException {
-    isTerminal = System.console() != null && stty("-icanon -echo min 0");
+    isTerminal = hasTerminal() && stty("-icanon -echo min 0");
+  }
+
+  private static boolean hasTerminal() {
+    return System.console().isTerminal();
   }
 
   /** Waits for a key, for so long; 0 if none came. */

@@ -107,8 +107,7 @@ public final class Steering {
   }
 
   /** The same of what another context describes. */
-  public void refuse(
-      Refusal reason, LookupContext described, @Nullable Target target, int errno) {
+  public void refuse(Refusal reason, LookupContext described, @Nullable Target target, int errno) {
     drops.add(
         reason,
         described,

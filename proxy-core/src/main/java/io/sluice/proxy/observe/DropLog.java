@@ -41,7 +41,7 @@ public final class DropLog {
   private volatile long count;
 
   // The part that was kept last, so that the next refusal by it needs no other object.
-  private WeakReference<@Nullable Program> lastProgram = new WeakReference<>(null);
+  private @Nullable WeakReference<Program> lastProgram;
   private int lastPart = DropOrigin.WHOLE;
   private @Nullable Object lastPartObject;
 
@@ -99,8 +99,9 @@ public final class DropLog {
     if (program == null || origin.part() == DropOrigin.WHOLE) {
       return null;
     }
-    if (origin.part() != lastPart || !lastProgram.refersTo(program)) {
-      if (!lastProgram.refersTo(program)) {
+    boolean isLastProgram = lastProgram != null && lastProgram.refersTo(program);
+    if (origin.part() != lastPart || !isLastProgram) {
+      if (!isLastProgram) {
         lastProgram = new WeakReference<>(program);
       }
       lastPart = origin.part();

@@ -18,7 +18,6 @@ import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.Protocol;
 import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;

@@ -86,6 +86,7 @@ final class Sessions {
     }
 
     /** An entry ends: then it isn't the next. */
+    @SuppressWarnings("ReferenceEquality") // an entry is itself only
     void leave(Entry entry) {
       if (next == entry) {
         next = entry.after;

@@ -30,7 +30,8 @@ final class JsonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "{", "{\"a\"}", "[1 2]", "[1,]x", "\"a", "tru", "1 2", "\"\\x\"", "--"})
+  @ValueSource(
+      strings = {"", "{", "{\"a\"}", "[1 2]", "[1,]x", "\"a", "tru", "1 2", "\"\\x\"", "--"})
   void whatIsNoJsonIsRefused(String text) {
     assertThatThrownBy(() -> Json.parse(text))
         .isInstanceOf(IllegalArgumentException.class)

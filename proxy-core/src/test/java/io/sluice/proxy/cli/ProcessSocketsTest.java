@@ -17,12 +17,10 @@ final class ProcessSocketsTest {
   void aListenerIsFoundByItsAddress() throws Exception {
     try (ServerSocket listener = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
       int port = listener.getLocalPort();
-      assertThat(ProcessSockets.find(OWN, "tcp", "127.0.0.1", port))
-          .isEqualTo("127.0.0.1:" + port);
+      assertThat(ProcessSockets.find(OWN, "tcp", "127.0.0.1", port)).isEqualTo("127.0.0.1:" + port);
       assertThatThrownBy(() -> ProcessSockets.find(OWN, "tcp", "127.0.0.2", port))
           .isInstanceOf(IOException.class)
-          .hasMessage(
-              "process " + OWN + " has no listening tcp socket at 127.0.0.2:" + port);
+          .hasMessage("process " + OWN + " has no listening tcp socket at 127.0.0.2:" + port);
       assertThatThrownBy(() -> ProcessSockets.find(OWN, "udp", "127.0.0.1", port))
           .isInstanceOf(IOException.class);
     }
@@ -32,8 +30,7 @@ final class ProcessSocketsTest {
   void aWildcardListenerIsReachedOverTheAddressThatIsNamed() throws Exception {
     try (ServerSocket listener = new ServerSocket(0)) {
       int port = listener.getLocalPort();
-      assertThat(ProcessSockets.find(OWN, "tcp", "127.0.0.9", port))
-          .isEqualTo("127.0.0.9:" + port);
+      assertThat(ProcessSockets.find(OWN, "tcp", "127.0.0.9", port)).isEqualTo("127.0.0.9:" + port);
       assertThat(ProcessSockets.find(OWN, "tcp", "0.0.0.0", port)).isEqualTo("127.0.0.1:" + port);
     }
   }
@@ -42,8 +39,7 @@ final class ProcessSocketsTest {
   void aUdpSocketIsFoundToo() throws Exception {
     try (DatagramSocket socket = new DatagramSocket(0, InetAddress.ofLiteral("127.0.0.1"))) {
       int port = socket.getLocalPort();
-      assertThat(ProcessSockets.find(OWN, "udp", "127.0.0.1", port))
-          .isEqualTo("127.0.0.1:" + port);
+      assertThat(ProcessSockets.find(OWN, "udp", "127.0.0.1", port)).isEqualTo("127.0.0.1:" + port);
     }
   }
 

@@ -57,6 +57,7 @@ public final class Foreground {
     if (loaded == null) {
       return wishes.isStopWished() ? ExitCode.DONE : ExitCode.BAD_CONFIGURATION;
     }
+    HeapGoal.set(loaded.config().bindings().size());
     Daemon daemon = new Daemon(loaded.config());
     daemon.whenLoopEnds(Foreground::end);
     try {
@@ -169,6 +170,7 @@ public final class Foreground {
       throws ConfigException, RefusedException, InterruptedException {
     Loaded loaded = ConfigReader.load(file);
     loaded.warnings().forEach(daemon::warn);
+    HeapGoal.set(loaded.config().bindings().size());
     return daemon.prepare(loaded.config());
   }
 

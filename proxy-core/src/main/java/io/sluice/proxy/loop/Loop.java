@@ -122,8 +122,8 @@ public final class Loop {
   }
 
   /**
-   * When the next tick is due: now, rounded up to {@link TimerWheel#TICK_MILLIS} or less, for who
-   * notes with every event that something is alive. It costs no look at the clock. Valid while
+   * When the next tick is due: at most {@link TimerWheel#TICK_MILLIS} from now. What notes with
+   * every event that something is alive uses it, as it costs no look at the clock. Valid while
    * something is scheduled.
    */
   public long nextTickMillis() {

@@ -3,7 +3,7 @@ package io.sluice.proxy.relay;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -29,7 +29,7 @@ final class SourcePortScenario {
       daemon.awaitSessions(PORTS);
       TestDaemon.until("all connected", () -> server.accepted() == PORTS);
       check("the fifth is reset", !isServed(port));
-      check("counted", daemon.drops(DropReason.NO_SOURCE_PORT) == 1);
+      check("counted", daemon.drops(Refusal.NO_SOURCE_PORT) == 1);
       check("paused", daemon.counters().acceptPauses().sum() == 1);
       for (Socket client : clients) {
         client.close();

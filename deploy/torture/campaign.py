@@ -39,6 +39,7 @@ class Campaign:
         self.rig = self.healthy = None
         self.rows, self.left_out = [], []
         self.kept = self.earlier() if options.add else []
+        self.versions = measure.versions(os.path.dirname(os.path.dirname(options.sluice)), options.sluice)
         self.ends = time.monotonic() + options.minutes * 60
 
     def is_over(self):
@@ -126,6 +127,7 @@ class Campaign:
 
     def keep(self, row):
         row["broken"] += verdict.broken(row, self.options.short)
+        row["commit"] = self.versions["commit"]
         self.rows.append(row)
         say(verdict.line(row))
         for text in row["notes"]:
@@ -139,7 +141,7 @@ class Campaign:
         kept = [row for row in self.kept if (row["peer"], row["name"]) not in new]
         results = {
             "date": measure.today(), "seed": self.options.seed, "minutes": self.options.minutes,
-            "machine": measure.machine(), "versions": measure.versions(os.path.dirname(os.path.dirname(self.options.sluice)), self.options.sluice), "rows": kept + self.rows,
+            "machine": measure.machine(), "versions": self.versions, "rows": kept + self.rows,
         }
         with open(self.options.out + ".new", "w") as f:
             json.dump(results, f, indent=1)

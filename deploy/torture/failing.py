@@ -85,7 +85,7 @@ def udp_prohibited(rig, outcome, seconds, random):
     udp_clients(rig, outcome, "reject with icmpx admin-prohibited", seconds)
 
 
-@attack("udp-prohibited-host", "C14", "the same by host-prohibited", label="udphalf", mixed=False, least=5)
+@attack("udp-prohibited-host", "C14", "two UDP targets, one is prohibited, as a host, by a firewall", label="udphalf", mixed=False, least=5)
 def udp_prohibited_host(rig, outcome, seconds, random):
     udp_clients(rig, outcome, "reject with icmp host-prohibited", seconds)
 
@@ -93,7 +93,7 @@ def udp_prohibited_host(rig, outcome, seconds, random):
 IPV6_TARGETS = "fd00:5:1::2", "fd00:5:1::3"
 
 
-@attack("udp-prohibited-ipv6", "C14", "the same with targets that have IPv6 addresses", label="udphalf", mixed=False, own={}, least=5)
+@attack("udp-prohibited-ipv6", "C14", "two UDP targets with IPv6 addresses, one is prohibited by a firewall", label="udphalf", mixed=False, own={}, least=5)
 def udp_prohibited_ipv6(rig, outcome, seconds, random):
     for address in IPV6_TARGETS:
         subprocess.run(["ip", "address", "replace", f"{address}/128", "dev", "lo"], check=True)

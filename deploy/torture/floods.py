@@ -133,7 +133,7 @@ def loop(rig, outcome, seconds, random):
     require_no_loop(rig, outcome, seconds, rig.address, forged_ipv4)
 
 
-@attack("loop-ipv6", "D22", "the same by IPv6", label="dns", mixed=False, own={
+@attack("loop-ipv6", "D22", "a forged datagram from one captured IPv6 address to another", label="dns", mixed=False, own={
     "capture": '  - {name: six, protocols: [udp], addresses: ["::1"], ports: [3002, 3006]}',
     "bindings": '  - {label: udp, protocol: udp, prefix: "::1/128", port: 3002}\n  - {label: dns, protocol: udp, prefix: "::1/128", port: 3006}',
 })

@@ -82,6 +82,16 @@ def attack_table(results, before):
     return table(head, rows)
 
 
+def other_commits(results):
+    """Which rows were recorded on another commit than the last ones: runs may be in pieces."""
+    of = {}
+    for row in results["rows"]:
+        commit = row.get("commit", results["versions"]["commit"])
+        if row["peer"] == "sluice" and commit != results["versions"]["commit"]:
+            of.setdefault(commit, []).append(f"`{row['name']}`")
+    return "".join(f" Recorded in pieces: of commit {commit} are {', '.join(names)}." for commit, names in of.items())
+
+
 def broken(results):
     if not rows_of(results, "sluice"):
         return "Not recorded yet."
@@ -94,7 +104,7 @@ def attacks(results, before):
     mixtures = [row for row in results["rows"] if row["name"] == "mixture"]
     inject = rows_of(results, "sluice").get("inject")
     text = f"""`make torture` as root, on Debian: {results['minutes']:g} minutes, in a network namespace of its own. Recorded {results['date']} on {machine['cpu']},
-{machine['cores']} cores, Linux {machine['kernel']}, {versions['sluice']}, commit {versions['commit']}; {versions['haproxy']}; {versions['nginx']}; seed {results['seed']}.
+{machine['cores']} cores, Linux {machine['kernel']}, {versions['sluice']}, commit {versions['commit']}; {versions['haproxy']}; {versions['nginx']}; seed {results['seed']}.{other_commits(results)}
 
 All along a TCP and a UDP client each send 200 requests a second to healthy servers, half of them on new sockets; each is due at a fixed
 time, and its latency counts from then. The cells say how many of them failed, and the greater p99.9 of both. Bounds: none

@@ -145,7 +145,7 @@ def flushed(rig, outcome, seconds, random):
     flush(rig, outcome)
 
 
-@attack("flushed-tproxy", "D19", "the same with tproxy, and its routing rule goes, too", mixed=False, own={"tproxy": 4701}, label="tcp")
+@attack("flushed-tproxy", "D19", "nft flush ruleset takes the rules of tproxy away, then somebody its routing rule", mixed=False, own={"tproxy": 4701}, label="tcp")
 def flushed_tproxy(rig, outcome, seconds, random):
     def routed():
         return "0x534c" in subprocess.run(["ip", "rule"], capture_output=True, text=True).stdout

@@ -6,8 +6,9 @@ DISTURBED_CORES = 0.3
 OVERLOADED_MILLIS = 150
 UNITS = {"heap": 1e6, "rss": 1e6, "descriptors": 1, "threads": 1}
 WORDS = {"heap": "live heap", "rss": "resident memory", "descriptors": "descriptors", "threads": "threads"}
-# What may differ in any case: a page of metrics that has just been made, classes loaded and code compiled meanwhile, healthy connections more or less, a pool's
-# threads that are started when they are needed. (That both loops are there is looked at by itself.)
+# What may differ in any case: a page of metrics that has just been made, classes loaded and code compiled meanwhile, healthy
+# connections more or less, a pool's threads that are started when they are needed. (That both loops are there is looked at
+# by itself.)
 LEAST = {"heap": 1_200_000, "rss": 8_000_000, "descriptors": 20, "threads": 4}
 
 

@@ -1,5 +1,7 @@
 package io.sluice.proxy.cli;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -18,7 +20,7 @@ final class Keys implements AutoCloseable {
   }
 
   private static boolean hasTerminal() {
-    return System.console().isTerminal();
+    return requireNonNull(System.console()).isTerminal(); // since JDK 22 there always is one
   }
 
   /** Waits for a key, for so long; 0 if none came. */

@@ -100,8 +100,7 @@ final class ChangeRoutesTest {
     return response.body().toString(StandardCharsets.UTF_8);
   }
 
-  private record Case(
-      String method, String path, Map<String, String> query, String body, Change change) {
+  record Case(String method, String path, Map<String, String> query, String body, Change change) {
     @Override
     public String toString() {
       return method + " " + path;

@@ -126,8 +126,7 @@ class LayersTest {
             .config();
     Document document = config.document();
 
-    assertThat(
-            config.bindings().asList().stream().map(it -> String.valueOf(document.placeOf(it))))
+    assertThat(config.bindings().asList().stream().map(it -> String.valueOf(document.placeOf(it))))
         .containsExactlyInAnyOrder("sluice.yaml:4:5", "sluice.yaml:5:5", "runtime");
     assertThat(document.placeOf("destinations", "tcp web")).isEqualTo("sluice.yaml:7:5");
     assertThat(document.placeOf("targets", "tcp web 127.0.0.1:8083")).isEqualTo("runtime");

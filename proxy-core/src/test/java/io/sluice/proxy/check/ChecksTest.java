@@ -82,8 +82,9 @@ final class ChecksTest {
   /** A byte a second, until the check gives up. */
   private static void trickle(Socket connection) throws IOException {
     connection.setSoTimeout(1_000);
-    for (char c : "HTTP/1.1 200 OK\r\n\r\n".toCharArray()) {
-      say(connection, String.valueOf(c));
+    String answer = "HTTP/1.1 200 OK\r\n\r\n";
+    for (int at = 0; at < answer.length(); at++) {
+      say(connection, answer.substring(at, at + 1));
       try {
         byte[] _ = connection.getInputStream().readAllBytes();
       } catch (SocketTimeoutException _) {

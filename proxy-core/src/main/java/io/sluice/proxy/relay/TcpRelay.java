@@ -213,7 +213,7 @@ public final class TcpRelay implements ConnectionHandler {
   /** Something that can't happen did, before there was a session that would end by it. */
   private void failed(int fd, Throwable failure) {
     loop.fault("a new connection", failure);
-    steering.refuse(Refusal.FAULT);
+    counters().drops(Refusal.FAULT, Protocol.TCP).increment(); // it may not be described yet
     abandon(fd);
   }
 

@@ -1,5 +1,6 @@
 package io.sluice.proxy.api;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.TestDaemon;
@@ -67,7 +68,7 @@ final class SessionsTest {
     clients.add(client);
     client.setSoTimeout(10_000);
     client.bind(new InetSocketAddress(from, 0));
-    client.connect(new InetSocketAddress("127.0.0.1", port));
+    client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
     client.getOutputStream().write(new byte[bytes]);
     assertThat(client.getInputStream().readNBytes(bytes)).hasSize(bytes);
     return client;
@@ -79,7 +80,7 @@ final class SessionsTest {
 
   private static List<Object> clientsOf(List<Map<?, ?>> sessions) {
     List<Object> clients = new ArrayList<>();
-    sessions.forEach(it -> clients.add(it.get("client")));
+    sessions.forEach(it -> clients.add(requireNonNull(it.get("client"))));
     return clients;
   }
 

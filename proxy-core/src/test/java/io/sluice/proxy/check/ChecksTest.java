@@ -36,7 +36,7 @@ final class ChecksTest {
   private final AtomicInteger checks = new AtomicInteger();
 
   /** What a server does with a check. */
-  private enum Behaviour {
+  enum Behaviour {
     SERVES,
     NEVER_ANSWERS,
     RESETS,

@@ -36,8 +36,13 @@ final class QuestionTest {
   void anHttpRequestHasItsTargetAsHost() {
     assertThat(question("http: {path: /up}").first())
         .isEqualTo(
-            "GET /up HTTP/1.1\r\nHost: web.example:81\r\n"
-                + "User-Agent: sluice-check\r\nConnection: close\r\n\r\n");
+            """
+            GET /up HTTP/1.1\r
+            Host: web.example:81\r
+            User-Agent: sluice-check\r
+            Connection: close\r
+            \r
+            """);
     assertThat(question("http: {host: a.example}").first()).contains("\r\nHost: a.example\r\n");
   }
 

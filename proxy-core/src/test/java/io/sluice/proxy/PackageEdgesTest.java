@@ -53,7 +53,7 @@ final class PackageEdgesTest {
           use(
               "health",
               "reads and reports whether an address answers",
-              "admin check connect control flow name relay target"),
+              "admin api check connect control flow name relay target"),
           use("name", "asks for the addresses of a name", "cli control lookup target"),
           use("header", "reads or writes the PROXY header", "flow lookup relay target"),
           use("program", "loads a class that the configuration names", "lookup target"),

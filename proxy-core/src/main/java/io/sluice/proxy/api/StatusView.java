@@ -1,7 +1,6 @@
 package io.sluice.proxy.api;
 
 import io.sluice.config.CaptureSpec;
-import io.sluice.config.TargetSpec;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.Snapshot;
@@ -86,16 +85,11 @@ final class StatusView {
     json.put("address", target.toString());
     json.put("name", target.spec().name());
     json.put("weight", target.spec().weight());
-    json.put("state", state(target));
+    json.put("state", target.status().state().word());
+    json.put("reason", target.status().reason());
+    json.put("since", target.status().since().toString());
     json.put("sessions", target.active());
     return json;
-  }
-
-  private static String state(Target target) {
-    if (target.spec().state() != TargetSpec.State.READY) {
-      return target.spec().state().word();
-    }
-    return target.spec().weight() == 0 ? "drain" : target.isUp() ? "up" : "down";
   }
 
   private static Map<String, Object> of(Running.Limit limit) {

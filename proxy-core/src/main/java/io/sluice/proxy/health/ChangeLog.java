@@ -34,7 +34,7 @@ final class ChangeLog {
           endpoint.isHeld()
               ? "it gets no clients until checks are good again"
               : "it gets no clients but one at a time, who finds out";
-      case DRAIN -> "it gets no new clients until it is set back";
+      case DRAIN, MAINT -> "it gets no new clients until it is set back";
     };
   }
 }

@@ -6,8 +6,10 @@ public enum TargetState {
   UP("up"),
   /** It doesn't: it is passed over, but for what finds out whether it is back. */
   DOWN("down"),
-  /** It gets nothing new, as its weight is 0. */
+  /** It gets nothing new: its weight is 0, or an operator said so. */
   DRAIN("drain"),
+  /** The same; somebody works on it. */
+  MAINT("maint"),
   /** No check has been answered yet: it is used, and the first bad answer takes it out. */
   STARTING("starting");
 

@@ -120,7 +120,7 @@ public enum Metric {
   TARGET_STATE(
       "sluice_target_state",
       Type.GAUGE,
-      "Always 1: `state` says which one the target is in: `up`, `down`, `drain` (weight 0) or"
+      "Always 1: `state` says which one the target is in: `up`, `down`, `drain`, `maint` or"
           + " `starting`.",
       "label",
       "target",

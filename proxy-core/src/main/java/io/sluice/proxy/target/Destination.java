@@ -255,7 +255,7 @@ public final class Destination {
     int up = 0;
     boolean isAnyPrimary = false;
     for (Target target : targets) {
-      if (target.spec().weight() > 0) {
+      if (target.spec().share() > 0) {
         serving++;
         up += target.isUp() ? 1 : 0;
         isAnyPrimary |= !target.spec().isBackup() && target.isAvailable();

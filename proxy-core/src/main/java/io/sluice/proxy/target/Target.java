@@ -39,7 +39,7 @@ public final class Target {
   private final Addresses addresses;
   private final long connectTimeoutMillis;
   private final long slowStartMillis;
-  private final Status drains = new Status(TargetState.DRAIN, "weight 0", Instant.now());
+  private final Status takenOut;
 
   /** What a target keeps over a reload, however its destination changes. */
   public static final class Life {
@@ -60,6 +60,7 @@ public final class Target {
     this.destination = destination;
     this.spec = spec;
     this.connectTimeoutMillis = destination.spec().connectTimeout().toMillis();
+    this.takenOut = takenOut(spec);
     this.slowStartMillis = destination.spec().health().slowStart().toMillis();
     this.life =
         previous == null
@@ -76,6 +77,14 @@ public final class Target {
   /** Its endpoints now: one, or as many as its name has addresses. */
   public List<Endpoint> endpoints() {
     return addresses.all();
+  }
+
+  /** What it is called if it gets nothing new, whatever is known of it. */
+  private static Status takenOut(TargetSpec spec) {
+    return new Status(
+        spec.state() == TargetSpec.State.MAINT ? TargetState.MAINT : TargetState.DRAIN,
+        spec.state() == TargetSpec.State.READY ? "weight 0" : "state " + spec.state().word(),
+        Instant.now());
   }
 
   private static @Nullable Endpoint endpoint(
@@ -155,7 +164,7 @@ public final class Target {
 
   /** Its state, why, and since when. */
   public Status status() {
-    return spec.weight() == 0 ? drains : addresses.status();
+    return spec.share() == 0 ? takenOut : addresses.status();
   }
 
   /** False while it is passed over: none of its endpoints is up, or its name has no address. */

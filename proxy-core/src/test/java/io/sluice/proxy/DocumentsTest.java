@@ -1,5 +1,6 @@
 package io.sluice.proxy;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
@@ -21,6 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -31,6 +33,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What readers copy from the documents works: each fenced block of YAML and Java, each command. */
 final class DocumentsTest {
+  private static final Pattern ECHO = Pattern.compile("echo '([^']*)' > ([^ ;\n]+)");
   private static final Path ROOT = Path.of("..");
   private static final Pattern BLOCK =
       Pattern.compile("^```(\\w*)\n(.*?)^```$", Pattern.DOTALL | Pattern.MULTILINE);
@@ -174,11 +177,20 @@ final class DocumentsTest {
         + block.text;
   }
 
-  /** What needs a daemon isn't run: its file is checked, or the command's help is asked for. */
+  /**
+   * What needs a daemon isn't run: its file is checked, or the command's help is asked for. A file
+   * that a line makes by {@code echo '…' > FILE} is made here, too.
+   */
   @Test
-  void everyCommandOfSluiceIsAccepted() throws IOException {
+  void everyCommandOfSluiceIsAccepted(@TempDir Path directory) throws IOException {
     int commands = 0;
     for (Block block : blocks("sh")) {
+      Map<String, String> made = new HashMap<>();
+      for (MatchResult echo : ECHO.matcher(block.text).results().toList()) {
+        Path file = directory.resolve("made" + made.size() + ".yaml");
+        Files.writeString(file, echo.group(1) + "\n");
+        made.put(requireNonNull(echo.group(2)), file.toString());
+      }
       for (String line : block.text.lines().filter(it -> it.startsWith("bin/sluice ")).toList()) {
         String[] words = line.replace(" deploy/", " ../deploy/").split(" +", -1);
         List<String> arguments = new ArrayList<>(List.of(words).subList(1, words.length));
@@ -186,8 +198,9 @@ final class DocumentsTest {
           arguments.set(0, "check");
         }
         if (!List.of("check", "test", "explain").contains(arguments.getFirst())) {
-          arguments = List.of(arguments.getFirst(), "--help");
+          arguments = new ArrayList<>(List.of(arguments.getFirst(), "--help"));
         }
+        arguments.replaceAll(it -> made.getOrDefault(it, it));
         commands++;
         String output = output(arguments);
         if (arguments.getFirst().equals("explain")) {

@@ -8,16 +8,19 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
@@ -43,6 +46,7 @@ public final class AdminConnection extends ChannelInboundHandlerAdapter {
   private static final int LINGER_SECONDS = 1;
 
   private static final int LINGER_BYTES = 256 << 10;
+  private static final int MAX_HEADER_BYTES = 8 << 10;
 
   private final Owner owner;
   private final int requestSeconds;
@@ -79,12 +83,32 @@ public final class AdminConnection extends ChannelInboundHandlerAdapter {
     void answer(HttpRequest request, ByteBuf body, AdminConnection to);
   }
 
-  /**
-   * @param requestSeconds within which the request must be complete
-   */
-  public AdminConnection(Owner owner, int requestSeconds) {
+  private AdminConnection(Owner owner, int requestSeconds) {
     this.owner = owner;
     this.requestSeconds = requestSeconds;
+  }
+
+  /**
+   * Makes each channel that a server accepts such a connection.
+   *
+   * @param requestSeconds within which the request must be complete
+   */
+  public static ChannelInitializer<Channel> each(
+      Owner owner, int requestSeconds, int maxLineBytes) {
+    return new ChannelInitializer<>() {
+      @Override
+      protected void initChannel(Channel child) {
+        child
+            .pipeline()
+            .addLast(
+                new HttpRequestDecoder(
+                    new HttpDecoderConfig()
+                        .setMaxInitialLineLength(maxLineBytes)
+                        .setMaxHeaderSize(MAX_HEADER_BYTES)),
+                new HttpResponseEncoder(),
+                new AdminConnection(owner, requestSeconds));
+      }
+    };
   }
 
   public Phase phase() {

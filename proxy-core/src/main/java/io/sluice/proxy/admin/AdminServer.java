@@ -5,19 +5,15 @@ import static java.util.Objects.requireNonNull;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.Errors;
-import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpRequestDecoder;
-import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
@@ -56,7 +52,6 @@ public final class AdminServer implements AutoCloseable {
   static final int MAX_CONNECTIONS = 16;
 
   private static final int MAX_LINE_BYTES = 2 << 10;
-  private static final int MAX_HEADER_BYTES = 8 << 10;
   private static final int PAGES_IDLE_SECONDS = 60;
 
   private final EventLoopGroup group =
@@ -109,21 +104,7 @@ public final class AdminServer implements AutoCloseable {
         new ServerBootstrap()
             .group(group)
             .channel(EpollServerSocketChannel.class)
-            .childHandler(
-                new ChannelInitializer<>() {
-                  @Override
-                  protected void initChannel(Channel child) {
-                    child
-                        .pipeline()
-                        .addLast(
-                            new HttpRequestDecoder(
-                                new HttpDecoderConfig()
-                                    .setMaxInitialLineLength(MAX_LINE_BYTES)
-                                    .setMaxHeaderSize(MAX_HEADER_BYTES)),
-                            new HttpResponseEncoder(),
-                            new AdminConnection(new Serving(), REQUEST_SECONDS));
-                  }
-                })
+            .childHandler(AdminConnection.each(new Serving(), REQUEST_SECONDS, MAX_LINE_BYTES))
             .bind(
                 new InetSocketAddress(
                     InetAddress.getByAddress(address.address().toBytes()), address.port()))

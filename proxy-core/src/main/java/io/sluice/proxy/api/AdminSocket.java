@@ -4,7 +4,6 @@ import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -12,11 +11,8 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
-import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpRequestDecoder;
-import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.QueryStringDecoder;
@@ -74,7 +70,6 @@ public final class AdminSocket implements AutoCloseable {
   private static final int BACKLOG = 4_096;
   private static final int REQUEST_SECONDS = 30;
   private static final int MAX_LINE_BYTES = 8 << 10;
-  private static final int MAX_HEADER_BYTES = 8 << 10;
   private static final int IDLE_SECONDS = 60;
   private static final int STREAM_MILLIS = 200;
 
@@ -106,21 +101,7 @@ public final class AdminSocket implements AutoCloseable {
             .group(group)
             .channel(EpollServerDomainSocketChannel.class)
             .option(ChannelOption.SO_BACKLOG, BACKLOG)
-            .childHandler(
-                new ChannelInitializer<>() {
-                  @Override
-                  protected void initChannel(Channel child) {
-                    child
-                        .pipeline()
-                        .addLast(
-                            new HttpRequestDecoder(
-                                new HttpDecoderConfig()
-                                    .setMaxInitialLineLength(MAX_LINE_BYTES)
-                                    .setMaxHeaderSize(MAX_HEADER_BYTES)),
-                            new HttpResponseEncoder(),
-                            new AdminConnection(new Serving(), REQUEST_SECONDS));
-                  }
-                })
+            .childHandler(AdminConnection.each(new Serving(), REQUEST_SECONDS, MAX_LINE_BYTES))
             .bind(new DomainSocketAddress(path.toString()))
             .await();
     if (!bind.isSuccess()) {

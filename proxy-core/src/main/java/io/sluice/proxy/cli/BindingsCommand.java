@@ -1,8 +1,6 @@
 package io.sluice.proxy.cli;
 
-import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,21 +35,19 @@ final class BindingsCommand implements Callable<Integer> {
     parameters.put("match", match.isEmpty() ? null : String.join(" ", match));
     AdminClient.Reply reply =
         socket.client().get(AdminClient.withParameters("/bindings", parameters));
-    PrintWriter out = spec.commandLine().getOut();
-    if (output.isJson()) {
-      out.print(reply.body());
-    } else {
-      Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT");
-      for (Fields it : new Fields(reply.json()).list("bindings")) {
-        table.row(
-            it.text("label"),
-            it.text("protocol"),
-            it.text("prefix"),
-            it.number("port") == 0 ? "any" : it.text("port"));
-      }
-      table.printTo(out);
-    }
-    out.flush();
-    return ExitCode.DONE;
+    return output.show(
+        reply,
+        spec.commandLine().getOut(),
+        (answer, out) -> {
+          Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT");
+          for (Fields it : answer.list("bindings")) {
+            table.row(
+                it.text("label"),
+                it.text("protocol"),
+                it.text("prefix"),
+                it.number("port") == 0 ? "any" : it.text("port"));
+          }
+          table.printTo(out);
+        });
   }
 }

@@ -1,6 +1,5 @@
 package io.sluice.proxy.cli;
 
-import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -43,14 +42,7 @@ final class ChangeOption {
     all.put("generation", expected == null ? null : expected.toString());
     AdminClient.Reply reply =
         daemon.ask(method, AdminClient.withParameters(path, all), "application/json", body);
-    PrintWriter out = command.commandLine().getOut();
-    if (output.isJson()) {
-      out.print(reply.body());
-    } else {
-      print(new Fields(reply.json()), out);
-    }
-    out.flush();
-    return ExitCode.DONE;
+    return output.show(reply, command.commandLine().getOut(), ChangeOption::print);
   }
 
   private static void print(Fields answer, PrintWriter out) {

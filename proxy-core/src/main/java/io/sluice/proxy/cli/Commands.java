@@ -12,6 +12,7 @@ import io.sluice.proxy.control.ExitCode;
 import io.sluice.proxy.control.Foreground;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.name.Resolver;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -166,6 +168,18 @@ public final class Commands {
 
     boolean isJson() {
       return form == Form.json;
+    }
+
+    /** Shows a daemon's answer: as it came, or to people. */
+    int show(AdminClient.Reply reply, PrintWriter out, BiConsumer<Fields, PrintWriter> toPeople)
+        throws IOException {
+      if (isJson()) {
+        out.print(reply.body());
+      } else {
+        toPeople.accept(new Fields(reply.json()), out);
+      }
+      out.flush();
+      return ExitCode.DONE;
     }
   }
 

@@ -61,24 +61,22 @@ final class DropsCommand implements Callable<Integer> {
       return ExitCode.DONE;
     }
     AdminClient.Reply reply = socket.client().get(AdminClient.withParameters("/drops", parameters));
-    if (output.isJson()) {
-      out.print(reply.body());
-    } else {
-      Table table = new Table("AT", "PROTOCOL", "CLIENT", "LOCAL", "IN", "REASON", "DECIDED BY");
-      for (Fields it : new Fields(reply.json()).list("drops")) {
-        table.row(
-            it.text("at"),
-            it.text("protocol"),
-            it.text("client"),
-            it.text("local"),
-            it.text("interface"),
-            it.text("reason"),
-            decider(it));
-      }
-      table.printTo(out);
+    return output.show(reply, out, DropsCommand::print);
+  }
+
+  private static void print(Fields answer, PrintWriter out) {
+    Table table = new Table("AT", "PROTOCOL", "CLIENT", "LOCAL", "IN", "REASON", "DECIDED BY");
+    for (Fields it : answer.list("drops")) {
+      table.row(
+          it.text("at"),
+          it.text("protocol"),
+          it.text("client"),
+          it.text("local"),
+          it.text("interface"),
+          it.text("reason"),
+          decider(it));
     }
-    out.flush();
-    return ExitCode.DONE;
+    table.printTo(out);
   }
 
   private static String text(Fields it) {

@@ -1,8 +1,6 @@
 package io.sluice.proxy.cli;
 
-import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,18 +27,16 @@ final class HistoryCommands {
     @Override
     public Integer call() throws IOException {
       AdminClient.Reply reply = socket.client().get("/config");
-      PrintWriter out = spec.commandLine().getOut();
-      if (output.isJson()) {
-        out.print(reply.body());
-      } else {
-        Table table = new Table("SECTION", "NAME", "PLACE", "YAML");
-        for (Fields it : new Fields(reply.json()).list("things")) {
-          table.row(it.text("section"), it.text("name"), it.text("place"), it.text("yaml"));
-        }
-        table.printTo(out);
-      }
-      out.flush();
-      return ExitCode.DONE;
+      return output.show(
+          reply,
+          spec.commandLine().getOut(),
+          (answer, out) -> {
+            Table table = new Table("SECTION", "NAME", "PLACE", "YAML");
+            for (Fields it : answer.list("things")) {
+              table.row(it.text("section"), it.text("name"), it.text("place"), it.text("yaml"));
+            }
+            table.printTo(out);
+          });
     }
   }
 
@@ -56,23 +52,23 @@ final class HistoryCommands {
     @Override
     public Integer call() throws IOException {
       AdminClient.Reply reply = socket.client().get("/history");
-      PrintWriter out = spec.commandLine().getOut();
-      if (output.isJson()) {
-        out.print(reply.body());
-      } else {
-        Table table = new Table("GENERATION", "AT", "WHO", "CHANGES");
-        for (Fields it : new Fields(reply.json()).list("generations")) {
-          List<String> diff = it.texts("diff");
-          table.row(
-              it.text("generation"),
-              it.text("at"),
-              it.text("who"),
-              diff.size() == 1 ? diff.getFirst() : diff.isEmpty() ? "" : diff.size() + " changes");
-        }
-        table.printTo(out);
-      }
-      out.flush();
-      return ExitCode.DONE;
+      return output.show(
+          reply,
+          spec.commandLine().getOut(),
+          (answer, out) -> {
+            Table table = new Table("GENERATION", "AT", "WHO", "CHANGES");
+            for (Fields it : answer.list("generations")) {
+              List<String> diff = it.texts("diff");
+              table.row(
+                  it.text("generation"),
+                  it.text("at"),
+                  it.text("who"),
+                  diff.size() == 1
+                      ? diff.getFirst()
+                      : diff.isEmpty() ? "" : diff.size() + " changes");
+            }
+            table.printTo(out);
+          });
     }
   }
 
@@ -96,14 +92,12 @@ final class HistoryCommands {
       parameters.put("generation", generation == null ? null : generation.toString());
       AdminClient.Reply reply =
           socket.client().get(AdminClient.withParameters("/diff", parameters));
-      PrintWriter out = spec.commandLine().getOut();
-      if (output.isJson()) {
-        out.print(reply.body());
-      } else {
-        new Fields(reply.json()).texts("diff").forEach(out::println);
-      }
-      out.flush();
-      return ExitCode.DONE;
+      return output.show(
+          reply,
+          spec.commandLine().getOut(),
+          (answer, out) -> {
+            answer.texts("diff").forEach(out::println);
+          });
     }
   }
 }

@@ -1,6 +1,5 @@
 package io.sluice.proxy.cli;
 
-import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -70,14 +69,7 @@ final class SessionCommands {
       parameters.put("limit", limit);
       AdminClient.Reply reply =
           socket.client().get(AdminClient.withParameters("/sessions", parameters));
-      PrintWriter out = spec.commandLine().getOut();
-      if (output.isJson()) {
-        out.print(reply.body());
-      } else {
-        print(new Fields(reply.json()), out);
-      }
-      out.flush();
-      return ExitCode.DONE;
+      return output.show(reply, spec.commandLine().getOut(), List::print);
     }
 
     private static void print(Fields answer, PrintWriter out) {
@@ -145,15 +137,13 @@ final class SessionCommands {
                   AdminClient.withParameters("/kill", parameters),
                   "application/json",
                   new byte[0]);
-      PrintWriter out = spec.commandLine().getOut();
-      if (output.isJson()) {
-        out.print(reply.body());
-      } else {
-        long killed = new Fields(reply.json()).number("killed");
-        out.println(killed + (killed == 1 ? " session" : " sessions") + " ended");
-      }
-      out.flush();
-      return ExitCode.DONE;
+      return output.show(
+          reply,
+          spec.commandLine().getOut(),
+          (answer, out) -> {
+            long killed = answer.number("killed");
+            out.println(killed + (killed == 1 ? " session" : " sessions") + " ended");
+          });
     }
   }
 }

@@ -1,6 +1,5 @@
 package io.sluice.proxy.cli;
 
-import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Map;
@@ -21,14 +20,7 @@ final class StatusCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     AdminClient.Reply reply = socket.client().get("/status");
-    PrintWriter out = spec.commandLine().getOut();
-    if (output.isJson()) {
-      out.print(reply.body());
-    } else {
-      print(new Fields(reply.json()), out);
-    }
-    out.flush();
-    return ExitCode.DONE;
+    return output.show(reply, spec.commandLine().getOut(), StatusCommand::print);
   }
 
   private static void print(Fields status, PrintWriter out) {

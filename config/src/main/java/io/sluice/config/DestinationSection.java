@@ -36,7 +36,8 @@ final class DestinationSection {
           "passive",
           "onDown",
           "slowStart",
-          "panic");
+          "panic",
+          "perSource");
   private static final List<String> TARGET_KEYS =
       List.of("address", "name", "weight", "serverId", "state", "backup");
 
@@ -126,7 +127,8 @@ final class DestinationSection {
         proxyProtocol,
         keepalive,
         responses,
-        health);
+        health,
+        DestinationLimits.read(fields, protocol));
   }
 
   private static @Nullable Integer responses(

@@ -158,7 +158,7 @@ class ConfigReaderTest {
         null,
         protocol == Protocol.TCP ? Keepalive.DEFAULT : null,
         0,
-        HealthSpec.standard(protocol == Protocol.TCP));
+        HealthSpec.standard(protocol == Protocol.TCP), DestinationLimits.NONE);
   }
 
   @Test
@@ -176,7 +176,7 @@ class ConfigReaderTest {
                 List.of(),
                 List.of(),
                 0,
-                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
+                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0, 0, null),
                 new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS),
                 config.document()));
   }

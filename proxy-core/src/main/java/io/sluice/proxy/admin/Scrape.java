@@ -126,6 +126,17 @@ public final class Scrape implements AutoCloseable {
           }
         }
       }
+      case SHADOW_DROPS -> {
+        for (Refusal reason : Refusal.values()) {
+          for (Protocol protocol : Protocol.values()) {
+            long count = counters.shadowed(reason, protocol).sum();
+            if (count > 0) {
+              text.sample(count, reason.word(), protocol.word());
+            }
+          }
+        }
+      }
+      case SOURCE_OVERFLOWS -> text.sample(counters.sourceOverflows().sum());
       case MISSES -> {
         for (var it : counters.misses().entrySet()) {
           Counters.Miss miss = it.getKey();

@@ -22,6 +22,7 @@ import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -67,6 +68,7 @@ public final class Daemon {
   private final List<Worker> workers = new ArrayList<>();
   private final SessionLimit connections;
   private final SessionLimit flows;
+  private final Sources sources;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
   private final LoopWatch loopWatch;
@@ -87,6 +89,9 @@ public final class Daemon {
     this.config = config;
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
+    connections.rate(config.limits().newConnectionsPerSecond());
+    this.sources =
+        new Sources((long) config.limits().connections() + config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
     this.group = loops(loops);
     this.buffers = new BufferLimit(bufferBytes(config));
@@ -97,7 +102,7 @@ public final class Daemon {
     for (int i = 0; i < loops; i++) {
       Loop loop = new Loop(group.next(), i, buffers);
       AcceptGate gate = new AcceptGate(loop, connections, counters);
-      Steering steering = new Steering(this::snapshot, counters);
+      Steering steering = new Steering(this::snapshot, sources, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
@@ -295,6 +300,7 @@ public final class Daemon {
     Descriptors.divide();
     connections.limit(now.limits().connections());
     flows.limit(now.limits().flows());
+    connections.rate(now.limits().newConnectionsPerSecond());
     long halfClosedMillis = now.limits().halfClosed().toMillis();
     for (Worker worker : workers) {
       worker.loop.execute(() -> worker.tcp.halfClosedMillis(halfClosedMillis));

@@ -7,6 +7,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.sluice.config.OnDown;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
@@ -93,6 +94,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /** It is over, and its descriptor closed. */
   boolean isEnded;
+
+  /** What its source has by it; null if nothing is counted. */
+  @Nullable SourcePlaces places;
 
   /** The share that its local port is of. */
   @Nullable Share ports;

@@ -10,6 +10,8 @@ import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.Eviction.Shortage;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.Admission;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Steering;
@@ -154,6 +156,41 @@ final class Flows {
     if (isDraining) {
       return refused(Refusal.DRAINING, target, 0);
     }
+    Admission admission = steering.admit(destination);
+    Refusal over = admission.refusal();
+    if (over != null) {
+      return refused(over, target, 0);
+    }
+    SourcePlaces places = admission.places();
+    Flow flow = open(front, key, target, nowMillis);
+    if (flow == null) {
+      SourcePlaces.leave(places);
+      return null;
+    }
+    flow.places = places;
+    if (destination.isQuic()) {
+      flow.connection = destination.connection(datagram);
+    }
+    ProxyHeaderWriter writer = destination.header();
+    if (writer != null) {
+      flow.header = writer.header(steering.context(), tlvs.get());
+    }
+    if (answersReturn) {
+      flow.ownReplies = guard.sources().add(flow.key().physical().reply());
+    }
+    target.opened();
+    front.hold();
+    table.put(flow);
+    eviction.opened(flow);
+    opened++;
+    loop.schedule(flow);
+    count.incrementAndGet();
+    return flow;
+  }
+
+  /** A flow that has places in all limits, and its socket; null if it is refused. */
+  private @Nullable Flow open(FrontSocket front, FlowKey key, Target target, long nowMillis) {
+    Destination destination = target.destination();
     if (!destination.tryOpen()) {
       return refused(Refusal.DESTINATION_LIMIT, target, 0);
     }
@@ -172,25 +209,7 @@ final class Flows {
     if (flow == null) {
       limit.close();
       destination.close();
-      return null;
     }
-    if (destination.isQuic()) {
-      flow.connection = destination.connection(datagram);
-    }
-    ProxyHeaderWriter writer = destination.header();
-    if (writer != null) {
-      flow.header = writer.header(steering.context(), tlvs.get());
-    }
-    if (answersReturn) {
-      flow.ownReplies = guard.sources().add(flow.key().physical().reply());
-    }
-    target.opened();
-    front.hold();
-    table.put(flow);
-    eviction.opened(flow);
-    opened++;
-    loop.schedule(flow);
-    count.incrementAndGet();
     return flow;
   }
 
@@ -347,39 +366,6 @@ final class Flows {
     end(flow, SessionEnd.UNREACHABLE);
   }
 
-  /**
-   * Whether an error says that the target can't be reached: an ICMP error, or our own kernel has no
-   * way, or a rule of its forbids it. (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c.)
-   *
-   * @param errno positive
-   */
-  static boolean isUnreachable(int errno) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED, // port
-          Linux.EHOSTUNREACH, // host; host or communication prohibited
-          Linux.ENETUNREACH, // network; network prohibited
-          Linux.EHOSTDOWN, // host unknown
-          Linux.ENONET, // host isolated
-          Linux.ENOPROTOOPT, // protocol
-          Linux.EACCES, // IPv6: prohibited, failed a policy, or rejected
-          Linux.EPERM -> // a netfilter rule of this machine
-          true;
-      default -> false;
-    };
-  }
-
-  /**
-   * Why the kernel did not pass a datagram on to the target's socket.
-   *
-   * @param errno positive
-   */
-  static Refusal upstreamDrop(int errno) {
-    return switch (errno) {
-      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
-      default -> Refusal.CONNECT_ERROR;
-    };
-  }
-
   /** Ends a flow; one that has ended stays so. */
   void end(Flow flow, SessionEnd end) {
     if (flow.isEnded) {
@@ -400,6 +386,7 @@ final class Flows {
     Target target = flow.target();
     target.closed();
     target.destination().close();
+    SourcePlaces.leave(flow.places);
     target.destination().traffic().ends(end).increment();
     if (AccessLog.isOn()) {
       FlowKey key = flow.key();

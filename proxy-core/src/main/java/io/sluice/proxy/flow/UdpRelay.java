@@ -382,12 +382,12 @@ public final class UdpRelay implements DatagramHandler {
         flows.asked(flow, sent, nowMillis);
         at += sent;
         flow.headerSent();
-      } else if (Flows.isUnreachable(-sent)) {
+      } else if (SendErrors.isUnreachable(-sent)) {
         flows.upstreamFailed(flow, -sent); // an earlier datagram's fate; this one has not been sent
         run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {
-        flows.dropped(flow, Flows.upstreamDrop(-sent), -sent);
+        flows.dropped(flow, SendErrors.upstreamDrop(-sent), -sent);
         at++;
       }
     }

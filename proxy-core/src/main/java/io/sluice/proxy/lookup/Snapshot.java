@@ -59,6 +59,7 @@ public record Snapshot(
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
     HeaderSources headerSources,
+    ClientRules clientRules,
     SockMap sockets) {
 
   /** What names a destination: a label stands for one of each protocol. */
@@ -124,6 +125,7 @@ public record Snapshot(
         bindingCounts(bindings),
         asksForInterface(config),
         HeaderSources.of(config.captures()),
+        ClientRules.of(config),
         sockets);
   }
 
@@ -157,6 +159,7 @@ public record Snapshot(
         bindingCounts(table),
         asksForInterface,
         headerSources,
+        clientRules,
         sockets);
   }
 

@@ -1,13 +1,17 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.limit.Admission;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.Verdict;
 import io.sluice.steering.reuseport.Tried;
 import java.util.function.Supplier;
@@ -24,12 +28,16 @@ public final class Steering {
   private final Tried tried = new Tried();
   private final DropLog drops;
   private final Answer answer = new Answer();
+  private final Admission admission;
+  private final Tuple scratch = new Tuple();
 
   /**
    * @param snapshots reads the snapshot in force: one volatile read
+   * @param sources shared by all loops
    */
-  public Steering(Supplier<Snapshot> snapshots, Counters counters) {
+  public Steering(Supplier<Snapshot> snapshots, Sources sources, Counters counters) {
     this.snapshots = snapshots;
+    this.admission = new Admission(sources, counters);
     this.counters = counters;
     this.context = new LookupContext(counters);
     this.drops = new DropLog(counters);
@@ -69,6 +77,24 @@ public final class Steering {
     }
     target.destination().traffic().lookups(context.family()).increment();
     return answer.found(target);
+  }
+
+  /**
+   * Whether the client that the context describes may have a connection or flow to a destination,
+   * by what its source has already. A refusal isn't counted yet. One answer for each loop.
+   */
+  public Admission admit(Destination destination) {
+    admission.begin();
+    ClientRules rules = snapshots.get().clientRules();
+    admission.ask(rules.process(), context);
+    admission.ask(rules.ofCapture(context, scratch), context);
+    admission.ask(destination.sourceRules(), context);
+    return admission;
+  }
+
+  /** What {@link #admit} said last. */
+  public Admission admission() {
+    return admission;
   }
 
   private Answer refused(Refusal reason) {

@@ -42,6 +42,17 @@ public enum Metric {
       "Refused connections and datagrams, by reason.",
       "reason",
       "protocol"),
+  SHADOW_DROPS(
+      "sluice_shadow_drops_total",
+      Type.COUNTER,
+      "What `perSource` with `shadow: true` would have refused; there only once there is one.",
+      "reason",
+      "protocol"),
+  SOURCE_OVERFLOWS(
+      "sluice_source_overflows_total",
+      Type.COUNTER,
+      "Connections and flows that were let in without a limit, because the table of sources had no"
+          + " place."),
   MISSES(
       "sluice_misses_total",
       Type.COUNTER,

@@ -34,6 +34,16 @@ public enum Refusal implements Outcome {
   PROXY_HEADER_TIMEOUT("proxy_header_timeout", By.CLIENT, Phase.HEADER),
   /** {@code limits.flows} is reached, and this loop had no flow that could make room. */
   FLOW_LIMIT("flow_limit", By.SLUICE, Phase.CONNECT),
+  /** The client's source has as many connections as {@code perSource} allows. */
+  SOURCE_CONNECTIONS("source_connections", By.CLIENT, Phase.CONNECT),
+  /** The client's source begins more connections in a second than {@code perSource} allows. */
+  SOURCE_RATE("source_rate", By.CLIENT, Phase.CONNECT),
+  /** The client's source has as many flows as {@code perSource} allows. */
+  SOURCE_FLOWS("source_flows", By.CLIENT, Phase.CONNECT),
+  /** The client's source begins more flows in a second than {@code perSource} allows. */
+  SOURCE_FLOW_RATE("source_flow_rate", By.CLIENT, Phase.CONNECT),
+  /** A datagram of a source that moves more bytes in a second than it may; or a destination does. */
+  BANDWIDTH("bandwidth", By.CLIENT, Phase.DATA),
   /** The destination's own {@code maxConnections} is reached. */
   DESTINATION_LIMIT("destination_limit", By.SLUICE, Phase.CONNECT),
   /** The target that was tried last is a name without an address. */

@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -44,6 +45,9 @@ abstract class Session extends Sessions.Entry {
 
   /** What makes a connection to a target; null when that is made. */
   @Nullable Connecting connecting;
+
+  /** What its source has by it; null if nothing is counted. */
+  @Nullable SourcePlaces places;
 
   private boolean isClosed;
   private boolean isStalled;
@@ -440,6 +444,7 @@ abstract class Session extends Sessions.Entry {
       destination.traffic().ends(why).increment();
     }
     destination.close();
+    SourcePlaces.leave(places);
     relay.ended();
     if (AccessLog.isOn()) {
       LookupContext connection = connection();

@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
@@ -11,6 +13,8 @@ import io.sluice.proxy.connect.Upstreams;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.Admission;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
@@ -28,6 +32,7 @@ import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -149,7 +154,7 @@ public final class TcpRelay implements ConnectionHandler {
     }
     ProxyProtocolIn announcing = headerOf(context);
     return announcing == null
-        ? steer(fd, context, null)
+        ? steer(fd, context, null, null)
         : new HeaderWait(this, fd, context, announcing.timeout().toMillis());
   }
 
@@ -174,13 +179,28 @@ public final class TcpRelay implements ConnectionHandler {
    * @param via who announced the client; null if nobody did
    */
   void open(int fd, LookupContext context, @Nullable Via via) {
+    open(fd, context, via, null);
+  }
+
+  /**
+   * The same of one that may have waited.
+   *
+   * @param waiting how it has waited, which goes on or ends now; null if it hasn't
+   */
+  @SuppressWarnings("ReferenceEquality") // an entry is itself only
+  void open(int fd, LookupContext context, @Nullable Via via, @Nullable SourceWait waiting) {
     Sessions.Entry session;
     try {
-      session = steer(fd, context, via);
+      session = steer(fd, context, via, waiting);
     } catch (RuntimeException | Error failure) {
+      leave(waiting);
       failed(fd, failure);
       return;
     }
+    if (session != null && session == waiting) {
+      return;
+    }
+    leave(waiting);
     if (session == null) {
       abandon(fd);
     } else {
@@ -188,7 +208,14 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  private @Nullable Session steer(int fd, LookupContext context, @Nullable Via via) {
+  private static void leave(@Nullable SourceWait waiting) {
+    if (waiting != null) {
+      waiting.leave();
+    }
+  }
+
+  private Sessions.@Nullable Entry steer(
+      int fd, LookupContext context, @Nullable Via via, @Nullable SourceWait waiting) {
     context.payload(payload.of(fd));
     Answer answer = steering.steer();
     Target target = answer.target();
@@ -196,18 +223,52 @@ public final class TcpRelay implements ConnectionHandler {
       return recorded(answer.refusal(), null);
     }
     Destination destination = target.destination();
+    Admission admission = steering.admit(destination);
+    if (admission.refusal() != null) {
+      return overLimit(fd, context, via, target, waiting);
+    }
+    SourcePlaces places = admission.places();
     if (!destination.tryOpen()) {
+      SourcePlaces.leave(places);
       return refused(Refusal.DESTINATION_LIMIT, target);
     }
     try {
       MessagePlan messages = destination.messages();
-      return messages == null
-          ? new TcpSession(this, context, fd, target, via)
-          : new MessageSession(this, context, fd, target, messages, via);
+      Session session =
+          messages == null
+              ? new TcpSession(this, context, fd, target, via)
+              : new MessageSession(this, context, fd, target, messages, via);
+      session.places = places;
+      return session;
     } catch (RuntimeException | Error failure) {
       destination.close(); // there is no session that would
+      SourcePlaces.leave(places);
       throw failure;
     }
+  }
+
+  /** What becomes of a connection whose source has too many; {@link Steering#admit} said why. */
+  private Sessions.@Nullable Entry overLimit(
+      int fd,
+      LookupContext context,
+      @Nullable Via via,
+      Target target,
+      @Nullable SourceWait waiting) {
+    Admission admission = steering.admission();
+    switch (admission.overLimit()) {
+      case REFUSE -> {}
+      case DROP -> loop.syscalls().muffle(fd, context.family() == Family.IPV4);
+      case WAIT -> {
+        SourcePlaces places = waiting == null ? admission.await(context) : null;
+        if (places != null) {
+          return new SourceWait(this, fd, context, via, places);
+        }
+        if (waiting != null && !waiting.isTimeUp()) {
+          return waiting;
+        }
+      }
+    }
+    return refused(requireNonNull(admission.refusal()), target);
   }
 
   /** Something that can't happen did, before there was a session that would end by it. */

@@ -7,6 +7,7 @@ import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.limit.SourceRules;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
@@ -62,6 +63,7 @@ public final class Destination {
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
   private final SourceAddresses sources;
   private final @Nullable ProxyHeaderWriter header;
+  private final @Nullable SourceRules sourceRules;
   private final boolean hasBackups;
   private volatile boolean isPanicking;
 
@@ -129,6 +131,8 @@ public final class Destination {
     this.sources =
         new SourceAddresses(
             spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
+    this.sourceRules =
+        SourceRules.of(spec.limits().perSource(), spec.protocol().word() + " " + spec.label());
     this.hasBackups = spec.targets().stream().anyMatch(TargetSpec::isBackup);
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
@@ -352,6 +356,11 @@ public final class Destination {
   /** The socket that stands for this destination in the socket map: a member of the group. */
   public Socket representative() {
     return targets.getFirst().socket();
+  }
+
+  /** What one source may have of it; null for no bound. */
+  public @Nullable SourceRules sourceRules() {
+    return sourceRules;
   }
 
   /** Counts a session in; false if {@code maxConnections} is reached. Any thread. */

@@ -11,6 +11,7 @@ import io.sluice.config.Admin;
 import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
+import io.sluice.config.DestinationLimits;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.HealthSpec;
 import io.sluice.config.Limits;
@@ -28,6 +29,7 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
@@ -118,7 +120,7 @@ final class RelayHarness implements AutoCloseable {
   private RelayHarness(Config config, DestinationSpec.Affinity affinity, int mostReplySockets) {
     this.affinity = affinity;
     snapshot = TestDaemon.snapshot(config, null, resolver);
-    Steering steering = new Steering(this::lookUp, counters);
+    Steering steering = new Steering(this::lookUp, new Sources(1_000), counters);
     relay = new UdpRelay(loop, steering, limit, ownSources, this::isCaptured, mostReplySockets);
   }
 
@@ -175,7 +177,7 @@ final class RelayHarness implements AutoCloseable {
             null,
             null,
             0,
-            HealthSpec.standard(false));
+            HealthSpec.standard(false), DestinationLimits.NONE);
     return config(List.of(), List.of(destination));
   }
 
@@ -193,7 +195,7 @@ final class RelayHarness implements AutoCloseable {
         List.of(),
         List.of(),
         1,
-        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), 0),
+        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 0, null),
         new Admin(null, AdminSocketSpec.DEFAULTS));
   }
 

@@ -11,6 +11,7 @@ import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.name.FakeNames;
 import io.sluice.proxy.name.NameLookup;
@@ -46,7 +47,7 @@ final class TargetHealthTest {
   private @Nullable Snapshot snapshot;
   private final Sockaddr address = new Sockaddr();
   private final Counters counters = new Counters();
-  private final Steering steering = new Steering(this::snapshot, counters);
+  private final Steering steering = new Steering(this::snapshot, new Sources(1_000), counters);
 
   @AfterEach
   void close() {
@@ -117,7 +118,7 @@ final class TargetHealthTest {
         int first = 1_000 * thread;
         all.add(
             threads.submit(() -> {
-              Steering own = new Steering(this::snapshot, counters);
+              Steering own = new Steering(this::snapshot, new Sources(1_000), counters);
               go.await();
               for (int i = 0; i < 1_000; i++) {
                 LookupContext _ =

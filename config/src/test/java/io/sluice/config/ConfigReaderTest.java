@@ -176,7 +176,13 @@ class ConfigReaderTest {
                 List.of(),
                 List.of(),
                 0,
-                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), Duration.ZERO, 0),
+                new Limits(
+                    100_000,
+                    100_000,
+                    Duration.ofSeconds(60),
+                    Duration.ofSeconds(30),
+                    Duration.ZERO,
+                    0),
                 new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS),
                 config.document()));
   }

@@ -33,8 +33,7 @@ class ConfigFileTest {
     Files.setLastModifiedTime(next, Files.getLastModifiedTime(file)); // the same size, too
     AtomicInteger readings = new AtomicInteger();
 
-    assertThat(
-            read(file, readings, () -> Files.move(next, file, StandardCopyOption.ATOMIC_MOVE)))
+    assertThat(read(file, readings, () -> Files.move(next, file, StandardCopyOption.ATOMIC_MOVE)))
         .isEqualTo("new");
   }
 
@@ -59,8 +58,7 @@ class ConfigFileTest {
   }
 
   /** Reads a file that is written after its first reading. */
-  private static String read(Path file, AtomicInteger readings, Writing writing)
-      throws Exception {
+  private static String read(Path file, AtomicInteger readings, Writing writing) throws Exception {
     byte[] bytes =
         ConfigFile.read(
             file,

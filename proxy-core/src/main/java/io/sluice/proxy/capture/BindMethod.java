@@ -18,7 +18,8 @@ record BindMethod() implements CaptureMethod {
   @Override
   public void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted) {
     boolean isExcepted =
-        part.capture().options().exceptAddresses().stream().anyMatch(it -> it.contains(part.prefix()));
+        part.capture().options().exceptAddresses().stream()
+            .anyMatch(it -> it.contains(part.prefix()));
     if (isExcepted) {
       return;
     }

@@ -20,7 +20,8 @@ record RulesMethod(Arrival arrival) implements CaptureMethod {
   @Override
   public void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted) {
     int port = part.capture().options().socketPort();
-    wanted.accept(new CapturePlan.Key(part.protocol(), bound(part.prefix().family()), port, arrival));
+    wanted.accept(
+        new CapturePlan.Key(part.protocol(), bound(part.prefix().family()), port, arrival));
   }
 
   private IpAddress bound(Family family) {

@@ -20,7 +20,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How sessions with {@code affinity: message} live and end, whoever breaks, and what counts them. */
+/**
+ * How sessions with {@code affinity: message} live and end, whoever breaks, and what counts them.
+ */
 @Timeout(60)
 final class MessageLifeTest extends MessageScene {
   @Test

@@ -17,7 +17,9 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
-/** A daemon with {@code affinity: message}, and its targets: servers that keep the lines they get. */
+/**
+ * A daemon with {@code affinity: message}, and its targets: servers that keep the lines they get.
+ */
 abstract class MessageScene {
   static final String LINES = "affinity: message, framing: {type: line}";
 

@@ -242,8 +242,7 @@ class LpmTrieTest {
       } else {
         int flags = random.nextInt(3);
         int expected =
-              UpdateOutcome.of(
-                  naive.containsKey(bits), flags, naive.size() == 200, Errno.ENOSPC);
+            UpdateOutcome.of(naive.containsKey(bits), flags, naive.size() == 200, Errno.ENOSPC);
         assertThat(trie.update(key, number(step), flags)).as(where).isEqualTo(expected);
         if (expected == 0) {
           naive.put(bits, key);

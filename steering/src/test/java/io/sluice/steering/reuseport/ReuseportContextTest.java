@@ -1,7 +1,7 @@
 package io.sluice.steering.reuseport;
 
-import static org.assertj.core.api.Assertions.assertThat;
 import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.steering.Errno;
 import io.sluice.steering.IpAddress;

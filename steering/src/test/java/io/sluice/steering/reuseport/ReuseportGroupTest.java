@@ -163,9 +163,7 @@ class ReuseportGroupTest {
     assertThat(numbers(group(selection, weights), 1_000))
         .isEqualTo(numbers(group(selection, weights), 1_000))
         .isNotEqualTo(
-            numbers(
-                ReuseportGroup.of(members(weights), selection, Groups::idle, 1),
-                1_000));
+            numbers(ReuseportGroup.of(members(weights), selection, Groups::idle, 1), 1_000));
   }
 
   @Test

@@ -65,8 +65,7 @@ class SourceSelectionTest {
     String gone = String.valueOf(members.get(count / 2).socket().attachment());
     List<Member> fewer = new ArrayList<>(members);
     fewer.remove(count / 2);
-    Map<Integer, String> after =
-        byClient(ReuseportGroup.of(fewer, Selection.SOURCE, Groups::idle));
+    Map<Integer, String> after = byClient(ReuseportGroup.of(fewer, Selection.SOURCE, Groups::idle));
 
     assertThat(movedOfOthers(before, after, gone)).isLessThan(0.02);
     assertThat(share(before, gone)).isCloseTo(1.0 / count, within(0.01));

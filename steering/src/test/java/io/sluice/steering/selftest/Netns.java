@@ -30,6 +30,7 @@ final class Netns {
   static final int LOOPBACK = 1;
   static final int SERVER_A = 0;
   static final int CLIENT_PORT = 0x8235;
+
   /** What a client comes to if its connection is refused. */
   static final @Nullable Socket REFUSED = null;
 

@@ -1,6 +1,6 @@
 # The two commands of the README. Each does its own set-up: see scripts/setup.
 
-.PHONY: demo test bench bench-quick torture soak build format clean
+.PHONY: demo test unit bench bench-quick torture soak build format clean
 
 demo:
 	@scripts/setup build
@@ -9,6 +9,11 @@ demo:
 test:
 	@scripts/setup test
 	@scripts/test
+
+# The unit tests alone: no root, no real servers, about a minute once it is built.
+unit:
+	@scripts/setup build
+	@PHASE=test scripts/test -q -Dunit.forks=4
 
 # Both need root: see deploy/bench/README.md.
 bench:
@@ -26,6 +31,9 @@ torture:
 	@scripts/setup torture
 	@scripts/build deploy/target/sluice/lib
 	@deploy/torture/torture
+	@scripts/mvn -q verify -pl steering,config,proxy-core -Dtest=ProxyHeaderFuzzTest -Dit.test=SoakIT \
+	  -Dsluice.fuzz.seconds=60 -Dsluice.soak.seconds=60 \
+	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false
 
 soak:
 	@scripts/setup torture

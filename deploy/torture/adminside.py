@@ -75,15 +75,17 @@ def admin_trickle(rig, outcome, seconds, random):
     require_alive(outcome, liveness)
 
 
-@attack("scrapes", "B9", "8 scrapes at a time, again and again, with wrong requests among them")
-def scrapes(rig, outcome, seconds, random):
+WRONG_PATHS = ["/%00", "/%zz", "//", "/" + "a" * 5000, "/metrics?" + "b" * 3000]
+
+
+def scrape_all_along(rig, outcome, seconds, random, wrong):
+    """8 at a time; each fifth request asks for one of the wrong paths, if there are any."""
     ended = threading.Event()
-    wrong = ["/%00", "/%zz", "//", "/" + "a" * 5000, "/metrics?" + "b" * 3000]
 
     def scrape(seed):
         while not ended.is_set():
             try:
-                rig.get("/metrics" if seed % 5 else wrong[seed // 5 % len(wrong)], 5)
+                rig.get("/metrics" if seed % 5 or not wrong else wrong[seed // 5 % len(wrong)], 5)
             except (OSError, ValueError):
                 pass
             seed += 1
@@ -100,3 +102,23 @@ def scrapes(rig, outcome, seconds, random):
         for thread in threads:
             thread.join()
     require_alive(outcome, liveness)
+
+
+@attack("scrapes", "B9", "8 scrapes at a time, again and again, with wrong requests among them")
+def scrapes(rig, outcome, seconds, random):
+    scrape_all_along(rig, outcome, seconds, random, WRONG_PATHS)
+
+
+MANY_SCRAPED_MB = 500  # resident, with 10,000 destinations; the first version took 1.3 GB
+
+
+@attack("scrapes-many", "B9", "8 scrapes at a time with 10,000 destinations, 1 GB of heap", mixed=False, own={"heap": "1g"}, label="tcp", least=5)
+def scrapes_many(rig, outcome, seconds, random):
+    rig.write(rig.text(destinations="\n".join(
+        f'  - {{label: many-{i}, protocol: tcp, targets: ["127.0.0.1:1001"]}}' for i in range(10_000)
+    )))
+    outcome.require(rig.settled_reload(30), "the reload with 10,000 destinations was refused")
+    scrape_all_along(rig, outcome, seconds, random, [])
+    peak = rig.peak_memory() / 1e6
+    outcome.note(f"at most {peak:.0f} MB resident")
+    outcome.require(peak <= MANY_SCRAPED_MB, f"it took {peak:.0f} MB resident, more than {MANY_SCRAPED_MB}")

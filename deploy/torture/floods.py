@@ -7,6 +7,7 @@ import subprocess
 
 import peers
 from attack import attack, await_condition, connect, every, reset
+from rig import local_ports
 
 
 def forge(rig, label, rate, seconds, random):
@@ -43,14 +44,10 @@ def dns_forged(rig, outcome, seconds, random):
     outcome.require(found["ok"] > 0 and found["fail"] == 0, f"{found['fail']} new clients of the attacked target weren't answered")
 
 
-@attack("udp-ports", "B7", "forged datagrams with few ephemeral ports", label="quiet", mixed=False, peers=True)
+@attack("udp-ports", "B7", "forged datagrams with few ephemeral ports", label="quiet", mixed=False, peers=True, own={"ports": "50000 57999"})
 def udp_ports(rig, outcome, seconds, random):
-    path = "/proc/sys/net/ipv4/ip_local_port_range"
-    with open(path) as f:
-        usual = f.read()
-    try:
-        with open(path, "w") as f:
-            f.write("50000 57999")
+    # A daemon reads the range when it starts.
+    with local_ports("50000 57999"):
         await_end(rig, forge(rig, "quiet", 20000, min(1.5, seconds / 2), random), 15)
         # A port for another program of this machine.
         refused = 0
@@ -61,9 +58,6 @@ def udp_ports(rig, outcome, seconds, random):
                 except OSError:
                     refused += 1
         outcome.require(refused == 0, f"another program got no port, {refused} times")
-    finally:
-        with open(path, "w") as f:
-            f.write(usual)
 
 
 @attack("udp-once", "B8", "5,000 questions a second, each from a new port", label="dns", peers=True, least=5)
@@ -96,6 +90,9 @@ def aborts(rig, outcome, seconds, random):
     outcome.note(f"{count} connections")
 
 
+ROUND = b"round and round!"
+
+
 def checksum(data):
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -103,17 +100,42 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-@attack("loop", "D22", "a forged datagram from one captured address to another", label="dns", short=True, mixed=False)
-def loop(rig, outcome, seconds, random):
-    source = to = socket.inet_aton(rig.address)
-    payload = b"round and round!"
-    udp = struct.pack("!HHHH", rig.port("udp"), rig.port("dns"), 8 + len(payload), 0) + payload
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, socket.IPPROTO_UDP, 0, source, to)
+def forged_ipv4(address, port, to_port):
+    """A datagram from one port of an address to another one."""
+    udp = struct.pack("!HHHH", port, to_port, 8 + len(ROUND), 0) + ROUND
+    source = socket.inet_aton(address)
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, socket.IPPROTO_UDP, 0, source, source) + udp
+
+
+def forged_ipv6(address, port, to_port):
+    length = 8 + len(ROUND)
+    source = socket.inet_pton(socket.AF_INET6, address)
+    ports = struct.pack("!HHH", port, to_port, length)
+    summed = checksum(source + source + struct.pack("!II", length, socket.IPPROTO_UDP) + ports + b"\0\0" + ROUND)
+    return struct.pack("!IHBB", 6 << 28, length, socket.IPPROTO_UDP, 64) + source + source + ports + struct.pack("!H", summed) + ROUND
+
+
+def require_no_loop(rig, outcome, seconds, address, forged):
+    """Sends one forged datagram from one captured port to another, and looks how often it is relayed."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     before = rig.metric("sluice_datagrams_total")
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(ip + udp, (rig.address, 0))
+    with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(forged(address, rig.port("udp"), rig.port("dns")), (address, 0))
     rig.pause(seconds)
     relayed = rig.metric("sluice_datagrams_total") - before
     outcome.note(f"{relayed:.0f} datagrams relayed meanwhile")
     # The healthy client's are some hundreds a second.
     outcome.require(relayed < 2000 * seconds + 2000, f"it went round and round: {relayed:.0f} datagrams were relayed in {seconds:.0f} s")
+
+
+@attack("loop", "D22", "a forged datagram from one captured address to another", label="dns", short=True, mixed=False)
+def loop(rig, outcome, seconds, random):
+    require_no_loop(rig, outcome, seconds, rig.address, forged_ipv4)
+
+
+@attack("loop-ipv6", "D22", "the same by IPv6", label="dns", mixed=False, own={
+    "capture": '  - {name: six, protocols: [udp], addresses: ["::1"], ports: [3002, 3006]}',
+    "bindings": '  - {label: udp, protocol: udp, prefix: "::1/128", port: 3002}\n  - {label: dns, protocol: udp, prefix: "::1/128", port: 3006}',
+})
+def loop_ipv6(rig, outcome, seconds, random):
+    require_no_loop(rig, outcome, seconds, "::1", forged_ipv6)

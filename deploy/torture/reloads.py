@@ -41,9 +41,11 @@ def signals(rig, outcome, seconds, random):
 
 @attack("early-signal", "B11", "SIGHUP during the start", mixed=False, own={"wait": False}, healthy=False)
 def early_signal(rig, outcome, seconds, random):
-    # Not before Java has begun: until then there is nothing of ours that could mind a signal.
-    await_condition(rig, 10, lambda: os.readlink(f"/proc/{rig.process.pid}/exe").endswith("/java"))
-    await_condition(rig, 10, lambda: len(os.listdir(f"/proc/{rig.process.pid}/task")) > 12)
+    # Not before there is something of ours that could mind a signal, which Java's own start isn't: the log's thread is the first.
+    def has_begun():
+        return any(name.startswith("sluice-") for name in rig.thread_names())
+
+    outcome.require(await_condition(rig, 20, has_begun), "it doesn't begin")
     for _ in every(rig, 3, 0.01):
         if not rig.alive():
             break
@@ -126,8 +128,7 @@ def busy_port(rig, outcome, seconds, random):
     outcome.require(taken, "a port that became free wasn't taken within 15 s")
 
 
-@attack("flushed", "D19", "nft flush ruleset takes the daemon's rules away", mixed=False, own={"redirect": 4700}, label="tcp")
-def flushed(rig, outcome, seconds, random):
+def flush(rig, outcome):
     def rules():
         return "table inet sluice" in subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True).stdout
 
@@ -137,6 +138,27 @@ def flushed(rig, outcome, seconds, random):
     back = await_condition(rig, 15, rules)
     outcome.note(f"back after {time.monotonic() - began:.1f} s")
     outcome.require(back, "rules that were flushed weren't put back within 15 s")
+
+
+@attack("flushed", "D19", "nft flush ruleset takes the daemon's rules away", mixed=False, own={"redirect": 4700}, label="tcp")
+def flushed(rig, outcome, seconds, random):
+    flush(rig, outcome)
+
+
+@attack("flushed-tproxy", "D19", "the same with tproxy, and its routing rule goes, too", mixed=False, own={"tproxy": 4701}, label="tcp")
+def flushed_tproxy(rig, outcome, seconds, random):
+    def routed():
+        return "0x534c" in subprocess.run(["ip", "rule"], capture_output=True, text=True).stdout
+
+    flush(rig, outcome)
+    outcome.require(routed(), "no routing rule of the daemon's at the start")
+    subprocess.run(["ip", "rule", "del", "fwmark", "0x534c"], check=True)
+    began = time.monotonic()
+    outcome.require(await_condition(rig, 15, routed), "a routing rule that was deleted wasn't put back within 15 s")
+    outcome.note(f"routing rule back after {time.monotonic() - began:.1f} s")
+
+
+MILLION_MB = 1000  # resident, at most, with a million bindings
 
 
 def many(rig, count, generation):
@@ -167,6 +189,19 @@ def reload_200k(rig, outcome, seconds, random):
     big_reload(rig, outcome, seconds, 200_000)
 
 
+@attack("million-reload", "A4", "reloads with 1,000,000 bindings from a file, 768 MB of heap", mixed=False, own={"heap": "768m", "million": True}, label="tcp", least=8)
+def reload_million(rig, outcome, seconds, random):
+    done, end = 0, time.monotonic() + seconds
+    while not done or not outcome.broken and time.monotonic() < end:
+        done += 1
+        rig.write_million(done % 250)
+        outcome.require(rig.settled_reload(60), "a reload with a million bindings was refused")
+        rig.pause(1)
+    peak = rig.peak_memory() / 1e6
+    outcome.note(f"{done} reloads with a million bindings, at most {peak:.0f} MB resident")
+    outcome.require(peak <= MILLION_MB, f"it took {peak:.0f} MB resident, more than {MILLION_MB}")
+
+
 @attack("tight-heap", "A3", "a reload with 150,000 bindings, 160 MB of heap", mixed=False, own={"heap": "160m"}, label="tcp", least=5)
 def tight_heap(rig, outcome, seconds, random):
     """It may be refused, and the process may end (it says so by its code); it may not live on half."""
@@ -175,4 +210,48 @@ def tight_heap(rig, outcome, seconds, random):
     rig.pause(max(seconds, 6))
     if not rig.alive():
         outcome.note(f"it ended at once, exit code {rig.process.poll()}")
+        outcome.require(rig.process.poll() not in (0, 1), f"out of memory, it ended with {rig.process.poll()}, which says nothing")
+
+
+GLUTTON = """
+package glutton;
+
+public final class Glutton implements io.sluice.steering.Program {
+  private final java.util.ArrayList<long[]> eaten = new java.util.ArrayList<>();
+
+  @Override
+  public int run(io.sluice.steering.LookupContext context) {
+    if (context.localPort() == %d) {
+      for (;;) {
+        eaten.add(new long[1 << 16]);
+      }
+    }
+    return io.sluice.steering.Program.SK_PASS;
+  }
+}
+"""
+
+
+@attack("hungry-jar", "A3", "a program in a jar fills the heap", mixed=False, own={}, label="tcp", least=5, healthy=False)
+def hungry_jar(rig, outcome, seconds, random):
+    directory = os.path.join(rig.home.directory, "glutton")
+    os.makedirs(directory, exist_ok=True)
+    source = os.path.join(directory, "Glutton.java")
+    with open(source, "w") as f:
+        f.write(GLUTTON % rig.port("reset"))
+    lib = os.path.join(rig.installed(), "lib")
+    for command in (["javac", "-proc:none", "-cp", os.path.join(lib, "*"), "-d", directory, source],
+                    ["jar", "--create", "--file", os.path.join(directory, "glutton.jar"), "-C", directory, "glutton"]):
+        subprocess.run([os.path.join(rig.home.jdk, "bin", command[0]), *command[1:]], check=True, capture_output=True)
+    jar = os.path.join(directory, "glutton.jar")
+    rig.write(rig.text().replace("\nbindings:\n", f"\nprograms: [{{name: glutton, jar: {jar}, class: glutton.Glutton}}, {{name: own, builtin: bindings}}]\nbindings:\n"))
+    outcome.require(rig.settled_reload(), "the reload with the jar was refused")
+    with socket.socket() as s:
+        s.setblocking(False)
+        s.connect_ex((rig.address, rig.port("reset")))
+        ended = await_condition(rig, 20, lambda: not rig.alive())
+    if not ended:
+        outcome.require(False, f"it lives on 20 s after its heap was full: {'; '.join(rig.faults()) or 'though whole'}")
+    else:
+        outcome.note(f"it ended, exit code {rig.process.poll()}")
         outcome.require(rig.process.poll() not in (0, 1), f"out of memory, it ended with {rig.process.poll()}, which says nothing")

@@ -1,5 +1,6 @@
-"""What is attacked: a Sluice, HAProxy or nginx with one port for each sort of traffic, and the servers behind it."""
+"""What is attacked: a Sluice with one port for each sort of traffic, and the servers behind it."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -26,7 +27,7 @@ LABELS = {
     "udp": ("udp", 3002, ["127.0.0.1:1002"], "idleTimeout: 2s"),
     "bulk": ("tcp", 3003, ["127.0.0.1:1003"], ""),
     "lines": ("tcp", 3004, ["127.0.0.1:1004"], "affinity: message, framing: {type: line}, select: round-robin"),
-    "quiet": ("udp", 3005, ["127.0.0.1:1005"], "idleTimeout: 8s"),
+    "quiet": ("udp", 3005, ["127.0.0.1:1005"], "idleTimeout: 4s"),
     "dns": ("udp", 3006, ["127.0.0.1:1002"], "idleTimeout: 8s@RESPONSES@"),
     "header": ("tcp", 3007, ["127.0.0.1:1001"], ""),
     "reset": ("tcp", 3008, ["127.0.0.1:1008"], ""),
@@ -101,6 +102,21 @@ class LogPipe:
 
     def started(self):
         os.close(self.write_end)
+
+
+@contextlib.contextmanager
+def local_ports(first_and_last):
+    """The ports that the kernel chooses from, meanwhile."""
+    path = "/proc/sys/net/ipv4/ip_local_port_range"
+    with open(path) as f:
+        usual = f.read()
+    try:
+        with open(path, "w") as f:
+            f.write(first_and_last)
+        yield
+    finally:
+        with open(path, "w") as f:
+            f.write(usual)
 
 
 class Rig:
@@ -179,13 +195,37 @@ class Sluice(Rig):
         self.admin = 9901
         self.pipe = self.busy = None
 
+    def write_million(self, generation):
+        """A file of a million bindings, the rig's own among them; the last one changes with the generation."""
+        lines = [f"{label},{protocol},{prefix},{port}" for label, protocol, prefix, port in self.bound()]
+        lines += [f"tcp,tcp,10.{i >> 16}.{i >> 8 & 255}.{i & 255}/32,80" for i in range(1_000_000 - 1 - len(lines))]
+        lines += [f"tcp,tcp,10.255.255.{generation}/32,80", "# end 1000000"]
+        peers.write(self.file.replace(".yaml", ".csv.new"), "\n".join(["label,protocol,prefix,port", *lines]) + "\n")
+        os.rename(self.file.replace(".yaml", ".csv.new"), self.file.replace(".yaml", ".csv"))
+
     def text(self, **changes):
         """The configuration; changes go on top of this rig's options."""
+        lines = [self.head(**changes) + "bindings:"]
+        lines += [f"  - {{label: {label}, protocol: {protocol}, prefix: {prefix}, port: {port}}}" for label, protocol, prefix, port in self.bound()]
+        more = {**self.options, **changes}["bindings"]
+        lines += [more] if more else []
+        if self.home.knows("end"):
+            lines.append("end: true")
+        return "\n".join(lines) + "\n"
+
+    def bound(self):
+        """(label, protocol, prefix, port) of each binding; what announces its clients is bound to what it announces."""
+        return [(label, protocol, *(("127.0.99.1/32", 99) if label == "header" else (f"{self.address}/32", port)))
+                for label, (protocol, port, _, _) in LABELS.items()]
+
+    def head(self, **changes):
+        """The configuration without its bindings."""
         options = {**self.options, **changes}
         responses = ", responses: 1" if self.home.knows("responses") else ""
         tcp = ", ".join(str(p) for l, (protocol, p, _, _) in LABELS.items() if protocol == "tcp" and l != "header")
         udp = ", ".join(str(p) for protocol, p, _, _ in LABELS.values() if protocol == "udp")
         lines = [
+            *(["requireEnd: true"] if self.home.knows("end") else []),
             "version: 1",
             "loops: 2",
             f"limits: {{halfClosed: 5s, drain: 2s{options['limits']}}}",
@@ -203,14 +243,6 @@ class Sluice(Rig):
             more = ", " + more.replace("@RESPONSES@", responses) if more else ""
             lines.append(f"  - {{label: {label}, protocol: {protocol}, targets: [{quoted}]{more}}}")
         lines += [options["destinations"]] if options["destinations"] else []
-        lines.append("bindings:")
-        for label, (protocol, port, _, _) in LABELS.items():
-            # What announces its clients is bound to what it announces.
-            bound = ("127.0.99.1", 99) if label == "header" else (self.address, port)
-            lines.append(f"  - {{label: {label}, protocol: {protocol}, prefix: {bound[0]}/32, port: {bound[1]}}}")
-        lines += [options["bindings"]] if options["bindings"] else []
-        if self.home.knows("end"):
-            lines.append("end: true")
         return "\n".join(lines) + "\n"
 
     def write(self, text):
@@ -224,6 +256,10 @@ class Sluice(Rig):
             self.busy = socket.create_server((self.address, self.options["busy"]))
         if "redirect" in self.options:
             self.options.update(self.one_more(self.options["redirect"], ", method: redirect, install: true"))
+        if "tproxy" in self.options:
+            self.options.update(self.one_more(self.options["tproxy"], ", method: tproxy, install: true"))
+        if "million" in self.options:
+            self.write_million(0)
         if "log" in self.options:
             full = os.path.join(self.home.directory, "full")
             os.makedirs(full, exist_ok=True)
@@ -239,18 +275,19 @@ class Sluice(Rig):
 
     def start(self):
         self.prepare()
-        self.write(self.text())
+        self.write(self.text() if "million" not in self.options else self.head() + f"bindings: {{file: {self.name}.csv}}\nend: true\n")
         self.pipe = LogPipe(self.log) if "log" not in self.options else None
         stderr = self.pipe.write_end if self.pipe else open(self.options["log"], "ab")
         java = f"-Xmx{self.options['heap']} -XX:-ShrinkHeapInSteps -XX:-UseDynamicNumberOfCompilerThreads"
         env = {"JAVA_OPTS": f"{java} {os.environ.get('JAVA_OPTS', '')}"}
-        self.spawn([self.home.sluice, "run", "-f", self.file], env, stderr)
-        if self.pipe:
-            self.pipe.started()
-        else:
-            stderr.close()
-        if self.options.get("wait", True):
-            self.await_ready()
+        with local_ports(self.options["ports"]) if "ports" in self.options else contextlib.nullcontext():
+            self.spawn([self.home.sluice, "run", "-f", self.file], env, stderr)
+            if self.pipe:
+                self.pipe.started()
+            else:
+                stderr.close()
+            if self.options.get("wait", True):
+                self.await_ready()
 
     def await_ready(self):
         deadline = time.monotonic() + 60
@@ -315,6 +352,24 @@ class Sluice(Rig):
         measure.output_of(os.path.join(self.home.jdk, "bin", "jcmd"), str(self.process.pid), "System.trim_native_heap")
         return {**found, **super().vitals(), "descriptors": descriptors}
 
+    def peak_memory(self):
+        """The most bytes that were ever resident."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return int(re.search(r"^VmHWM:\s+(\d+)", f.read(), re.M)[1]) * 1024
+
+    def installed(self):
+        """The directory that has lib/ of this program: of a checkout, or of an installed tree."""
+        tree = os.path.dirname(os.path.dirname(self.home.sluice))
+        return tree if os.path.isdir(os.path.join(tree, "lib")) else os.path.join(tree, "deploy", "target", "sluice")
+
+    def thread_names(self):
+        directory = f"/proc/{self.process.pid}/task"
+        found = []
+        for task in os.listdir(directory):
+            with open(f"{directory}/{task}/comm") as f:
+                found.append(f.read().strip())
+        return found
+
     def loop_seconds(self):
         """CPU seconds of each loop's thread."""
         found = {}
@@ -355,87 +410,6 @@ class Sluice(Rig):
         return " | ".join(lines[-count:])
 
 
-HAPROXY_MORE = {"killed": "check inter 1s", "half": "check inter 1s fall 3 observe layer4 error-limit 3 on-error mark-down"}
-
-
-class Haproxy(Rig):
-    def __init__(self, home, number):
-        super().__init__(home, "haproxy", number)
-
-    def has(self, label):
-        return LABELS[label][0] == "tcp" and label not in OURS_ONLY
-
-    def start(self):
-        blocks = []
-        for label, (protocol, port, targets, _) in LABELS.items():
-            if not self.has(label):
-                continue
-            accept = " accept-proxy" if label == "header" else ""
-            lines = [f"listen {label}", f"  bind {self.address}:{port} backlog 4096{accept}", "  balance roundrobin"]
-            for i, target in enumerate(targets):
-                lines.append(f"  server s{i} {target} {HAPROXY_MORE.get(label, '')}")
-            blocks.append("\n".join(lines))
-        text = f"""
-global
-  nbthread 2
-  maxconn {min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) * 2 // 5}
-defaults
-  mode tcp
-  option redispatch
-  timeout connect 1s
-  timeout client 60s
-  timeout server 60s
-""" + "\n".join(blocks) + "\n"
-        conf = peers.write(os.path.join(self.home.directory, f"{self.name}.conf"), text)
-        self.spawn(["haproxy", "-W", "-db", "-f", conf])
-        peers.await_port(self.process, self.port("tcp"), self.address)
-
-    def reload(self):
-        self.process.send_signal(signal.SIGUSR2)
-
-
-class Nginx(Rig):
-    def __init__(self, home, number):
-        super().__init__(home, "nginx", number)
-
-    def has(self, label):
-        return label not in OURS_ONLY
-
-    def start(self):
-        servers = []
-        for label, (protocol, port, targets, _) in LABELS.items():
-            if not self.has(label):
-                continue
-            members = " ".join(f"server {t} max_fails=3 fail_timeout=5s;" for t in targets)
-            kind = {"udp": " udp", "tcp": " backlog=4096"}[protocol] + (" proxy_protocol" if label == "header" else "")
-            # With proxy_responses nginx notices a server that is silent.
-            asking = label in ("dns", "udphalf")
-            idle = "60s" if protocol == "tcp" else "2s" if label == "udp" else "1s" if asking else "8s"
-            more = f"proxy_timeout {idle};"
-            more += " proxy_responses 1;" if asking else ""
-            servers.append(
-                f"upstream {label} {{ {members} }}\n"
-                f"server {{ listen {self.address}:{port}{kind} reuseport; proxy_pass {label}; {more} }}"
-            )
-        module = "/usr/lib/nginx/modules/ngx_stream_module.so"
-        files = min(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        text = f"""
-{f'load_module {module};' if os.path.exists(module) else ''}
-daemon off; worker_processes 2; pid {self.home.directory}/{self.name}.pid; error_log stderr crit;
-events {{ worker_connections {files // 2}; }}
-stream {{
-access_log off; proxy_connect_timeout 1s;
-{chr(10).join(servers)}
-}}
-"""
-        conf = peers.write(os.path.join(self.home.directory, f"{self.name}.conf"), text)
-        self.spawn(["nginx", "-p", self.home.directory, "-c", conf])
-        peers.await_port(self.process, self.port("tcp"), self.address)
-
-    def reload(self):
-        self.process.send_signal(signal.SIGHUP)
-
-
 class Home:
     """What all rigs share: the directory, the servers, the program."""
 
@@ -444,13 +418,12 @@ class Home:
         self.servers = self.names = None
         self.known = {}
 
-    KEYS = {"responses": "destinations: [{label: a, protocol: udp, targets: ['127.0.0.1:1'], responses: 1}]\n", "end": "end: true\n"}
+    KEYS = {"responses": "version: 1\ndestinations: [{label: a, protocol: udp, targets: ['127.0.0.1:1'], responses: 1}]\n", "end": "requireEnd: true\nversion: 1\nend: true\n"}
 
     def knows(self, key):
         """Whether this Sluice's configuration has such a key, so that older versions can be attacked too."""
         if key not in self.known:
-            text = "version: 1\n" + self.KEYS[key]
-            file = peers.write(os.path.join(self.directory, f"knows-{key}.yaml"), text)
+            file = peers.write(os.path.join(self.directory, f"knows-{key}.yaml"), self.KEYS[key])
             done = subprocess.run([self.sluice, "check", "-f", file], capture_output=True)
             self.known[key] = done.returncode == 0
         return self.known[key]

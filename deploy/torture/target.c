@@ -70,7 +70,7 @@ static void serve_datagrams(int fd, int answers) {
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
   setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
   for (;;) {
-    struct sockaddr_in from;
+    struct sockaddr_in6 from;
     socklen_t length = sizeof from;
     ssize_t got = recvfrom(fd, data, sizeof data, 0, (struct sockaddr *)&from, &length);
     if (got >= 0 && answers) sendto(fd, data, (size_t)got, 0, (struct sockaddr *)&from, length);
@@ -127,11 +127,13 @@ int main(int count, char **arguments) {
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   int is_udp = !strcmp(arguments[1], "udp") || !strcmp(arguments[1], "quiet"), on = 1;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(arguments[3]))};
-  inet_pton(AF_INET, arguments[2], &address.sin_addr);
-  int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM), 0);
+  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(arguments[3]))};
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = four.sin_port};
+  int is_six = inet_pton(AF_INET6, arguments[2], &six.sin6_addr) == 1;
+  inet_pton(AF_INET, arguments[2], &four.sin_addr);
+  int fd = socket(is_six ? AF_INET6 : AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM), 0);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address)) die("bind");
+  if (bind(fd, is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four, is_six ? sizeof six : sizeof four)) die("bind");
   if (is_udp) serve_datagrams(fd, !strcmp(arguments[1], "udp"));
   else serve_streams(fd, arguments[1]);
   return 0;

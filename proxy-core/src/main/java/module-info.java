@@ -21,6 +21,7 @@ module io.sluice.proxy {
   requires info.picocli;
   requires java.management;
   requires jdk.httpserver;
+  requires jdk.management;
   requires jdk.unsupported;
   requires micrometer.core;
   requires micrometer.registry.prometheus;

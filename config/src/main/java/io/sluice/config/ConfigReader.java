@@ -28,12 +28,12 @@ public final class ConfigReader {
 
   private ConfigReader() {}
 
-  /** {@link #load(Path)} for who doesn't care for warnings. */
+  /** {@link #load(Path)} without the warnings. */
   public static Config read(Path file) throws ConfigException {
     return load(file).config();
   }
 
-  /** {@link #load(String, String, Map)} for who doesn't care for warnings. */
+  /** {@link #load(String, String, Map)} without the warnings. */
   public static Config read(String name, String text, Map<String, String> environment)
       throws ConfigException {
     return load(name, text, environment).config();

@@ -96,7 +96,7 @@ final class Value {
     return surroundings;
   }
 
-  /** Where it stands, for who finds out later what is wrong with it. */
+  /** Where it stands in the file: a problem may be found later. */
   Place place() {
     return new Place(problems.file(), node.line(), node.column(), path());
   }

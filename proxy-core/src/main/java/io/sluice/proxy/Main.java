@@ -3,8 +3,6 @@ package io.sluice.proxy;
 import io.sluice.proxy.cli.Commands;
 import io.sluice.proxy.control.ExitCode;
 import io.sluice.proxy.control.Foreground;
-import io.sluice.proxy.observe.StandardError;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /** Where {@code bin/sluice} starts. */
@@ -32,13 +30,12 @@ public final class Main {
 
   /** {@code run}, with or without {@code -f FILE}. */
   static int run(String... arguments) throws InterruptedException {
-    PrintWriter err = StandardError.takePrints();
+    String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];
     try {
-      String file = arguments.length == 1 ? Foreground.DEFAULT_FILE : arguments[2];
-      return new Foreground(Path.of(file), err).run();
+      return new Foreground(Path.of(file)).run();
     } catch (RuntimeException failure) {
       String message = failure.getMessage();
-      err.println("sluice: " + (message == null ? failure : message));
+      System.err.println("sluice: " + (message == null ? failure : message));
       return ExitCode.FAILED;
     }
   }

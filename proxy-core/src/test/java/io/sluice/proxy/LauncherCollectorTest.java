@@ -13,10 +13,12 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Which collector {@code bin/sluice} starts Java with. The Java of these trees prints what it is
- * told.
+ * Which collector {@code bin/sluice} starts Java with, and when it doesn't. The Java of these trees
+ * prints what it is told.
  */
 class LauncherCollectorTest {
   private static final int LARGE = (8 << 20) + 1;
@@ -50,11 +52,32 @@ class LauncherCollectorTest {
     assertThat(collectors("", "run", "--file=" + file())).containsExactly("-XX:+UseZGC");
   }
 
-  @Test
-  void aLargeTableBesideItHasZgc() throws Exception {
-    write("etc/bindings.csv", LARGE);
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bindings: {file: table/b.csv}",
+        "bindings:\n  file: \"table/b.csv\" # the table",
+        "\"bindings\": {\"requireEnd\": true, 'file': 'table/b.csv' }",
+        "#\nbindings: {requireEnd: true,file: ../etc/table/b.csv}"
+      })
+  void aLargeTableThatItNamesHasZgc(String bindings) throws Exception {
+    Files.createDirectories(tree.resolve("etc/table"));
+    Files.writeString(tree.resolve("etc/sluice.yaml"), "version: 1\n" + bindings + "\n");
 
+    write("etc/table/b.csv", 1000);
+    assertThat(collectors("", "run", "-f", file())).containsExactly("-XX:+UseSerialGC");
+
+    write("etc/table/b.csv", LARGE);
     assertThat(collectors("", "run", "-f", file())).containsExactly("-XX:+UseZGC");
+  }
+
+  @Test
+  void aTableBesideItThatItDoesNotNameIsNotLookedAt() throws Exception {
+    write("etc/bindings.csv", LARGE);
+    Files.writeString(
+        tree.resolve("etc/sluice.yaml"), "# file: bindings.csv\nprofile: bindings.csv\n");
+
+    assertThat(collectors("", "run", "-f", file())).containsExactly("-XX:+UseSerialGC");
   }
 
   @Test
@@ -71,6 +94,21 @@ class LauncherCollectorTest {
         .containsExactly("-XX:+UseG1GC");
     assertThat(collectors("-XX:+UseStringDeduplication", "run", "-f", file()))
         .containsExactly("-XX:+UseSerialGC");
+  }
+
+  @Test
+  void withTooFewDescriptorsForJavaItSaysSo() throws Exception {
+    Process process =
+        new ProcessBuilder("sh", "-c", "ulimit -n 63; sh " + tree + "/bin/sluice version")
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+    assertThat(process.waitFor()).isEqualTo(1);
+    assertThat(output)
+        .isEqualTo(
+            "sluice: the limit of open files is 63, and 64 are needed to start; raise it with"
+                + " LimitNOFILE= or ulimit -n\n");
   }
 
   private String file() {

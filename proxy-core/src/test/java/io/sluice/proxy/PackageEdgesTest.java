@@ -41,7 +41,7 @@ final class PackageEdgesTest {
           use(
               "observe",
               "counts, logs, and says why a session ended",
-              "(start) admin cli control flow lookup loop relay target"),
+              "admin cli connect control flow health lookup loop relay target"),
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.CRC32C;
-import org.jspecify.annotations.Nullable;
 
 /** What tests do with connections: patterns, checksums, resets. */
 public final class Streams {
@@ -19,6 +18,8 @@ public final class Streams {
   public static final InetAddress LOOPBACK = InetAddress.ofLiteral("127.0.0.1");
 
   private static final int TIMEOUT_MILLIS = 10_000;
+  private static final int UNSENT = 0; // of the column tx_queue:rx_queue
+  private static final int UNREAD = 1;
   private static final byte[] BLOCK = block();
 
   private Streams() {}
@@ -101,7 +102,7 @@ public final class Streams {
         checksum.update(buffer, 0, count);
         bytes += count;
         if (pauseMillis > 0) {
-          Thread.sleep(pauseMillis);
+          Pace.pause(pauseMillis);
         }
       }
       return new Read(bytes, checksum.getValue(), false);
@@ -110,9 +111,6 @@ public final class Streams {
         throw reset;
       }
       return new Read(bytes, checksum.getValue(), true);
-    } catch (InterruptedException _) {
-      Thread.currentThread().interrupt();
-      return new Read(bytes, checksum.getValue(), false);
     }
   }
 
@@ -145,31 +143,35 @@ public final class Streams {
   }
 
   /** Closes with a reset, once the peer's kernel has everything. */
-  public static void resetAfterData(Socket socket) throws IOException, InterruptedException {
+  public static void resetAfterData(Socket socket) throws IOException {
     awaitDelivered(socket);
     reset(socket);
   }
 
   /** Waits until nothing that was sent is unacknowledged. IPv4 only. */
-  public static void awaitDelivered(Socket socket) throws IOException, InterruptedException {
-    String local = String.format(":%04X", socket.getLocalPort());
-    String remote = String.format(":%04X", socket.getPort());
-    String unsent = unsent(local, remote);
-    while (unsent != null && !unsent.equals("00000000")) {
-      Thread.sleep(5);
-      unsent = unsent(local, remote);
-    }
+  public static void awaitDelivered(Socket socket) {
+    TestDaemon.until(
+        "all is acknowledged", () -> queued(socket.getLocalPort(), socket.getPort(), UNSENT) == 0);
   }
 
-  private static @Nullable String unsent(String local, String remote) throws IOException {
+  /** How many connections to a port are complete, and wait in the kernel to be accepted. */
+  public static long unaccepted(int port) throws IOException {
+    return queued(port, 0, UNREAD); // of a listening socket: its backlog
+  }
+
+  /** What the kernel has queued for the IPv4 sockets of these ports, in bytes or connections. */
+  private static long queued(int localPort, int remotePort, int queue) throws IOException {
+    String local = String.format(":%04X", localPort);
+    String remote = String.format(":%04X", remotePort);
+    long sum = 0;
     for (String table : new String[] {"/proc/net/tcp6", "/proc/net/tcp"}) {
       for (String line : Files.readAllLines(Path.of(table))) {
         String[] columns = line.strip().split("\\s+", -1);
         if (columns[1].endsWith(local) && columns[2].endsWith(remote)) {
-          return columns[4].substring(0, 8);
+          sum += Long.parseLong(columns[4].split(":", -1)[queue], 16);
         }
       }
     }
-    return null;
+    return sum;
   }
 }

@@ -11,9 +11,9 @@ import io.sluice.proxy.control.RefusedException;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -24,6 +24,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.awaitility.core.ThrowingRunnable;
 import org.jspecify.annotations.Nullable;
 
 /** The real daemon, in this process, for tests: without admin server, and stopped without drain. */
@@ -31,8 +33,11 @@ public final class TestDaemon implements AutoCloseable {
   private static final Duration BOUND = Duration.ofSeconds(10);
   private static final int FIRST_PORT = 10_000;
   private static final int EPHEMERAL_PORTS = 32_768; // Linux's default: clients get these
+  private static final int MOST_FORKS = 8;
+  private static final int PORTS = (EPHEMERAL_PORTS - FIRST_PORT) / MOST_FORKS;
+  private static final int FORK = Integer.getInteger("sluice.fork", 0) % MOST_FORKS;
   private static final AtomicInteger nextPort =
-      new AtomicInteger(ThreadLocalRandom.current().nextInt(EPHEMERAL_PORTS));
+      new AtomicInteger(ThreadLocalRandom.current().nextInt(PORTS));
 
   private final Daemon daemon;
 
@@ -98,11 +103,12 @@ public final class TestDaemon implements AutoCloseable {
 
   /**
    * A port that was free a moment ago on every address, and that no client is given by itself. Each
-   * is given once in a long while: who asked before may not have bound it yet.
+   * is given once in a long while: who asked before may not have bound it yet. JVMs that run tests
+   * side by side have ranges of their own.
    */
   public static int freePort() {
     while (true) {
-      int port = FIRST_PORT + nextPort.getAndIncrement() % (EPHEMERAL_PORTS - FIRST_PORT);
+      int port = FIRST_PORT + FORK * PORTS + nextPort.getAndIncrement() % PORTS;
       try (ServerSocket probe = new ServerSocket()) {
         probe.setReuseAddress(false); // nor one that is in TIME_WAIT yet
         probe.bind(new InetSocketAddress(port));
@@ -145,7 +151,7 @@ public final class TestDaemon implements AutoCloseable {
   }
 
   /** How many TCP connections were refused for this reason. */
-  public long drops(DropReason reason) {
+  public long drops(Refusal reason) {
     return counters().drops(reason, Protocol.TCP).sum();
   }
 
@@ -164,7 +170,7 @@ public final class TestDaemon implements AutoCloseable {
     until(count + " sessions", () -> sessions() == count);
   }
 
-  public void awaitDrops(DropReason reason, long count) {
+  public void awaitDrops(Refusal reason, long count) {
     until(count + " dropped as " + reason, () -> drops(reason) == count);
   }
 
@@ -175,6 +181,29 @@ public final class TestDaemon implements AutoCloseable {
   /** Waits for a condition, with a bound. */
   public static void until(String what, Callable<Boolean> condition) {
     await(what).atMost(BOUND).pollInterval(Duration.ofMillis(5)).until(condition);
+  }
+
+  /** Waits until an assertion holds, with a bound. */
+  public static void eventually(ThrowingRunnable assertion) {
+    await().atMost(BOUND).pollInterval(Duration.ofMillis(5)).untilAsserted(assertion);
+  }
+
+  /**
+   * Waits until a number has grown and then stands still, as what is sent does once all queues on
+   * its way are full.
+   *
+   * @return the number
+   */
+  public static long untilStill(String what, Callable<Long> number) {
+    AtomicLong last = new AtomicLong();
+    await(what + " stands still")
+        .atMost(BOUND)
+        .pollInterval(Duration.ofMillis(300))
+        .until(() -> {
+          long now = number.call();
+          return last.getAndSet(now) == now && now > 0;
+        });
+    return last.get();
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A server on loopback that gives each connection a thread. */
@@ -30,6 +31,9 @@ public final class TestServer implements AutoCloseable {
    * </pre>
    */
   public static final Handler PROTOCOL = TestServer::obey;
+
+  /** Keeps the connection until the server is closed, and neither reads nor says anything. */
+  public static final Handler SILENT = _ -> new CountDownLatch(1).await();
 
   private final ServerSocket listening;
   private final Handler handler;

@@ -294,55 +294,10 @@ public final class LookupContext {
 
   /**
    * Whether a PROXY protocol header of a trusted peer has told something about the client, mostly
-   * its addresses. If not, the physical ones are the same.
+   * its addresses. If not, {@link #copyPhysicalTo} copies the same ones.
    */
   public boolean isAnnounced() {
     return isAnnounced;
-  }
-
-  /** The family of the physical addresses. */
-  public Family physicalFamily() {
-    return seen().family();
-  }
-
-  /** The address of who sent the packet, upper 64 bits; 0 for IPv4. */
-  public long physicalRemoteHigh() {
-    return seen().remoteHigh();
-  }
-
-  /** The address of who sent the packet, lower 64 bits; the whole of an IPv4 one. */
-  public long physicalRemoteLow() {
-    return seen().remoteLow();
-  }
-
-  /** The port of who sent the packet, host order. */
-  public int physicalRemotePort() {
-    return seen().remotePort();
-  }
-
-  /** The address that the packet was sent to, upper 64 bits; 0 for IPv4. */
-  public long physicalLocalHigh() {
-    return seen().localHigh();
-  }
-
-  /** The address that the packet was sent to, lower 64 bits; the whole of an IPv4 one. */
-  public long physicalLocalLow() {
-    return seen().localLow();
-  }
-
-  /** The port that the packet was sent to, host order. */
-  public int physicalLocalPort() {
-    return seen().localPort();
-  }
-
-  /** Who sent the packet, as an object; allocates. */
-  public IpAddress physicalRemote() {
-    return seen().remote();
-  }
-
-  /** Where the packet was sent to, as an object; allocates. */
-  public IpAddress physicalLocal() {
-    return seen().local();
   }
 
   /** The client's address as an object; allocates. */

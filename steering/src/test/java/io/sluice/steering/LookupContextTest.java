@@ -195,24 +195,28 @@ class LookupContextTest {
     LookupContext context = new LookupContext();
     context.of(Protocol.TCP, IpAddress.parse("203.0.113.9"), 1, IpAddress.parse("192.0.2.1"), 2, 0);
     assertThat(context.isAnnounced()).isFalse();
-    assertThat(context.physicalRemote()).hasToString("203.0.113.9");
-    assertThat(context.physicalLocal()).hasToString("192.0.2.1");
-    assertThat(context.physicalRemotePort()).isEqualTo(1);
-    assertThat(context.physicalLocalPort()).isEqualTo(2);
+    assertThat(came(context).remote()).hasToString("203.0.113.9");
+    assertThat(came(context).local()).hasToString("192.0.2.1");
+    assertThat(came(context).remotePort()).isEqualTo(1);
+    assertThat(came(context).localPort()).isEqualTo(2);
 
     IpAddress peer = IpAddress.parse("2001:db8::5");
     IpAddress here = IpAddress.parse("2001:db8::6");
     context.physical(Family.IPV6, peer.high(), peer.low(), 3, here.high(), here.low(), 4);
     assertThat(context.isAnnounced()).isTrue();
     assertThat(context.remote()).hasToString("203.0.113.9");
-    assertThat(context.physicalFamily()).isEqualTo(Family.IPV6);
-    assertThat(context.physicalRemote()).isEqualTo(peer);
-    assertThat(context.physicalLocal()).isEqualTo(here);
-    assertThat(context.physicalRemotePort()).isEqualTo(3);
-    assertThat(context.physicalLocalPort()).isEqualTo(4);
+    assertThat(came(context).family()).isEqualTo(Family.IPV6);
+    assertThat(came(context).remote()).isEqualTo(peer);
+    assertThat(came(context).local()).isEqualTo(here);
+    assertThat(came(context).remotePort()).isEqualTo(3);
+    assertThat(came(context).localPort()).isEqualTo(4);
 
     context.ipv4(Protocol.TCP, 7, 8, 9, 10, 0);
     assertThat(context.isAnnounced()).isFalse();
-    assertThat(context.physicalRemoteLow()).isEqualTo(7);
+    assertThat(came(context).remoteLow()).isEqualTo(7);
+  }
+
+  private static Tuple came(LookupContext context) {
+    return context.copyPhysicalTo(new Tuple());
   }
 }

@@ -5,9 +5,9 @@ import io.sluice.config.Lookup;
 import io.sluice.config.Selection;
 import io.sluice.proxy.capture.CaptureEntry;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Program;
 import io.sluice.steering.Protocol;
@@ -74,7 +74,7 @@ public record Explanation(
           "drop",
           null,
           null,
-          DropReason.NOT_CAPTURED.word());
+          Refusal.NOT_CAPTURED.word());
     }
     LookupContext context = lookup.toContext(new LookupContext()).withoutPacket();
     Verdict verdict =
@@ -132,12 +132,12 @@ public record Explanation(
       String verdict,
       @Nullable Socket socket) {
     if (socket == null) {
-      String reason = DropReason.NO_LISTENER.word();
+      String reason = Refusal.NO_LISTENER.word();
       return new Explanation(
           lookup, snapshot.generation(), capture, steps, null, verdict, null, null, reason);
     }
     if (!Target.isBehind(socket)) {
-      String reason = DropReason.PROGRAM_ERROR.word();
+      String reason = Refusal.PROGRAM_ERROR.word();
       return new Explanation(
           lookup, snapshot.generation(), capture, steps, null, "drop", null, null, reason);
     }

@@ -12,10 +12,10 @@ import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.LogKind;
 import io.sluice.proxy.observe.LogSetup;
 import io.sluice.proxy.observe.Metric;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
@@ -119,7 +119,7 @@ public final class Scrape implements AutoCloseable {
         }
       }
       case DROPS -> {
-        for (DropReason reason : DropReason.values()) {
+        for (Refusal reason : Refusal.values()) {
           for (Protocol protocol : Protocol.values()) {
             text.sample(counters.drops(reason, protocol).sum(), reason.word(), protocol.word());
           }

@@ -2,10 +2,10 @@ package io.sluice.proxy.admin;
 
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -87,7 +87,7 @@ public final class StatusPage {
   private static void drops(Counters counters, StringBuilder html) {
     html.append("<h2>Drops</h2>\n");
     StringBuilder rows = new StringBuilder();
-    for (DropReason reason : DropReason.values()) {
+    for (Refusal reason : Refusal.values()) {
       long tcp = counters.drops(reason, Protocol.TCP).sum();
       long udp = counters.drops(reason, Protocol.UDP).sum();
       if (tcp + udp > 0) {

@@ -18,7 +18,7 @@ public final class InstalledRules {
   public static final List<String> LIST = List.of("nft", "list", "table", "inet", "sluice");
 
   /** How many looks apart the routing rules are asked for; nftables says itself what it changes. */
-  private static final int LOOKS_BETWEEN = 30;
+  private static final int LOOKS_BETWEEN = 10;
 
   private final Nftables nftables;
   private CaptureRules installed = CaptureRules.of(List.of());

@@ -21,7 +21,7 @@ public final class PortHolder {
 
   private PortHolder() {}
 
-  /** {@code nginx (pid 123)}, or what else can be said of who holds the port. */
+  /** Which process holds the port: {@code nginx (pid 123)}, or what else is known of it. */
   public static String find(Protocol protocol, IpAddress address, int port) {
     Set<String> inodes = inodes(protocol, port);
     return inodes.isEmpty() ? "nobody that " + address + " shows" : owner(inodes);

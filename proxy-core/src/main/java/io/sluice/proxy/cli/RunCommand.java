@@ -1,7 +1,6 @@
 package io.sluice.proxy.cli;
 
 import io.sluice.proxy.control.Foreground;
-import io.sluice.proxy.observe.StandardError;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,6 +26,6 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    return new Foreground(file.file, StandardError.takePrints()).run();
+    return new Foreground(file.file).run();
   }
 }

@@ -3,7 +3,7 @@ package io.sluice.proxy.connect;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +27,7 @@ public final class Attempt {
   private final Sockaddr remote = new Sockaddr();
   private @Nullable Endpoint endpoint;
   private State state = State.FAILED;
-  private DropReason reason = DropReason.CONNECT_ERROR;
+  private Refusal reason = Refusal.CONNECT_ERROR;
   private int descriptor = NONE;
   private int errno;
   private boolean mayReturn;
@@ -35,7 +35,7 @@ public final class Attempt {
   /** Begins anew. */
   Attempt start() {
     mayReturn = true;
-    return failed(DropReason.CONNECT_ERROR, 0);
+    return failed(Refusal.CONNECT_ERROR, 0);
   }
 
   Attempt opened(int fd, State how) {
@@ -50,7 +50,7 @@ public final class Attempt {
    *
    * @param result a negative errno
    */
-  public Attempt failed(DropReason why, int result) {
+  public Attempt failed(Refusal why, int result) {
     state = State.FAILED;
     reason = why;
     descriptor = NONE;
@@ -99,7 +99,7 @@ public final class Attempt {
   }
 
   /** Why there is none. */
-  public DropReason reason() {
+  public Refusal reason() {
     return reason;
   }
 

@@ -8,6 +8,7 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,7 +34,7 @@ public final class LoopGuard {
    *
    * @return what {@link #forget} is owed for; or null
    */
-  public OwnSources.@Nullable Source note(Protocol protocol, Attempt made, Target target) {
+  public @Nullable Tuple note(Protocol protocol, Attempt made, Target target) {
     Sockaddr remote = made.remote();
     boolean mayLoop =
         remote.family() != Linux.AF_UNIX
@@ -58,7 +59,7 @@ public final class LoopGuard {
   }
 
   /** Takes back {@link #note}. */
-  public void forget(OwnSources.@Nullable Source noted) {
+  public void forget(@Nullable Tuple noted) {
     if (noted != null) {
       sources.remove(noted);
     }

@@ -8,9 +8,9 @@ import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.linux.Sysctl;
 import io.sluice.proxy.loop.Share;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.SourceAddresses;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.PortRange;
@@ -83,7 +83,7 @@ public final class Upstreams {
     Endpoint endpoint = target.endpoint(context, remote);
     attempt.endpoint(endpoint);
     if (endpoint == null) {
-      return attempt.failed(DropReason.NO_TARGET, 0);
+      return attempt.failed(Refusal.NO_TARGET, 0);
     }
     if (remote.family() == Linux.AF_UNIX) {
       return connect(syscalls.socket(Linux.AF_UNIX, type), type, remote);
@@ -115,21 +115,21 @@ public final class Upstreams {
   private Attempt transparent(
       int type, LookupContext context, Sockaddr remote, boolean isRedirected) {
     if (remote.ipFamily() != context.family()) {
-      return attempt.failed(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
+      return attempt.failed(Refusal.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
     }
     boolean isWanted =
         remote.high() == context.localHigh()
             && remote.low() == context.localLow()
             && remote.port() == context.localPort();
     if (isWanted && routes.leadHere(remote.ipFamily(), remote.high(), remote.low(), false)) {
-      return attempt.failed(DropReason.LOOP, -Linux.ELOOP);
+      return attempt.failed(Refusal.LOOP, -Linux.ELOOP);
     }
     boolean keepsPort = !(isWanted && isRedirected);
     if (isWanted && keepsPort && !context.isAnnounced()) { // other packets have not come in
       attempt.cannotReturn();
     }
     Attempt its = fromClient(type, context, keepsPort ? context.remotePort() : 0, remote);
-    return keepsPort && !its.isOpen() && its.reason() == DropReason.NO_SOURCE_PORT
+    return keepsPort && !its.isOpen() && its.reason() == Refusal.NO_SOURCE_PORT
         ? fromClient(type, context, 0, remote) // its port is taken, or a privileged one
         : its;
   }
@@ -141,7 +141,7 @@ public final class Upstreams {
     }
     int result = setTransparent(syscalls, fd, context.family());
     if (result < 0) {
-      return giveUp(fd, DropReason.NO_SOURCE_ADDRESS, result);
+      return giveUp(fd, Refusal.NO_SOURCE_ADDRESS, result);
     }
     boolean isLeftToConnect = type == Linux.SOCK_STREAM && leavePortToConnect(fd, port);
     if (type == Linux.SOCK_STREAM && !isLeftToConnect) {
@@ -184,7 +184,7 @@ public final class Upstreams {
     Family family = remote.ipFamily();
     long count = sources.count(family);
     if (count == 0) {
-      return attempt.failed(DropReason.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
+      return attempt.failed(Refusal.NO_SOURCE_ADDRESS, -Linux.EAFNOSUPPORT);
     }
     long turn = sources.next();
     int outOfPorts = 0;
@@ -201,7 +201,7 @@ public final class Upstreams {
       }
     }
     return outOfPorts < 0
-        ? attempt.failed(DropReason.NO_SOURCE_PORT, outOfPorts) // they come back; addresses may not
+        ? attempt.failed(Refusal.NO_SOURCE_PORT, outOfPorts) // they come back; addresses may not
         : attempt;
   }
 
@@ -235,7 +235,7 @@ public final class Upstreams {
     int result = syscalls.bind(fd, local);
     if (result < 0) {
       boolean isPort = result == -Linux.EADDRINUSE || result == -Linux.EACCES;
-      return giveUp(fd, isPort ? DropReason.NO_SOURCE_PORT : DropReason.NO_SOURCE_ADDRESS, result);
+      return giveUp(fd, isPort ? Refusal.NO_SOURCE_PORT : Refusal.NO_SOURCE_ADDRESS, result);
     }
     return connect(fd, type, remote);
   }
@@ -262,10 +262,10 @@ public final class Upstreams {
     };
   }
 
-  private static DropReason connectFailure(int type, int errno) {
+  private static Refusal connectFailure(int type, int errno) {
     // A datagram socket takes its port like bind(2) does, and says EAGAIN when there is none.
     return errno == Linux.EAGAIN && type == Linux.SOCK_DGRAM
-        ? DropReason.NO_SOURCE_PORT
+        ? Refusal.NO_SOURCE_PORT
         : reason(errno);
   }
 
@@ -274,24 +274,24 @@ public final class Upstreams {
    *
    * @param errno positive: what connect(2) or SO_ERROR said
    */
-  public static DropReason reason(int errno) {
+  public static Refusal reason(int errno) {
     return switch (errno) {
-      case Linux.ECONNREFUSED -> DropReason.CONNECT_REFUSED;
-      case Linux.ETIMEDOUT -> DropReason.CONNECT_TIMEOUT;
-      case Linux.EADDRNOTAVAIL -> DropReason.NO_SOURCE_PORT;
-      default -> DropReason.CONNECT_ERROR;
+      case Linux.ECONNREFUSED -> Refusal.CONNECT_REFUSED;
+      case Linux.ETIMEDOUT -> Refusal.CONNECT_TIMEOUT;
+      case Linux.EADDRNOTAVAIL -> Refusal.NO_SOURCE_PORT;
+      default -> Refusal.CONNECT_ERROR;
     };
   }
 
   private Attempt noSocket(int result) {
     return switch (-result) {
       case Linux.EMFILE, Linux.ENFILE, Linux.ENOMEM, Linux.ENOBUFS ->
-          attempt.failed(DropReason.NO_DESCRIPTORS, result);
-      default -> attempt.failed(DropReason.CONNECT_ERROR, result); // such as a machine without IPv6
+          attempt.failed(Refusal.NO_DESCRIPTORS, result);
+      default -> attempt.failed(Refusal.CONNECT_ERROR, result); // such as a machine without IPv6
     };
   }
 
-  private Attempt giveUp(int fd, DropReason reason, int result) {
+  private Attempt giveUp(int fd, Refusal reason, int result) {
     int _ = syscalls.close(fd);
     return attempt.failed(reason, result);
   }

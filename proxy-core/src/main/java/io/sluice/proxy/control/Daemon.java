@@ -74,9 +74,7 @@ public final class Daemon {
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
-    this.group =
-        new MultiThreadIoEventLoopGroup(
-            loops, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
+    this.group = loops(loops);
     this.buffers = new BufferLimit(bufferBytes(config));
     counters.buffers(buffers::used, buffers::bytes);
     List<Captures.Worker> capturing = new ArrayList<>();
@@ -94,6 +92,18 @@ public final class Daemon {
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
     this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
+  }
+
+  private static MultiThreadIoEventLoopGroup loops(int count) {
+    try {
+      return new MultiThreadIoEventLoopGroup(
+          count, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
+    } catch (IllegalStateException failure) { // it has no descriptor for epoll
+      throw new IllegalStateException(
+          "%d loops can't be made: the limit of open files is %d; raise it with LimitNOFILE= or ulimit -n"
+              .formatted(count, Descriptors.limit()),
+          failure);
+    }
   }
 
   /**

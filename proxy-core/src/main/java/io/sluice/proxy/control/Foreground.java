@@ -4,6 +4,7 @@ import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.HostPort;
 import io.sluice.config.Loaded;
+import io.sluice.proxy.observe.StandardError;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -29,17 +30,20 @@ public final class Foreground {
   private final PrintWriter err;
   private final Wishes wishes = new Wishes(() -> Runtime.getRuntime().halt(ExitCode.FAILED));
 
-  /** Of a configuration; what is to be said goes to {@code err}. */
-  public Foreground(Path file, PrintWriter err) {
+  /**
+   * Of a configuration. Takes signals from now on, so this comes before anything that takes time;
+   * then everything that is printed.
+   */
+  public Foreground(Path file) {
     this.file = file;
-    this.err = err;
+    for (String name : new String[] {"TERM", "INT", "HUP"}) {
+      Signals.handle(name, wishes::received);
+    }
+    this.err = StandardError.takePrints();
   }
 
   /** Serves; the answer is the exit code. */
   public int run() throws InterruptedException {
-    for (String name : new String[] {"TERM", "INT", "HUP"}) {
-      Signals.handle(name, wishes::received);
-    }
     Thread.setDefaultUncaughtExceptionHandler(Foreground::uncaught);
     // The resolver keeps answers itself, and asks again when they fail or age.
     Security.setProperty("networkaddress.cache.ttl", "0");
@@ -53,6 +57,7 @@ public final class Foreground {
     if (loaded == null) {
       return wishes.isStopWished() ? ExitCode.DONE : ExitCode.BAD_CONFIGURATION;
     }
+    HeapGoal.set(loaded.config().bindings().size());
     Daemon daemon = new Daemon(loaded.config());
     daemon.whenLoopEnds(Foreground::end);
     try {
@@ -165,6 +170,7 @@ public final class Foreground {
       throws ConfigException, RefusedException, InterruptedException {
     Loaded loaded = ConfigReader.load(file);
     loaded.warnings().forEach(daemon::warn);
+    HeapGoal.set(loaded.config().bindings().size());
     return daemon.prepare(loaded.config());
   }
 

@@ -50,7 +50,7 @@ final class Wishes {
     return isStopWished;
   }
 
-  /** Waits for a wish, for so long. A reload that is answered is no wish any more. */
+  /** Waits at most so long for a wish. A reload that is answered is not wished any more. */
   synchronized Wish await(long millis) throws InterruptedException {
     long until = Loop.nowMillis() + millis;
     long left = millis;

@@ -30,7 +30,7 @@ final class Eviction {
         "UDP's share of the local ports is used up",
         "widen net.ipv4.ip_local_port_range or give the destination source addresses",
         1),
-    /** Each search in vain costs much, so that several end for one. */
+    /** A search that finds no port costs much, so several flows end for a new one. */
     PORTS_OF_THE_MACHINE(
         "other programs hold the local ports", "widen net.ipv4.ip_local_port_range", 32);
 
@@ -87,7 +87,7 @@ final class Eviction {
     return forged != null ? forged : answered.oldestWith(ports, MOST_LOOKED_AT);
   }
 
-  /** Says, at a bounded rate, that flows make room, and what would spare them. */
+  /** Logs, at a bounded rate, that flows make room, and what an operator can change. */
   void tell(Shortage shortage, int flows) {
     if (logLimit.permits()) {
       log.warn(

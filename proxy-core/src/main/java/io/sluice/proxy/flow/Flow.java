@@ -4,7 +4,6 @@ import io.netty.channel.IoEvent;
 import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
-import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.loop.Loop;
@@ -12,7 +11,9 @@ import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.reuseport.ConnectionIds;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,10 +91,10 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   @Nullable Share ports;
 
   /** What its socket is noted as, because what it sends could come back to us. */
-  OwnSources.@Nullable Source ownSource;
+  @Nullable Tuple ownSource;
 
   /** What its replies are noted as, because the client is captured itself. */
-  OwnSources.@Nullable Source ownReplies;
+  @Nullable Tuple ownReplies;
 
   /** The PROXY protocol header that its target's datagrams begin with; null for none (any more). */
   byte @Nullable [] header;
@@ -139,7 +140,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return registration != null;
   }
 
-  /** Has epoll tell again that there are replies: some were left for the sake of the others. */
+  /**
+   * Has epoll tell again that there are replies: some were left, so that others have their turn.
+   */
   void rearm() {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);
@@ -196,8 +199,16 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     return (wasUp && !endpoint.isUp()) || (!wasRetired && target.isRetired(endpoint));
   }
 
-  /** Hears of no more replies. */
-  void deregister() {
+  /**
+   * Closes the socket. Doing so before Netty is told spares the epoll_ctl: the kernel forgets it by
+   * itself.
+   */
+  void closeDescriptor() {
+    try {
+      descriptor.close();
+    } catch (IOException _) {
+      // Nothing more can be done about it.
+    }
     if (registration != null) {
       registration.cancel();
     }
@@ -235,7 +246,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     try {
       flows.upstreamReady(this);
     } catch (RuntimeException | Error failure) {
-      flows.failed(this, failure); // thrown on, it would cost other flows their events
+      flows.failed(this, failure); // thrown on, other flows would lose their events
     }
   }
 

@@ -1,11 +1,11 @@
 package io.sluice.proxy.flow;
 
-import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -172,17 +172,32 @@ final class FlowKey {
     }
   }
 
-  /** How what we answer to the client looks, should it come in. */
-  OwnSources.Source reply() {
-    return new OwnSources.Source(
-        Protocol.UDP,
-        family(),
-        localHigh,
-        localLow,
-        localPort(),
-        clientHigh,
-        clientLow,
-        clientPort());
+  /** The same without its scope, as an object that may be kept; allocates. */
+  Tuple tuple() {
+    return new Tuple()
+        .set(
+            family(),
+            Protocol.UDP,
+            clientHigh,
+            clientLow,
+            clientPort(),
+            localHigh,
+            localLow,
+            localPort());
+  }
+
+  /** How what we answer to the client looks, should it come in; allocates. */
+  Tuple reply() {
+    return new Tuple()
+        .set(
+            family(),
+            Protocol.UDP,
+            localHigh,
+            localLow,
+            localPort(),
+            clientHigh,
+            clientLow,
+            clientPort());
   }
 
   private static long fold(long a, long b) {

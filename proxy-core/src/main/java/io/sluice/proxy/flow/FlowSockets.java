@@ -8,8 +8,8 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Share;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * ports, and closes them. Called on its loop only; allocates nothing.
  *
  * <p>When the machine has no port left all the same, because others hold them, connect(2) has
- * searched the whole range in vain. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
+ * searched the whole range for nothing. Then for {@value #PAUSE_MILLIS} ms no more is asked for.
  */
 final class FlowSockets {
   private static final long PAUSE_MILLIS = 100;
@@ -27,7 +27,7 @@ final class FlowSockets {
   private final Syscalls syscalls;
   private final Upstreams upstreams;
   private @Nullable Shortage shortage;
-  private DropReason refusal = DropReason.CONNECT_ERROR;
+  private Refusal refusal = Refusal.CONNECT_ERROR;
   private int searchesInVain;
   private long searchesAgainMillis;
 
@@ -44,30 +44,44 @@ final class FlowSockets {
   /**
    * Opens a socket that is connected to a target.
    *
+   * @param hasRoom whether a flow has just ended for this one: then it has that one's place, even
+   *     if another loop was quicker to take what became free
    * @return what came of it; null if there is none: then {@link #shortage} and {@link #refusal} say
    *     more
    */
-  @Nullable Attempt open(Target target, LookupContext context, long nowMillis) {
+  @Nullable Attempt open(Target target, LookupContext context, boolean hasRoom, long nowMillis) {
     shortage = null;
     Share ports = upstreams.ports(target);
-    if (ports != null && !ports.tryTake(1)) {
-      return tooFew(Shortage.PORTS, DropReason.NO_SOURCE_PORT);
+    if (ports != null && !takeOne(ports, hasRoom)) {
+      return tooFew(Shortage.PORTS, Refusal.NO_SOURCE_PORT);
     }
-    Attempt made = openWithPort(target, context, ports, nowMillis);
+    Attempt made = openWithPort(target, context, ports, hasRoom, nowMillis);
     if (made == null && ports != null) {
       ports.give(1);
     }
     return made;
   }
 
+  private static boolean takeOne(Share share, boolean hasRoom) {
+    if (hasRoom) {
+      share.take(1);
+      return true;
+    }
+    return share.tryTake(1);
+  }
+
   private @Nullable Attempt openWithPort(
-      Target target, LookupContext context, @Nullable Share ports, long nowMillis) {
+      Target target,
+      LookupContext context,
+      @Nullable Share ports,
+      boolean hasRoom,
+      long nowMillis) {
     if (nowMillis < searchesAgainMillis) {
-      refusal = DropReason.NO_SOURCE_PORT;
+      refusal = Refusal.NO_SOURCE_PORT;
       return null;
     }
-    if (!Descriptors.udp().tryTake(1)) {
-      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+    if (!takeOne(Descriptors.udp(), hasRoom)) {
+      return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     Attempt made = upstreams.openFlow(target, context);
     if (!made.isOpen()) {
@@ -77,7 +91,7 @@ final class FlowSockets {
     int fd = made.descriptor();
     if (Descriptors.isReserved(fd)) {
       closeDescriptor(fd);
-      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+      return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     searchesInVain = 0;
     // Tells of every ICMP error, also of those that may pass, like "host unreachable" (ip(7)).
@@ -91,23 +105,23 @@ final class FlowSockets {
   private @Nullable Attempt failed(Attempt made, @Nullable Share ports, long nowMillis) {
     refusal = made.reason();
     if (made.errno() == Linux.EMFILE || made.errno() == Linux.ENFILE) {
-      return tooFew(Shortage.DESCRIPTORS, DropReason.NO_DESCRIPTORS);
+      return tooFew(Shortage.DESCRIPTORS, Refusal.NO_DESCRIPTORS);
     }
     Endpoint endpoint = made.endpoint();
-    if (refusal == DropReason.CONNECT_ERROR && endpoint != null) {
+    if (refusal == Refusal.CONNECT_ERROR && endpoint != null) {
       endpoint.failed(refusal); // the other reasons say nothing about it
     }
-    if (refusal != DropReason.NO_SOURCE_PORT || ports == null) {
+    if (refusal != Refusal.NO_SOURCE_PORT || ports == null) {
       return null;
     }
     if (++searchesInVain == 2) { // the second one followed flows that made room
       searchesInVain = 0;
       searchesAgainMillis = nowMillis + PAUSE_MILLIS;
     }
-    return tooFew(Shortage.PORTS_OF_THE_MACHINE, DropReason.NO_SOURCE_PORT);
+    return tooFew(Shortage.PORTS_OF_THE_MACHINE, Refusal.NO_SOURCE_PORT);
   }
 
-  private @Nullable Attempt tooFew(Shortage what, DropReason reason) {
+  private @Nullable Attempt tooFew(Shortage what, Refusal reason) {
     shortage = what;
     refusal = reason;
     return null;
@@ -118,14 +132,15 @@ final class FlowSockets {
     return shortage;
   }
 
-  /** What it comes to that {@link #open} failed last. */
-  DropReason refusal() {
+  /** Why {@link #open} failed last: the reason under which the datagram is refused. */
+  Refusal refusal() {
     return refusal;
   }
 
   /** Closes a flow's socket, and gives back its shares. */
   void close(Flow flow) {
-    closeDescriptor(flow.upstream());
+    flow.closeDescriptor();
+    Descriptors.udp().give(1);
     if (flow.ports != null) {
       flow.ports.give(1);
     }

@@ -17,10 +17,12 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
@@ -52,6 +54,7 @@ final class Flows {
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
+  private int opened;
   private boolean isDraining;
 
   Flows(
@@ -70,6 +73,11 @@ final class Flows {
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
     limit.roomMaker(this::askedForRoom);
+  }
+
+  /** How many were opened so far; the difference of two answers is what counts. */
+  int opened() {
+    return opened;
   }
 
   /** How many there are. Any thread. */
@@ -120,9 +128,9 @@ final class Flows {
     key.describe(steering.context(), ifindex);
     steering.context().payload(datagram);
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
-      return refused(DropReason.LOOP);
+      return refused(Refusal.LOOP);
     }
-    Target target = steering.steer();
+    Target target = steering.steer().target();
     if (target == null) {
       return null;
     }
@@ -136,17 +144,24 @@ final class Flows {
     }
     boolean answersReturn = answersReturn(key.physical());
     if (answersReturn && !isAllowed(key.physical())) {
-      return refused(DropReason.OWN_SOURCE);
+      return refused(Refusal.OWN_SOURCE);
     }
     if (isDraining) {
-      return refused(DropReason.DRAINING);
+      return refused(Refusal.DRAINING);
     }
     if (!destination.tryOpen()) {
-      return refused(DropReason.DESTINATION_LIMIT);
+      return refused(Refusal.DESTINATION_LIMIT);
     }
-    if (!limit.tryOpen() && !(makeRoom(Shortage.FLOWS, null) && limit.tryOpen())) {
-      destination.close();
-      return refused(DropReason.FLOW_LIMIT);
+    if (!limit.tryOpen()) {
+      limit.open(); // before another one leaves, so that no other loop takes its place
+      if (!makeRoom(Shortage.FLOWS, null)) {
+        limit.close();
+        destination.close();
+        return refused(Refusal.FLOW_LIMIT);
+      }
+      if (limit.isExceeded()) { // a reload has lowered it
+        boolean _ = makeRoom(Shortage.FLOWS, null);
+      }
     }
     Flow flow = connect(front, key, target, nowMillis);
     if (flow == null) {
@@ -168,6 +183,7 @@ final class Flows {
     front.hold();
     table.put(flow);
     eviction.opened(flow);
+    opened++;
     loop.schedule(flow);
     count.incrementAndGet();
     return flow;
@@ -185,10 +201,10 @@ final class Flows {
   }
 
   private @Nullable Flow connect(FrontSocket front, FlowKey key, Target target, long nowMillis) {
-    Attempt made = sockets.open(target, steering.context(), nowMillis);
+    Attempt made = sockets.open(target, steering.context(), false, nowMillis);
     Shortage shortage = sockets.shortage();
     if (made == null && shortage != null && makeRoom(shortage, sockets.ports(target))) {
-      made = sockets.open(target, steering.context(), nowMillis);
+      made = sockets.open(target, steering.context(), true, nowMillis);
     }
     if (made == null) {
       return refused(sockets.refusal());
@@ -198,14 +214,14 @@ final class Flows {
     flow.ports = sockets.ports(target);
     if (!flow.register(loop)) {
       sockets.close(flow);
-      return refused(DropReason.NO_DESCRIPTORS);
+      return refused(Refusal.NO_DESCRIPTORS);
     }
     endpoint.checkSilence(nowMillis); // then the next datagram goes elsewhere
     flow.ownSource = guard.note(Protocol.UDP, made, target);
     return flow;
   }
 
-  private @Nullable Flow refused(DropReason reason) {
+  private @Nullable Flow refused(Refusal reason) {
     steering.refuse(reason);
     return null;
   }
@@ -310,8 +326,7 @@ final class Flows {
   }
 
   private void unreachable(Flow flow, int errno) {
-    DropReason reason =
-        errno == Linux.ECONNREFUSED ? DropReason.PORT_UNREACHABLE : DropReason.CONNECT_ERROR;
+    Refusal reason = errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
     steering.counters().drops(reason, Protocol.UDP).increment();
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
@@ -343,10 +358,10 @@ final class Flows {
    *
    * @param errno positive
    */
-  static DropReason upstreamDrop(int errno) {
+  static Refusal upstreamDrop(int errno) {
     return switch (errno) {
-      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> DropReason.UPSTREAM_BUFFER;
-      default -> DropReason.CONNECT_ERROR;
+      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
+      default -> Refusal.CONNECT_ERROR;
     };
   }
 
@@ -360,7 +375,6 @@ final class Flows {
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
-    flow.deregister();
     guard.forget(flow.ownSource);
     guard.forget(flow.ownReplies);
     sockets.close(flow);
@@ -374,21 +388,19 @@ final class Flows {
     target.destination().traffic().ends(end).increment();
     if (AccessLog.isOn()) {
       FlowKey key = flow.key();
-      AccessLog.ended(
-          Protocol.UDP,
-          key.client(),
-          key.clientPort(),
-          key.local(),
-          key.localPort(),
-          target.destination().label(),
-          target.toString(),
-          end.word(),
-          Loop.nowMillis() - flow.openedMillis(),
-          flow.bytesIn,
-          flow.bytesOut,
-          key.isAnnounced()
-              ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
-              : null);
+      AccessLog.add(
+          new AccessRecord(
+              key.tuple(),
+              target.destination().label(),
+              target.toString(),
+              end,
+              Outcome.Phase.DATA,
+              Loop.nowMillis() - flow.openedMillis(),
+              flow.bytesIn,
+              flow.bytesOut,
+              key.isAnnounced()
+                  ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+                  : null));
     }
   }
 

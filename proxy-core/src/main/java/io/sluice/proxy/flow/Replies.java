@@ -4,8 +4,8 @@ import io.sluice.proxy.linux.DatagramBatch;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.reuseport.ConnectionIds;
 import java.util.Arrays;
@@ -116,7 +116,7 @@ final class Replies {
     Destination destination = flow.target().destination();
     for (int slot = gathered; slot < gathered + received; slot++) {
       if (way < 0 || into.isTruncated(slot)) {
-        drop(DropReason.REPLY_ERROR);
+        drop(Refusal.REPLY_ERROR);
         continue;
       }
       owners[slot] = flow;
@@ -170,7 +170,7 @@ final class Replies {
         count(out, at, at + sent);
         at += sent;
       } else {
-        drop(DropReason.REPLY_ERROR);
+        drop(Refusal.REPLY_ERROR);
         at++;
       }
     }
@@ -195,7 +195,7 @@ final class Replies {
     }
   }
 
-  private void drop(DropReason reason) {
+  private void drop(Refusal reason) {
     counters.drops(reason, Protocol.UDP).increment();
   }
 

@@ -15,9 +15,9 @@ import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
@@ -41,6 +41,9 @@ public final class UdpRelay implements DatagramHandler {
 
   /** How many full batches a socket may have at once before others get their turn. */
   private static final int ROUNDS = 4;
+
+  /** How many flows it may open at once: each costs as much as some dozen datagrams. */
+  private static final int MOST_OPENED = SLOTS;
 
   /** How many shares are read of a socket that is being closed. */
   private static final int MOST_SHARES_AT_CLOSE = 64;
@@ -183,7 +186,8 @@ public final class UdpRelay implements DatagramHandler {
   private boolean receive(FrontSocket front) {
     DatagramBatch into = batch();
     refreshHeaderSources();
-    for (int round = 0; round < ROUNDS; round++) {
+    int openedBefore = flows.opened();
+    for (int round = 0; round < ROUNDS && flows.opened() - openedBefore < MOST_OPENED; round++) {
       int received = into.receive(syscalls, front.socket().fd(), 0, SLOTS);
       if (received > 0) {
         pass(front, into, received);
@@ -234,7 +238,7 @@ public final class UdpRelay implements DatagramHandler {
     CaptureSocket socket = front.socket();
     boolean isTold = received.readDestination(slot);
     if (received.isTruncated(slot)) {
-      counters.drops(DropReason.UPSTREAM_BUFFER, Protocol.UDP).increment();
+      counters.drops(Refusal.UPSTREAM_BUFFER, Protocol.UDP).increment();
       return false;
     }
     boolean isBound = socket.isBound();
@@ -246,7 +250,7 @@ public final class UdpRelay implements DatagramHandler {
                 received.destinationHigh(),
                 received.destinationLow(),
                 port))) {
-      counters.drops(DropReason.NOT_CAPTURED, Protocol.UDP).increment();
+      counters.drops(Refusal.NOT_CAPTURED, Protocol.UDP).increment();
       return false;
     }
     next.set(
@@ -261,7 +265,7 @@ public final class UdpRelay implements DatagramHandler {
     try {
       return headerSources.isEmpty() || readHeader(received, slot);
     } catch (RuntimeException | Error failure) {
-      loop.fault("a PROXY header", failure); // thrown on, it would cost others theirs
+      loop.fault("a PROXY header", failure); // thrown on, the others of the batch would be lost
       return false;
     }
   }
@@ -285,7 +289,7 @@ public final class UdpRelay implements DatagramHandler {
     }
     int length = header.read(received.bytes(slot), Protocol.UDP);
     if (length <= 0) {
-      counters.drops(DropReason.PROXY_HEADER, Protocol.UDP).increment();
+      counters.drops(Refusal.PROXY_HEADER, Protocol.UDP).increment();
       return false;
     }
     if (header.hasAddresses()) {
@@ -311,7 +315,7 @@ public final class UdpRelay implements DatagramHandler {
     try {
       passCurrent(front, run, from, to, ifindex, nowMillis);
     } catch (RuntimeException | Error failure) {
-      loop.fault("a datagram", failure); // thrown on, it would cost others theirs
+      loop.fault("a datagram", failure); // thrown on, the others of the batch would be lost
     }
   }
 
@@ -331,7 +335,7 @@ public final class UdpRelay implements DatagramHandler {
       int end = current.isPart() ? at + 1 : to; // the next may have another target
       int sent = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
       if (sent == at && at == failedAt) {
-        counters.drops(DropReason.CONNECT_ERROR, Protocol.UDP).increment();
+        counters.drops(Refusal.CONNECT_ERROR, Protocol.UDP).increment();
         sent = at + 1; // it failed twice, so this is no earlier datagram's fate
       }
       failedAt = sent == at ? at : -1;

@@ -195,8 +195,8 @@ public final class ProxyHeader {
   }
 
   /**
-   * Takes IPv4-mapped addresses for what they stand for, lest a client that came to a dual-stack
-   * socket escapes the rules for IPv4.
+   * Turns IPv4-mapped addresses into IPv4 ones. Otherwise the rules for IPv4 would not apply to a
+   * client that came to a dual-stack socket.
    */
   private void unmap() {
     if (family == Family.IPV6

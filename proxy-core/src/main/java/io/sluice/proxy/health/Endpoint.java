@@ -1,7 +1,7 @@
 package io.sluice.proxy.health;
 
 import io.sluice.config.TargetAddress;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.lang.ref.WeakReference;
 import java.util.List;
@@ -141,7 +141,7 @@ public final class Endpoint {
    *
    * @param why for the log
    */
-  public void failed(DropReason why) {
+  public void failed(Refusal why) {
     tell(it -> it.failed(this));
     State now = state;
     if (now != State.DOWN && now != State.DUE) { // those have nothing more to learn from it
@@ -149,7 +149,7 @@ public final class Endpoint {
     }
   }
 
-  private synchronized void count(DropReason why) {
+  private synchronized void count(Refusal why) {
     switch (state) {
       case UP -> {
         failures++;
@@ -247,7 +247,7 @@ public final class Endpoint {
   public void checkSilence(long nowMillis) {
     if (state == State.UP && silence.isSilent(nowMillis)) {
       for (int flow = 0; flow < Silence.FLOWS; flow++) {
-        failed(DropReason.NO_ANSWER);
+        failed(Refusal.NO_ANSWER);
       }
     }
   }
@@ -263,7 +263,7 @@ public final class Endpoint {
       return;
     }
     if (then == State.UP && silence.isUnanswered()) {
-      count(DropReason.NO_ANSWER);
+      count(Refusal.NO_ANSWER);
     } else if (then == State.UP) {
       recover();
     } else {

@@ -6,8 +6,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs what endpoints and names want later, on one thread of its own, which starts with the first
- * such wish. Any thread.
+ * Runs what endpoints and names want later, on one thread of its own, which starts when it is first
+ * needed. Any thread.
  */
 public final class TimerThread implements Timer {
   private static final Logger log = LoggerFactory.getLogger(TimerThread.class);

@@ -13,10 +13,11 @@ import java.lang.invoke.MethodHandle;
  * The system calls of the data path. Each answers what the call answers, or the negative errno: an
  * expected outcome is a value, not an exception.
  *
- * <p>All go by their number through libc's syscall(2). Its functions of their own would each need a
- * stub, which takes milliseconds of a start to make, and are cancellation points of threads, which
- * costs each call two atomic operations for what no Java thread ever is. To syscall, all arguments
- * are longs: each has a register of its own, of which an int is the low half.
+ * <p>All go by their number through libc's syscall(2). A function of libc for each would need a
+ * stub each, which takes milliseconds of a start to make. Such functions are cancellation points of
+ * threads, too: that costs two atomic operations for each call, and no Java thread is ever
+ * cancelled. To syscall, all arguments are longs: each has a register of its own, of which an int
+ * is the low half.
  *
  * <p>An instance belongs to one thread (an event loop): errno is captured into memory of its own.
  * Pointers are passed as addresses of off-heap memory that the caller keeps alive. Tests override
@@ -312,7 +313,7 @@ public class Syscalls {
   /**
    * Sends without raising SIGPIPE.
    *
-   * @param flags MSG_MORE if more follows at once, be it a FIN: they may share a packet
+   * @param flags MSG_MORE if more data or a FIN follows at once: they may share a packet
    */
   public long send(int fd, long buffer, long lengthBytes, int flags) {
     return move(SENDTO, fd, buffer, lengthBytes, flags | Linux.MSG_NOSIGNAL, 0, 0);

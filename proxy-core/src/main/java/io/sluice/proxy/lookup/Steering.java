@@ -2,15 +2,14 @@ package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import io.sluice.steering.reuseport.Tried;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the engine, for one event loop: fill {@link #context}, call {@link #steer}. Counts the
@@ -21,7 +20,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final Tried tried = new Tried();
-  private DropReason refusal = DropReason.PROGRAM;
+  private final Answer answer = new Answer();
 
   /**
    * @param snapshots reads the snapshot in force: one volatile read
@@ -41,22 +40,26 @@ public final class Steering {
     return counters;
   }
 
-  /** Where it goes; or null: then {@link #refusal} says why, and it has been counted. */
-  public @Nullable Target steer() {
+  /** Where it goes, or why not, which has been counted. */
+  public Answer steer() {
     Verdict verdict = snapshots.get().engine().lookup(context);
     Socket socket = verdict.socket();
     if (socket == null) {
-      refuse(verdict instanceof Verdict.Drop drop ? drop.reason() : DropReason.NO_LISTENER);
-      return null;
+      return refused(
+          verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER);
     }
     if (!Target.isBehind(socket)) {
       counters.strangeSocket(socket);
-      refuse(DropReason.PROGRAM_ERROR);
-      return null;
+      return refused(Refusal.PROGRAM_ERROR);
     }
     Target target = Target.of(socket).admitted(context, tried);
     target.destination().traffic().lookups(context.family()).increment();
-    return target;
+    return answer.found(target);
+  }
+
+  private Answer refused(Refusal reason) {
+    refuse(reason);
+    return answer.refused(reason);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -75,13 +78,7 @@ public final class Steering {
   }
 
   /** Counts a refusal of what the context describes. */
-  public void refuse(DropReason reason) {
-    refusal = reason;
+  public void refuse(Refusal reason) {
     counters.drops(reason, context.protocol()).increment();
-  }
-
-  /** Why the last one was refused. */
-  public DropReason refusal() {
-    return refusal;
   }
 }

@@ -45,6 +45,8 @@ public final class Loop {
   private final Buffers buffers;
   private final Pipes pipes;
   private final TimerWheel timers;
+  private final Turns turns;
+  private @Nullable Bell bell;
   private @Nullable ScheduledFuture<?> ticking;
   private long nextTickMillis;
 
@@ -68,6 +70,7 @@ public final class Loop {
     this.buffers = new Buffers(syscalls, limit);
     this.pipes = new Pipes(syscalls);
     this.timers = new TimerWheel(clock.getAsLong());
+    this.turns = new Turns(events, this::ring);
   }
 
   /** The position among the loops, from 0. Any thread. */
@@ -103,6 +106,11 @@ public final class Loop {
     return pipes;
   }
 
+  /** Divides the loop's time among the connections that have much to move. */
+  public Turns turns() {
+    return turns;
+  }
+
   /** What the loop's clock says, in milliseconds; it never goes back. */
   public long timeMillis() {
     return clock.getAsLong();
@@ -114,8 +122,8 @@ public final class Loop {
   }
 
   /**
-   * When the next tick is due: now, rounded up to {@link TimerWheel#TICK_MILLIS} or less, for who
-   * notes with every event that something is alive. It costs no look at the clock. Valid while
+   * When the next tick is due: at most {@link TimerWheel#TICK_MILLIS} from now. What notes with
+   * every event that something is alive uses it, as it costs no look at the clock. Valid while
    * something is scheduled.
    */
   public long nextTickMillis() {
@@ -173,6 +181,20 @@ public final class Loop {
     }
   }
 
+  /** Has those who wait for their turn go on in the next round. */
+  private void ring() {
+    if (bell == null) {
+      try {
+        bell = new Bell(this, turns::goOn);
+      } catch (RuntimeException _) {
+        // No descriptor: the next one who waits tries again.
+      }
+    }
+    if (bell == null || !bell.ring()) {
+      var _ = events.schedule(turns::goOn, 1, TimeUnit.MILLISECONDS);
+    }
+  }
+
   /** Logs, at a bounded rate, that something failed which can't: the others on this loop go on. */
   public void fault(String what, Throwable failure) {
     if (faultLog.permits()) {
@@ -182,6 +204,10 @@ public final class Loop {
 
   /** Closes the descriptors that the loop keeps for itself, and gives its memory back. */
   public void release() {
+    if (bell != null) {
+      bell.close();
+      bell = null;
+    }
     pipes.closeAll();
     buffers.freeSpare();
   }

@@ -28,9 +28,21 @@ public final class SessionLimit {
     return true;
   }
 
-  /** Takes back {@link #tryOpen}. */
+  /**
+   * Counts a session in whose place another one is about to leave: it is never free for a third.
+   */
+  public void open() {
+    active.incrementAndGet();
+  }
+
+  /** Takes back {@link #tryOpen} and {@link #open}. */
   public void close() {
     active.decrementAndGet();
+  }
+
+  /** Whether there are more than may be. */
+  public boolean isExceeded() {
+    return active.get() > limit;
   }
 
   /** Who can end a session on a loop, for a new one on another; called on any thread. */

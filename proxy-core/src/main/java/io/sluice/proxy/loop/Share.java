@@ -33,6 +33,11 @@ public final class Share {
     return true;
   }
 
+  /** Takes some in the place of what is given back at the same moment, or has just been. */
+  public void take(int count) {
+    used.addAndGet(count);
+  }
+
   /** Gives some back. */
   public void give(int count) {
     used.addAndGet(-count);

@@ -11,13 +11,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A descriptor that a loop watches, and its only owner: what opens one makes a {@code Watched} of
- * it at once. Called on its loop only.
+ * it at once. It is Netty's own kind of descriptor, which spares an object; that compares by
+ * number, so don't put it in sets. Called on its loop only.
  *
  * <p>epoll reports several descriptors in one batch. If one of them is closed by the event of
  * another, the next socket gets its number, and Netty takes the event that still lies in the batch
  * for the new one's. So sockets are opened after the batch ({@link Loop#execute}), not in it.
  */
-public abstract class Watched implements EpollIoHandle {
+public abstract class Watched extends FileDescriptor implements EpollIoHandle {
   public static final int READABLE = EpollIoOps.EPOLLIN.value();
   public static final int WRITABLE = EpollIoOps.EPOLLOUT.value();
   public static final int ERROR = EpollIoOps.EPOLLERR.value();
@@ -25,12 +26,10 @@ public abstract class Watched implements EpollIoHandle {
   public static final int BROKEN = ERROR | EPOLLHUP;
   public static final int ENDING = BROKEN | EpollIoOps.EPOLLRDHUP.value();
 
-  private final FileDescriptor descriptor;
   private @Nullable IoRegistration registration;
-  private boolean isReleased;
 
   protected Watched(int fd) {
-    this.descriptor = new FileDescriptor(fd);
+    super(fd);
   }
 
   /** epoll reports something, by the constants above. */
@@ -41,7 +40,7 @@ public abstract class Watched implements EpollIoHandle {
 
   /** The descriptor's number. */
   public final int number() {
-    return descriptor.intValue();
+    return intValue();
   }
 
   /**
@@ -54,7 +53,7 @@ public abstract class Watched implements EpollIoHandle {
 
   @Override
   public final FileDescriptor fd() {
-    return descriptor;
+    return this;
   }
 
   @Override
@@ -62,30 +61,23 @@ public abstract class Watched implements EpollIoHandle {
     try {
       ready(((EpollIoEvent) event).ops().value());
     } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost others their events
+      failed(failure); // thrown on, others would lose their events
     }
   }
 
-  /**
-   * Yields to others: epoll reports again what there is by then, behind what it has for them. A
-   * task would not do, as Netty runs tasks that add tasks for up to a second before it polls again.
-   */
-  public final void yieldTurn(EpollIoOps interest) {
+  /** Has epoll report again what there is, in the next round of events. */
+  public final void reportAgain(EpollIoOps interest) {
     if (registration != null) {
       long _ = registration.submit(interest);
     }
   }
 
-  public final boolean isOpen() {
-    return !isReleased && descriptor.isOpen();
-  }
-
   /** Stops watching; the descriptor stays open, and is somebody else's from now on. */
   public final void release() {
-    isReleased = true;
     if (registration != null) {
       registration.cancel();
     }
+    boolean _ = markClosed(); // after that: epoll has to be told of a descriptor that stays open
   }
 
   /** Closes the descriptor. Closing first spares the epoll_ctl: the kernel forgets it by itself. */
@@ -93,7 +85,7 @@ public abstract class Watched implements EpollIoHandle {
   public void close() {
     if (isOpen()) {
       try {
-        descriptor.close();
+        super.close();
       } catch (IOException _) {
         // Nothing more can be done about it.
       }

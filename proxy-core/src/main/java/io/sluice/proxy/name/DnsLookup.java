@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * made on one thread of its own, through one UDP socket for each server, or a TCP connection where
  * the answer doesn't fit (RFC 7766).
  *
- * <p>Netty sends the queries and matches the answers; whom to ask next is said by {@link DnsQuery}.
+ * <p>Netty sends the queries and matches the answers. {@link DnsQuery} says which server is next.
  */
 public final class DnsLookup implements NameLookup {
   private static final Path HOSTS = Path.of("/etc/hosts");

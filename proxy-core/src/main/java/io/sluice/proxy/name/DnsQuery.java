@@ -36,7 +36,7 @@ final class DnsQuery {
   private int tries;
 
   /**
-   * What it comes to.
+   * The answer to the query.
    *
    * @param addresses null if nobody answered, or nobody knew
    */

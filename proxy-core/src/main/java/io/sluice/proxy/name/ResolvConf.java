@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What resolv.conf(5) says: whom to ask, how often, and in which domains.
+ * What resolv.conf(5) says: which servers to ask, how often, and in which domains.
  *
  * @param servers at least one
  * @param search the domains to try, without final dots

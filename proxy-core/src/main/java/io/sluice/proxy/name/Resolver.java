@@ -102,7 +102,7 @@ public final class Resolver implements AutoCloseable {
     return unresolved;
   }
 
-  /** Asks for a name on the timer's thread, for who must not wait for a file. */
+  /** Asks for a name on the timer's thread: the caller must not wait for a file. */
   void askSoon(Name name) {
     if (!isOffline()) {
       timer.after(0, () -> ask(name));

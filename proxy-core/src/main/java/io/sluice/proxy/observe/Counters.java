@@ -1,6 +1,5 @@
 package io.sluice.proxy.observe;
 
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Errno;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
@@ -27,7 +26,7 @@ public final class Counters implements LookupObserver {
 
   private static final Protocol[] PROTOCOLS = Protocol.values();
 
-  private final LongAdder[] drops = adders(DropReason.values().length * PROTOCOLS.length);
+  private final LongAdder[] drops = adders(Refusal.values().length * PROTOCOLS.length);
   private final LongAdder[] connects = adders(CONNECT_BOUNDS_MILLIS.length + 1);
   private final LongAdder connectMillis = new LongAdder();
   private final LongAdder[] reloads = adders(2);
@@ -71,7 +70,7 @@ public final class Counters implements LookupObserver {
   }
 
   /** Counts refused connections and datagrams. */
-  public LongAdder drops(DropReason reason, Protocol protocol) {
+  public LongAdder drops(Refusal reason, Protocol protocol) {
     return drops[reason.ordinal() * PROTOCOLS.length + protocol.ordinal()];
   }
 

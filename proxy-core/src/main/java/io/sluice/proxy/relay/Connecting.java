@@ -9,14 +9,14 @@ import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Watched;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The connection to a target that a session makes: one at a time, within {@code connectTimeout}.
- * Called on the session's loop only.
+ * The session lets go of it when it is made. Called on the session's loop only.
  */
 final class Connecting {
   private static final int NOBODY = -1;
@@ -26,12 +26,12 @@ final class Connecting {
   /** The target to which a connection is being made; or NOBODY. */
   private int wanted = NOBODY;
 
-  /** Where it is tried to be reached; null if its name has no address. */
+  /** The endpoint that is tried; null if its name has no address. */
   private @Nullable Endpoint endpoint;
 
   private long wantedSinceMillis;
 
-  /** Since when a target is sought, with those that could not be reached; 0 if none is. */
+  /** Since when the session looks for a target, failed attempts included; 0 if it does not. */
   private long soughtSinceMillis;
 
   Connecting(Session session) {
@@ -63,7 +63,7 @@ final class Connecting {
         upstream.ownSource = session.relay.guard().note(Protocol.TCP, attempt, target);
         target.opened();
         if (!upstream.watch() || !session.mayKeep(upstream)) {
-          failedToConnect(DropReason.NO_DESCRIPTORS);
+          failedToConnect(Refusal.NO_DESCRIPTORS);
         } else if (upstream.isConnecting) {
           session.loop().schedule(session);
         } else {
@@ -73,7 +73,7 @@ final class Connecting {
     }
   }
 
-  /** Nobody is to be connected to any more. */
+  /** Gives the connection up that is being made. */
   void stop() {
     if (wanted != NOBODY) {
       session.closeUpstream(wanted);
@@ -81,12 +81,12 @@ final class Connecting {
     }
   }
 
-  private void failedToConnect(DropReason reason) {
+  private void failedToConnect(Refusal reason) {
     int index = wanted;
     wanted = NOBODY;
     session.closeUpstream(index);
-    if (reason == DropReason.NO_DESCRIPTORS) {
-      session.unreachable(reason); // it isn't the target's fault, and others would be no better
+    if (reason == Refusal.NO_DESCRIPTORS) {
+      session.unreachable(reason); // not the target's fault, and another target would not help
     } else {
       session.relay.connectFailed(session.target(index), endpoint, reason);
       session.notConnected(index, reason);
@@ -112,19 +112,18 @@ final class Connecting {
 
   private void isConnected(Peer upstream) {
     long now = session.loop().timeMillis();
-    wanted = NOBODY;
     upstream.isConnecting = false;
     requireNonNull(endpoint).succeeded();
     session.ending.stirred(now);
     session.keepAliveFrom(now);
     session.relay.counters().connected(now - soughtSinceMillis);
-    soughtSinceMillis = 0;
+    session.connecting = null;
     session.loop().schedule(session);
     session.connected(upstream);
   }
 
   /** Begins what a target hears with a PROXY protocol header; false if the target broke. */
-  boolean sendHeader(Peer upstream) {
+  static boolean sendHeader(Session session, Peer upstream) {
     ProxyHeaderWriter writer = session.destination().header();
     if (writer == null) {
       return true;
@@ -157,7 +156,7 @@ final class Connecting {
 
   void timeUp(long nowMillis) {
     if (nowMillis >= connectByMillis()) {
-      failedToConnect(DropReason.CONNECT_TIMEOUT);
+      failedToConnect(Refusal.CONNECT_TIMEOUT);
     } else if (session.upstreams[wanted] == null) {
       attempt(wanted);
     }

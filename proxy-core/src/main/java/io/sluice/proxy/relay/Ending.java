@@ -71,7 +71,7 @@ final class Ending {
 
   /** An event has come: false if it says that the peer to be reset is past that. */
   boolean concerns(Peer peer) {
-    if (peer == dismissed && peer.errored) {
+    if (dismissed != null && peer.index == dismissed.index && peer.errored) {
       resetWhenDelivered(session.loop().timeMillis());
       return false;
     }

@@ -9,7 +9,7 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.observe.RateLimit;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
@@ -94,7 +94,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     }
     try {
       if (!socket.watch(loop(), EDGES)) {
-        refuse(DropReason.NO_DESCRIPTORS, "epoll has no more watches");
+        refuse(Refusal.NO_DESCRIPTORS, "epoll has no more watches");
       } else {
         loop().schedule(this);
       }
@@ -134,7 +134,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
         readHeader();
       }
     } catch (RuntimeException | Error failure) {
-      failed(failure); // thrown on, it would cost others their turn
+      failed(failure); // thrown on, others would not be served
     }
   }
 
@@ -146,7 +146,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
   private void failed(Throwable failure) {
     loop().fault("a PROXY header", failure);
     if (!isOver) {
-      refuse(DropReason.FAULT, "a fault of ours");
+      refuse(Refusal.FAULT, "a fault of ours");
     }
   }
 
@@ -156,12 +156,12 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     long count = syscalls().peek(number(), loop().buffer().address(), ProxyHeader.MAX_BYTES);
     if (count == -Linux.EAGAIN) {
       if (isEnding) {
-        refuse(DropReason.PROXY_HEADER, "it ended");
+        refuse(Refusal.PROXY_HEADER, "it ended");
       }
       return;
     }
     if (count <= 0) {
-      refuse(DropReason.PROXY_HEADER, "it ended before its header");
+      refuse(Refusal.PROXY_HEADER, "it ended before its header");
       return;
     }
     ByteBuffer in = loop().buffer().bytes().slice(0, (int) count);
@@ -169,9 +169,9 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     if (length > 0) {
       complete(header, header.tlvs(in), length);
     } else if (length == ProxyHeader.MALFORMED) {
-      refuse(DropReason.PROXY_HEADER, header.problem());
+      refuse(Refusal.PROXY_HEADER, header.problem());
     } else if (isEnding) {
-      refuse(DropReason.PROXY_HEADER, "it ended within its header");
+      refuse(Refusal.PROXY_HEADER, "it ended within its header");
     } else {
       wakeAt(header.neededBytes());
     }
@@ -189,7 +189,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     while (left > 0) {
       long taken = syscalls().receive(number(), loop().buffer().address(), left);
       if (taken <= 0) {
-        refuse(DropReason.PROXY_HEADER, "it ended"); // a reset throws away what had come
+        refuse(Refusal.PROXY_HEADER, "it ended"); // a reset throws away what had come
         return;
       }
       left -= (int) taken;
@@ -218,7 +218,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     socket.release();
   }
 
-  private void refuse(DropReason reason, String problem) {
+  private void refuse(Refusal reason, String problem) {
     leave();
     if (logLimit.permits()) {
       log.warn(
@@ -238,7 +238,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
 
   @Override
   protected void expired() {
-    refuse(DropReason.PROXY_HEADER_TIMEOUT, "not complete in time");
+    refuse(Refusal.PROXY_HEADER_TIMEOUT, "not complete in time");
   }
 
   @Override

@@ -55,11 +55,11 @@ final class MessageInput {
    *
    * @return how many bytes, 0 at FIN, or a negative errno; -ENOBUFS if there is no room
    */
-  long read(int fd) {
+  long read(int fd, int mostBytes) {
     boolean isRoomy = loop.buffers().hasRoom();
     NativeBuffer kept = own;
     if (kept == null || isRoomy && length() <= SHORT_BYTES) {
-      return readToLoop(fd, isRoomy ? Loop.BUFFER_BYTES : SHORT_BYTES);
+      return readToLoop(fd, isRoomy ? mostBytes : SHORT_BYTES);
     }
     compact(kept);
     if (until == kept.capacity()) {
@@ -71,7 +71,7 @@ final class MessageInput {
         return -Linux.ENOBUFS;
       }
     }
-    return read(fd, kept, kept.capacity());
+    return read(fd, kept, Math.min(kept.capacity(), until + mostBytes));
   }
 
   private long readToLoop(int fd, int mostBytes) {

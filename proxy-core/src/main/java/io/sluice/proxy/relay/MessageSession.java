@@ -7,11 +7,11 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Descriptors;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
@@ -109,7 +109,7 @@ final class MessageSession extends Session {
     if (client.watch()) {
       pumpClient(); // most have spoken by now
     } else {
-      unreachable(DropReason.NO_DESCRIPTORS);
+      unreachable(Refusal.NO_DESCRIPTORS);
     }
   }
 
@@ -117,7 +117,7 @@ final class MessageSession extends Session {
 
   @Override
   void readable(Peer peer) {
-    if (peer == client) {
+    if (peer.isClient()) {
       pumpClient();
     } else {
       pumpReplies(peer);
@@ -132,7 +132,7 @@ final class MessageSession extends Session {
     }
     if (result < 0) {
       broke(peer);
-    } else if (peer == client) {
+    } else if (peer.isClient()) {
       pumpAllReplies();
       settle();
     } else if (steering.isAwaiting(peer)) {
@@ -146,11 +146,12 @@ final class MessageSession extends Session {
 
   /** Steers what the client has sent, as far as it goes. */
   private void pumpClient() {
-    for (int turn = 0; turn < TURNS; turn++) {
-      if (isInputOver || steering.isAwaiting() || isClosed()) {
+    int leftBytes = 0;
+    do {
+      if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      long count = input.read(client.number());
+      long count = input.read(client.number(), loop().turns().readBytes());
       if (!hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
@@ -160,13 +161,18 @@ final class MessageSession extends Session {
         return;
       }
       moved(client, count);
+      loop().turns().spend((int) count);
       ending.stirred(loop().timeMillis());
       boolean isFilled = input.isFull();
       steer();
       if (!isFilled && !client.hungUp) {
         return; // a short read emptied it; more, or a FIN, will be a new edge
       }
-    }
+      if (leftBytes == 0) {
+        leftBytes = loop().turns().turnBytes();
+      }
+      leftBytes -= (int) count;
+    } while (leftBytes > 0);
     if (!isInputOver && !steering.isAwaiting() && !isClosed()) {
       client.yieldTurn();
     }
@@ -241,7 +247,7 @@ final class MessageSession extends Session {
   private void connectAwaited(int index) {
     if (!isClosed() && !isInputOver && upstreams[index] == null) {
       try {
-        connecting.connect(index);
+        connect(index);
       } catch (RuntimeException | Error failure) {
         failed(failure);
       }
@@ -260,20 +266,20 @@ final class MessageSession extends Session {
   @Override
   void connected(Peer upstream) {
     opened++;
-    if (connecting.sendHeader(upstream)) {
+    if (Connecting.sendHeader(this, upstream)) {
       resume();
     }
   }
 
   @Override
-  void notConnected(int index, DropReason reason) {
+  void notConnected(int index, Refusal reason) {
     steering.failed(index, reason);
     resume();
   }
 
   /** Nobody can be reached for a message. */
   @Override
-  void unreachable(DropReason why) {
+  void unreachable(Refusal why) {
     if (steering.hasBegun()) {
       dismiss(SessionEnd.NO_TARGET);
     } else {
@@ -292,7 +298,11 @@ final class MessageSession extends Session {
   }
 
   private void pumpReplies(Peer from) {
-    if (isClosed() || from.ended || !from.isOpen() || client.isOpen() && client.blocked) {
+    if (isClosed()
+        || from.ended
+        || !from.isOpen()
+        || from.waitsForTurn()
+        || client.isOpen() && client.blocked) {
       return;
     }
     boolean _ = copy(from, client);
@@ -313,7 +323,9 @@ final class MessageSession extends Session {
       isInputOver = true;
       steering.goOn();
       input.discard();
-      connecting.stop();
+      if (connecting != null) {
+        connecting.stop();
+      }
       loop().schedule(this); // the deadline is nearer now
     }
   }
@@ -372,7 +384,7 @@ final class MessageSession extends Session {
   void broke(Peer peer) {
     peer.discard();
     peer.broken = true;
-    if (peer == client) {
+    if (peer.isClient()) {
       ending.because(SessionEnd.CLIENT_RESET);
       skb.end(input.length(), steering);
       inputIsOver();

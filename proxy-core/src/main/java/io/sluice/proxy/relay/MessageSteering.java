@@ -3,9 +3,9 @@ package io.sluice.proxy.relay;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Socket;
 import io.sluice.steering.stream.MessageDrop;
 import io.sluice.steering.stream.SkSkb;
@@ -78,12 +78,12 @@ final class MessageSteering implements SkSkb.Receiver {
   }
 
   /** Why the last target could not be reached. */
-  DropReason reason() {
+  Refusal reason() {
     return tries.reason();
   }
 
   /** A target could not be reached. */
-  void failed(int index, DropReason reason) {
+  void failed(int index, Refusal reason) {
     tries.failed(index, reason);
   }
 
@@ -94,7 +94,7 @@ final class MessageSteering implements SkSkb.Receiver {
 
   int flush(Peer peer) {
     int result = peer.flush();
-    if (result == 0 && peer != session.client && unsent[peer.index] > 0) {
+    if (result == 0 && !peer.isClient() && unsent[peer.index] > 0) {
       session.destination().traffic().messages.add(unsent[peer.index]);
       unsent[peer.index] = 0;
     }
@@ -146,7 +146,7 @@ final class MessageSteering implements SkSkb.Receiver {
     if (to == null) {
       return noConnection(index);
     }
-    if (runTo != to || runUntil != offset) {
+    if (runTo == null || runTo.index != index || runUntil != offset) {
       startRun(to, offset);
     }
     int before = to.pendingBytes() + runUntil - runFrom;

@@ -1,13 +1,13 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.MessagePlan;
-import io.sluice.steering.DropReason;
 import java.util.Arrays;
 
 /**
- * Which targets a message session has tried to reach in vain: for the message at hand, and lately.
- * Called on the session's loop only.
+ * Which targets a message session could not reach: for the message at hand, and lately. Called on
+ * the session's loop only.
  */
 final class MessageTries {
   /** For how long a session passes over a target that it could not reach. */
@@ -20,7 +20,7 @@ final class MessageTries {
   private final long[] passedOverUntil;
   private int tries;
   private int judgements;
-  private DropReason reason = DropReason.CONNECT_ERROR;
+  private Refusal reason = Refusal.CONNECT_ERROR;
 
   MessageTries(Loop loop, MessagePlan plan, int mostRetries) {
     this.loop = loop;
@@ -50,7 +50,7 @@ final class MessageTries {
         && judgements <= 2 * plan.targets().size();
   }
 
-  void failed(int index, DropReason why) {
+  void failed(int index, Refusal why) {
     passedOverUntil[index] = loop.timeMillis() + PASSED_OVER_MILLIS;
     tried[index] = true;
     tries++;
@@ -58,7 +58,7 @@ final class MessageTries {
   }
 
   /** Why the last one failed. */
-  DropReason reason() {
+  Refusal reason() {
     return reason;
   }
 

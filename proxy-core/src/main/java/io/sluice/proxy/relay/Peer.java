@@ -1,13 +1,13 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.config.Keepalive;
-import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
-import io.sluice.proxy.loop.Pipes;
+import io.sluice.proxy.loop.Turns;
 import io.sluice.proxy.loop.Watched;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,11 +15,9 @@ import org.jspecify.annotations.Nullable;
  * ends, and how much of what was sent has been delivered. Holds no buffer and no pipe while nothing
  * waits. Called on the session's loop only.
  */
-final class Peer extends Watched {
+final class Peer extends Watched implements Turns.Waiting {
   /** The index of the client. */
   static final int CLIENT = -1;
-
-  private static final long NO_PIPE = -1;
 
   private final Session session;
 
@@ -27,7 +25,7 @@ final class Peer extends Watched {
   final int index;
 
   /** What it is noted as, because what it sends could come back to us. */
-  OwnSources.@Nullable Source ownSource;
+  @Nullable Tuple ownSource;
 
   /** The connection isn't made yet. */
   boolean isConnecting;
@@ -56,17 +54,17 @@ final class Peer extends Watched {
   /** What it sends fills buffers: splice. */
   boolean bulk;
 
+  /** It has more to be read than this round allows: {@link Turns}. */
+  private boolean waitsForTurn;
+
   /** TCP_NODELAY has yet to be set: it makes no difference before the second send. */
   private boolean isDelaying;
 
   private boolean hasSent;
   private boolean isKeptAlive;
-  private @Nullable NativeBuffer held;
-  private int from;
-  private int until;
-  private long pipe = NO_PIPE;
-  private int inPipe;
-  private int charged;
+
+  /** What waits to be sent on it; null as long as nothing ever had to. */
+  private @Nullable Backlog backlog;
 
   Peer(Session session, int fd, int index, boolean isDelaying) {
     super(fd);
@@ -75,11 +73,22 @@ final class Peer extends Watched {
     this.isDelaying = isDelaying;
   }
 
+  /** Whether it is the client's, not a target's. */
+  boolean isClient() {
+    return index == CLIENT;
+  }
+
   @Override
   protected void ready(int events) {
     hungUp |= (events & ENDING) != 0;
     errored |= (events & ERROR) != 0;
-    session.ready(this, events);
+    if (!waitsForTurn) {
+      session.ready(this, events);
+      return;
+    }
+    if ((events & (WRITABLE | BROKEN)) != 0) {
+      session.ready(this, WRITABLE); // that is no turn of its own, but of who sends to it
+    }
   }
 
   @Override
@@ -100,20 +109,48 @@ final class Peer extends Watched {
     return watch(loop(), Loop.ALL_EDGES);
   }
 
+  /** Has it read on in a later round. */
   void yieldTurn() {
-    yieldTurn(Loop.ALL_EDGES);
+    if (!waitsForTurn) {
+      waitsForTurn = true;
+      loop().turns().await(this);
+    }
+  }
+
+  /** Whether it is read on in a later round. */
+  boolean waitsForTurn() {
+    return waitsForTurn;
+  }
+
+  @Override
+  public void goOn() {
+    waitsForTurn = false;
+    try {
+      session.ready(this, READABLE);
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // it must not cost the others their turns
+    }
   }
 
   // ---- sending
 
+  private Backlog backlog() {
+    Backlog made = backlog;
+    if (made == null) {
+      made = new Backlog(loop());
+      backlog = made;
+    }
+    return made;
+  }
+
   /** Whether something waits to be sent. */
   boolean isPending() {
-    return until > from || inPipe > 0;
+    return backlog != null && !backlog.isEmpty();
   }
 
   /** How much waits to be sent. */
   int pendingBytes() {
-    return until - from + inPipe;
+    return backlog == null ? 0 : backlog.lengthBytes();
   }
 
   /**
@@ -187,30 +224,7 @@ final class Peer extends Watched {
    * @return false if the machine has no memory
    */
   boolean keep(NativeBuffer source, int offset, int length, int roomBytes) {
-    NativeBuffer buffer = held;
-    if (buffer == null) {
-      buffer = loop().buffers().take(Math.max(length, roomBytes));
-    } else if (until + length > buffer.capacity()) {
-      int waiting = until - from;
-      NativeBuffer wide =
-          waiting + length > buffer.capacity() ? loop().buffers().take(waiting + length) : buffer;
-      if (wide != null) {
-        wide.copyFrom(buffer, from, 0, waiting);
-        from = 0;
-        until = waiting;
-        if (wide != buffer) {
-          loop().buffers().give(buffer);
-        }
-      }
-      buffer = wide;
-    }
-    if (buffer == null) {
-      return false;
-    }
-    buffer.copyFrom(source, offset, until, length);
-    held = buffer;
-    until += length;
-    return true;
+    return backlog().keep(source, offset, length, roomBytes);
   }
 
   /**
@@ -219,73 +233,45 @@ final class Peer extends Watched {
    * @return 0 when all has gone, -EAGAIN if some waits on, else the negative errno that broke it
    */
   int flush() {
-    hasSent |= isPending();
-    while (held != null && from < until) {
-      long sent = syscalls().send(number(), held.address() + from, until - from);
-      if (sent < 0) {
-        return waits((int) sent);
+    Backlog waiting = backlog;
+    if (waiting != null) {
+      hasSent |= !waiting.isEmpty();
+      int result = waiting.flush(number());
+      if (result < 0) {
+        return waits(result);
       }
-      from += (int) sent;
+      waiting.releasePipe();
     }
-    dropHeld();
-    int result = flushPipe();
-    if (result == 0) {
-      releasePipe();
-      blocked = false;
-    }
-    return result;
+    blocked = false;
+    return 0;
   }
 
   // ---- splicing
 
   /** Makes sure of a pipe; false if there is none to be had: then one copies. */
   boolean takePipe() {
-    if (pipe == NO_PIPE) {
-      long taken = loop().pipes().take();
-      if (taken < 0) {
-        return false;
-      }
-      pipe = taken;
-    }
-    return true;
+    return backlog().takePipe();
   }
 
-  /** Reads from another into the pipe: how many bytes, 0 at FIN, or a negative errno. */
-  long fillPipe(Peer sender) {
-    long count = syscalls().splice(sender.number(), Pipes.writeEnd(pipe), Pipes.CAPACITY_BYTES);
-    if (count > 0) {
-      inPipe += (int) count;
-    }
-    return count;
+  /**
+   * Reads from another into the pipe, which is empty, what fits and is allowed.
+   *
+   * @return how many bytes, 0 at FIN, or a negative errno
+   */
+  long fillPipe(Peer sender, int mostBytes) {
+    return backlog().fillPipe(sender.number(), mostBytes);
   }
 
   /** Sends what is in the pipe, and keeps the pipe; answers as {@link #flush}. */
   int flushPipe() {
-    while (inPipe > 0) {
-      long sent = syscalls().splice(Pipes.readEnd(pipe), number(), inPipe);
-      if (sent < 0) {
-        charge();
-        return waits((int) sent);
-      }
-      inPipe -= (int) sent;
-    }
-    charge();
-    return 0;
-  }
-
-  /** Counts what waits in the pipe as memory in flight. */
-  private void charge() {
-    if (charged != inPipe) {
-      loop().buffers().charge(inPipe - charged);
-      charged = inPipe;
-    }
+    int result = backlog().flushPipe(number());
+    return result < 0 ? waits(result) : 0;
   }
 
   /** Gives an empty pipe back. */
   void releasePipe() {
-    if (pipe != NO_PIPE && inPipe == 0) {
-      loop().pipes().give(pipe);
-      pipe = NO_PIPE;
+    if (backlog != null) {
+      backlog.releasePipe();
     }
   }
 
@@ -322,24 +308,10 @@ final class Peer extends Watched {
 
   /** Throws away what waits to be sent. */
   void discard() {
-    dropHeld();
-    if (inPipe > 0) {
-      loop().pipes().close(pipe);
-      pipe = NO_PIPE;
-      inPipe = 0;
-      charge();
+    if (backlog != null) {
+      backlog.discard();
     }
-    releasePipe();
     blocked = false;
-  }
-
-  private void dropHeld() {
-    if (held != null) {
-      loop().buffers().give(held);
-      held = null;
-    }
-    from = 0;
-    until = 0;
   }
 
   @Override

@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
@@ -7,12 +9,15 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,9 +30,6 @@ import org.slf4j.LoggerFactory;
  * it can't take more, and then not before that one can. See docs/epoll.md.
  */
 abstract class Session extends Sessions.Entry {
-  /** How many buffers or pipes one peer may fill before the loop sees to others. */
-  static final int TURNS = 16;
-
   private static final Logger log = LoggerFactory.getLogger(Session.class);
 
   /** A connection younger than this does without keepalive: it spares short ones the calls. */
@@ -38,7 +40,10 @@ abstract class Session extends Sessions.Entry {
   final @Nullable Peer[] upstreams;
   final @Nullable Via via;
   final Ending ending;
-  final Connecting connecting = new Connecting(this);
+
+  /** What makes a connection to a target; null when that is made. */
+  @Nullable Connecting connecting;
+
   private boolean isClosed;
   private boolean isStalled;
   private long bytesIn;
@@ -74,7 +79,7 @@ abstract class Session extends Sessions.Entry {
   abstract void connected(Peer upstream);
 
   /** None could be made to it. */
-  abstract void notConnected(int index, DropReason reason);
+  abstract void notConnected(int index, Refusal reason);
 
   /** A peer that was blocked may take more. */
   abstract void writable(Peer peer);
@@ -93,7 +98,7 @@ abstract class Session extends Sessions.Entry {
   /** Whether one side has sent its FIN. */
   abstract boolean isHalfClosed();
 
-  /** Whether the client would take a part for the whole, were it not reset. */
+  /** Whether the client must be reset, because otherwise it would take a part for the whole. */
   abstract boolean isIncomplete();
 
   final Loop loop() {
@@ -124,16 +129,24 @@ abstract class Session extends Sessions.Entry {
 
   // ---- connecting
 
+  /** Connects to a target: {@link #connected} or {@link #notConnected} follows, maybe at once. */
+  final void connect(int index) {
+    if (connecting == null) {
+      connecting = new Connecting(this);
+    }
+    connecting.connect(index);
+  }
+
   /** Whether there are descriptors enough for this connection besides the client's. */
   boolean mayKeep(Peer upstream) {
     return true;
   }
 
   /** No target could be reached: resets the client. */
-  void unreachable(DropReason reason) {
+  void unreachable(Refusal reason) {
     relay.counters().drops(reason, Protocol.TCP).increment();
     client.resetOnClose();
-    close(null, reason.word());
+    close(reason);
   }
 
   // ---- moving
@@ -144,7 +157,7 @@ abstract class Session extends Sessions.Entry {
       return;
     }
     if (peer.isConnecting) {
-      connecting.ready(peer, events);
+      requireNonNull(connecting).ready(peer, events);
       return;
     }
     if (client.isOpen()) {
@@ -196,20 +209,23 @@ abstract class Session extends Sessions.Entry {
    * @return whether it filled the buffer: much more is to come
    */
   final boolean copy(Peer from, Peer to) {
-    for (int turn = 0; turn < TURNS; turn++) {
+    int leftBytes = 0;
+    do {
+      int most = loop().turns().readBytes();
       boolean isRoomy = loop().buffers().hasRoom();
       long address = loop().buffer().address();
       long count =
           isRoomy
-              ? syscalls().receive(from.number(), address, Loop.BUFFER_BYTES)
-              : syscalls().peek(from.number(), address, Loop.BUFFER_BYTES);
+              ? syscalls().receive(from.number(), address, most)
+              : syscalls().peek(from.number(), address, most);
       if (!hasRead(from, count)) {
         return false;
       }
       int length = (int) count;
+      loop().turns().spend(length);
       boolean isWanted = to.isOpen() && !to.finSent; // or it is thrown away
       // A short read of what ends leaves only the end: it goes out in the same packet.
-      boolean isLast = from.hungUp && !from.errored && length < Loop.BUFFER_BYTES;
+      boolean isLast = from.hungUp && !from.errored && length < most;
       int flags = isLast ? Linux.MSG_MORE : 0;
       int result = 0;
       if (isRoomy) {
@@ -229,10 +245,14 @@ abstract class Session extends Sessions.Entry {
       if (length == Loop.BUFFER_BYTES && isRoomy && canSplice(to)) {
         return true;
       }
-      if (length < Loop.BUFFER_BYTES && !from.hungUp) {
+      if (length < most && !from.hungUp) {
         return false; // a short read emptied it; more, or a FIN, will be a new edge
       }
-    }
+      if (leftBytes == 0) {
+        leftBytes = loop().turns().turnBytes();
+      }
+      leftBytes -= length;
+    } while (leftBytes > 0);
     from.yieldTurn();
     return false;
   }
@@ -255,7 +275,7 @@ abstract class Session extends Sessions.Entry {
     return false;
   }
 
-  /** Notes what a read came to; false if there is nothing to send on. */
+  /** Notes the result of a read; false if there is nothing to send on. */
   final boolean hasRead(Peer from, long count) {
     if (count > 0) {
       return true;
@@ -276,7 +296,7 @@ abstract class Session extends Sessions.Entry {
 
   /** Counts what a peer has sent. */
   final void moved(Peer from, long count) {
-    if (from == client) {
+    if (from.isClient()) {
       bytesIn += count;
       destination().traffic().bytesIn.add(count);
     } else {
@@ -292,7 +312,7 @@ abstract class Session extends Sessions.Entry {
     if (isClosed || isStalled) {
       return 0; // at the next tick
     }
-    return connecting.isBusy()
+    return connecting != null && connecting.isBusy()
         ? connecting.deadlineMillis()
         : Math.min(ending.deadlineMillis(), keepaliveAtMillis);
   }
@@ -326,7 +346,7 @@ abstract class Session extends Sessions.Entry {
     if (nowMillis >= keepaliveAtMillis) {
       keepAlive();
     }
-    if (connecting.isBusy()) {
+    if (connecting != null && connecting.isBusy()) {
       connecting.timeUp(nowMillis);
     } else {
       ending.timeUp(nowMillis);
@@ -366,7 +386,7 @@ abstract class Session extends Sessions.Entry {
     }
   }
 
-  /** Ends the session before its time; who has not got all is reset, and so knows. */
+  /** Ends the session early. A peer that has not got all its data is reset, so that it knows. */
   final void abort(SessionEnd why) {
     ending.because(why);
     if (client.isOpen() && (isIncomplete() || client.isPending())) {
@@ -381,12 +401,12 @@ abstract class Session extends Sessions.Entry {
   }
 
   final void finish() {
-    SessionEnd why = ending.why();
-    close(why, why.word());
+    close(ending.why());
   }
 
   /** Ends it, and lets go of everything. */
-  final void close(@Nullable SessionEnd why, String word) {
+  final void close(Outcome how) {
+    Outcome.Phase phase = phase();
     isClosed = true;
     loop().cancel(this);
     relay.sessions().remove(this);
@@ -396,27 +416,32 @@ abstract class Session extends Sessions.Entry {
       closeUpstream(index);
     }
     Destination destination = destination();
-    if (why != null) {
+    if (how instanceof SessionEnd why) {
       destination.traffic().ends(why).increment();
     }
     destination.close();
     relay.ended();
     if (AccessLog.isOn()) {
       LookupContext connection = connection();
-      AccessLog.ended(
-          Protocol.TCP,
-          connection.remote(),
-          connection.remotePort(),
-          connection.local(),
-          connection.localPort(),
-          destination.label(),
-          targetName(),
-          word,
-          loop().timeMillis() - ending.startMillis(),
-          bytesIn,
-          bytesOut,
-          via == null ? null : via.toString());
+      AccessLog.add(
+          new AccessRecord(
+              connection.copyTo(new Tuple()),
+              destination.label(),
+              targetName(),
+              how,
+              phase,
+              loop().timeMillis() - ending.startMillis(),
+              bytesIn,
+              bytesOut,
+              via == null ? null : via.toString()));
     }
+  }
+
+  private Outcome.Phase phase() {
+    if (connecting != null && connecting.isBusy()) {
+      return Outcome.Phase.CONNECT;
+    }
+    return isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
   }
 
   /** It is over: what the subclass holds is given back. */

@@ -14,18 +14,21 @@ import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
+import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
@@ -120,7 +123,7 @@ public final class TcpRelay implements ConnectionHandler {
     try {
       entry = take(fd, client, via);
     } catch (RuntimeException | Error failure) {
-      failed(fd, failure); // thrown on, it would cost others their turn to be accepted
+      failed(fd, failure); // thrown on, others would not be accepted
       return;
     }
     if (entry == null) {
@@ -135,10 +138,10 @@ public final class TcpRelay implements ConnectionHandler {
     boolean isTold = readLocal(fd, client.isIpv4(), via);
     LookupContext context = describe(fd, client);
     if (!isTold || !(via.isBound() || isCaptured(context, via))) {
-      return refused(DropReason.NOT_CAPTURED, null);
+      return refused(Refusal.NOT_CAPTURED, null);
     }
     if (!guard.sources().isEmpty() && guard.sources().contains(context)) {
-      return refused(DropReason.LOOP, null);
+      return refused(Refusal.LOOP, null);
     }
     ProxyProtocolIn announcing = headerOf(context);
     return announcing == null
@@ -183,13 +186,14 @@ public final class TcpRelay implements ConnectionHandler {
 
   private @Nullable Session steer(int fd, LookupContext context, @Nullable Via via) {
     context.payload(payload.of(fd));
-    Target target = steering.steer();
+    Answer answer = steering.steer();
+    Target target = answer.target();
     if (target == null) {
-      return recorded(steering.refusal(), null);
+      return recorded(answer.refusal(), null);
     }
     Destination destination = target.destination();
     if (!destination.tryOpen()) {
-      return refused(DropReason.DESTINATION_LIMIT, target);
+      return refused(Refusal.DESTINATION_LIMIT, target);
     }
     try {
       MessagePlan messages = destination.messages();
@@ -205,7 +209,7 @@ public final class TcpRelay implements ConnectionHandler {
   /** Something that can't happen did, before there was a session that would end by it. */
   private void failed(int fd, Throwable failure) {
     loop.fault("a new connection", failure);
-    counters().drops(DropReason.FAULT, Protocol.TCP).increment();
+    counters().drops(Refusal.FAULT, Protocol.TCP).increment();
     abandon(fd);
   }
 
@@ -238,7 +242,7 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /** Notes that a target's endpoint could not be reached, unless it wasn't its fault. */
-  void connectFailed(Target target, @Nullable Endpoint endpoint, DropReason reason) {
+  void connectFailed(Target target, @Nullable Endpoint endpoint, Refusal reason) {
     boolean isItsFault =
         switch (reason) {
           case NO_SOURCE_ADDRESS, LOOP -> false;
@@ -289,7 +293,7 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /** Refuses the connection that {@link #lookup} describes, for a reason that is to be counted. */
-  void refuse(int fd, DropReason reason) {
+  void refuse(int fd, Refusal reason) {
     Session _ = refused(reason, null);
     abandon(fd);
   }
@@ -301,30 +305,22 @@ public final class TcpRelay implements ConnectionHandler {
     gate.leave();
   }
 
-  private @Nullable Session refused(DropReason reason, @Nullable Target target) {
+  private @Nullable Session refused(Refusal reason, @Nullable Target target) {
     steering.refuse(reason);
     return recorded(reason, target);
   }
 
   /** Records that the connection that the lookup describes is refused; answers no session. */
-  private @Nullable Session recorded(DropReason reason, @Nullable Target target) {
+  private @Nullable Session recorded(Refusal reason, @Nullable Target target) {
     if (AccessLog.isOn()) {
       LookupContext context = steering.context();
-      AccessLog.ended(
-          Protocol.TCP,
-          context.remote(),
-          context.remotePort(),
-          context.local(),
-          context.localPort(),
-          target == null ? "-" : target.destination().label(),
-          "-",
-          reason.word(),
-          0,
-          0,
-          0,
-          context.isAnnounced()
-              ? IpAddress.withPort(context.physicalRemote(), context.physicalRemotePort())
-              : null);
+      Tuple came = context.copyPhysicalTo(new Tuple());
+      AccessLog.add(
+          AccessRecord.refused(
+              context.copyTo(new Tuple()),
+              target == null ? "-" : target.destination().label(),
+              reason,
+              context.isAnnounced() ? IpAddress.withPort(came.remote(), came.remotePort()) : null));
     }
     return null;
   }

@@ -5,10 +5,10 @@ import static java.util.Objects.requireNonNull;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -82,20 +82,20 @@ final class TcpSession extends Session {
 
   @Override
   void start() {
-    connecting.connect(ONLY);
+    connect(ONLY);
   }
 
   @Override
   void connected(Peer upstream) {
     if (!client.watch()) {
-      unreachable(DropReason.NO_DESCRIPTORS);
-    } else if (connecting.sendHeader(upstream)) {
+      unreachable(Refusal.NO_DESCRIPTORS);
+    } else if (Connecting.sendHeader(this, upstream)) {
       pump(client); // most have spoken by now: this spares them the wait for epoll to say so
     }
   }
 
   @Override
-  void notConnected(int index, DropReason reason) {
+  void notConnected(int index, Refusal reason) {
     if (retries < destination().spec().retries()) {
       retries++;
       if (tried == null) {
@@ -118,7 +118,7 @@ final class TcpSession extends Session {
   private void connectAgain() {
     if (!isClosed()) {
       try {
-        connecting.connect(ONLY);
+        connect(ONLY);
       } catch (RuntimeException | Error failure) {
         failed(failure);
       }
@@ -142,7 +142,7 @@ final class TcpSession extends Session {
   }
 
   private Peer other(Peer peer) {
-    return peer == client ? upstream() : client;
+    return peer.isClient() ? upstream() : client;
   }
 
   /** Moves what a peer has sent to the other, as far as it goes. */
@@ -157,6 +157,9 @@ final class TcpSession extends Session {
     }
     if (result < 0) {
       broke(to);
+      return;
+    }
+    if (from.waitsForTurn() && !from.ended) {
       return;
     }
     if (!from.ended && (from.bulk || copy(from, to))) {
@@ -182,16 +185,18 @@ final class TcpSession extends Session {
       }
       return;
     }
-    long movedBytes = 0;
-    for (int turn = 0; turn < TURNS; turn++) {
+    int turnBytes = loop().turns().turnBytes();
+    int movedBytes = 0;
+    while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      long count = to.fillPipe(from);
+      long count = to.fillPipe(from, turnBytes - movedBytes);
       if (!hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();
         return;
       }
-      movedBytes += count;
+      movedBytes += (int) count;
+      loop().turns().spend((int) count);
       moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {
@@ -216,7 +221,7 @@ final class TcpSession extends Session {
       from.close();
       ending.dismiss(to);
     } else if (!to.finSent) {
-      ending.regularly(from == client ? SessionEnd.CLIENT_CLOSED : SessionEnd.TARGET_CLOSED);
+      ending.regularly(from.isClient() ? SessionEnd.CLIENT_CLOSED : SessionEnd.TARGET_CLOSED);
       if (from.finSent) {
         finish();
       } else {
@@ -246,7 +251,7 @@ final class TcpSession extends Session {
   }
 
   private SessionEnd brokenBy(Peer peer) {
-    return peer == client ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
+    return peer.isClient() ? SessionEnd.CLIENT_RESET : SessionEnd.TARGET_RESET;
   }
 
   // ---- ending

@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The endpoints of one target: the one that its address is, or those of its name, in the order in
  * which they are used. The first that is up is used. One that fails while it is the first of its
- * family goes to the end, so what failed stays out of the way for as long as anything else works,
- * and a late failure of one that isn't used any more moves nothing. Answers of the name are
- * compared as sets: who stays keeps its place, who is new comes last.
+ * family goes to the end, and is not used while another works. A late failure of one that isn't
+ * used any more changes nothing. Answers of the name are compared as sets: an address that stays
+ * keeps its place, a new one comes last.
  *
  * <p>Any thread; reading locks nothing and allocates nothing.
  */

@@ -192,7 +192,7 @@ public final class Target {
     }
   }
 
-  /** Writes where to connect: {@link #endpoint}, for who doesn't say what became of it. */
+  /** Writes where to connect: {@link #endpoint}, for a caller that doesn't report how it ended. */
   public boolean address(LookupContext context, Sockaddr out) {
     return endpoint(context, out) != null;
   }

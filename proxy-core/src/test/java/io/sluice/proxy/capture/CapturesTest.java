@@ -7,7 +7,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.control.RefusedException;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -71,7 +71,7 @@ final class CapturesTest {
         TestDaemon daemon = TestDaemon.start(captures(server, "127.0.6.0/24"))) {
       assertThat(ask("127.0.6.200", port)).isEqualTo("a");
       assertThat(Streams.isReset("127.0.7.1", port)).isTrue();
-      assertThat(daemon.drops(DropReason.NOT_CAPTURED)).isEqualTo(1);
+      assertThat(daemon.drops(Refusal.NOT_CAPTURED)).isEqualTo(1);
       daemon.awaitSessions(0);
     }
   }
@@ -169,7 +169,8 @@ final class CapturesTest {
                     + other
                     + "}, ");
         daemon.reload(i % 3 == 0 ? both : yaml);
-        Thread.sleep(5);
+        int before = served.get();
+        TestDaemon.until("clients are served in between", () -> served.get() > before);
       }
       done.set(true);
       for (Thread client : clients) {

@@ -6,6 +6,7 @@ import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import org.junit.jupiter.api.Test;
 
 class OwnSourcesTest {
@@ -28,7 +29,7 @@ class OwnSourcesTest {
 
   @Test
   void containsWhatWasAddedAndNothingElse() {
-    OwnSources.Source _ = sources.add(Protocol.UDP, at("127.0.0.1", 5000));
+    Tuple _ = sources.add(Protocol.UDP, at("127.0.0.1", 5000));
     assertThat(sources.isEmpty()).isFalse();
     assertThat(contains(Protocol.UDP, "127.0.0.1", 5000)).isTrue();
     assertThat(contains(Protocol.TCP, "127.0.0.1", 5000)).isFalse();
@@ -39,7 +40,7 @@ class OwnSourcesTest {
 
   @Test
   void whatWasAddedTwiceIsRemovedTwice() {
-    OwnSources.Source source = sources.add(Protocol.TCP, at("::1", 5000));
+    Tuple source = sources.add(Protocol.TCP, at("::1", 5000));
     assertThat(sources.add(Protocol.TCP, at("::1", 5000))).isEqualTo(source);
     sources.remove(source);
     assertThat(contains(Protocol.TCP, "::1", 5000)).isTrue();
@@ -51,7 +52,7 @@ class OwnSourcesTest {
 
   @Test
   void ofATransparentSourceOnlyWhatGoesToItsTargetIsOurs() {
-    OwnSources.Source source =
+    Tuple source =
         sources.addTransparent(Protocol.UDP, at("203.0.113.9", 5000), at("192.0.2.80", 53));
     assertThat(contains(Protocol.UDP, "203.0.113.9", 5000, WANTED, 53)).isTrue();
     assertThat(contains(Protocol.UDP, "203.0.113.9", 5000, WANTED, 54)).isFalse();

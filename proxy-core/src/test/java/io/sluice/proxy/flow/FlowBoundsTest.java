@@ -1,20 +1,23 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.File;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** How flows begin and end, and how many there may be. */
@@ -50,11 +53,7 @@ class FlowBoundsTest {
         (server, datagram) -> {
           for (int i = 0; i < 20; i++) {
             server.answer(datagram);
-            try {
-              Thread.sleep(100); // the server's pace
-            } catch (InterruptedException interrupted) {
-              throw new IOException(interrupted);
-            }
+            Pace.pause(100);
           }
         };
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(push);
@@ -82,20 +81,52 @@ class FlowBoundsTest {
       client.ask("answer", "127.0.3.2", port);
       client.send("third", "127.0.3.3", port);
       client.send("fourth", "127.0.3.4", port); // the first goes
-      await().until(() -> server.heard().size() == 4);
+      eventually(() -> assertThat(server.heard()).hasSize(4));
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
       client.send("third again", "127.0.3.3", port);
       client.ask("answer again", "127.0.3.2", port);
-      await().until(() -> server.heard().size() == 6);
+      eventually(() -> assertThat(server.heard()).hasSize(6));
       assertThat(server.sources()).hasSize(4); // both were still there
       client.send("first again", "127.0.3.1", port); // the third goes
-      await().until(() -> server.heard().size() == 7);
+      eventually(() -> assertThat(server.heard()).hasSize(7));
       client.send("fourth again", "127.0.3.4", port);
-      await().until(() -> server.heard().size() == 8);
+      eventually(() -> assertThat(server.heard()).hasSize(8));
       assertThat(server.sources()).hasSize(5);
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
       relay.shutdown();
+    }
+  }
+
+  @Test
+  void nobodyElseGetsThePlaceOfTheFlowThatMakesRoom() throws Exception {
+    AtomicBoolean isOver = new AtomicBoolean();
+    try (UdpPeer server = UdpPeer.echoIfAsked();
+        RelayHarness relay = relayTo(server);
+        UdpPeer client = UdpPeer.client()) {
+      relay.limit.limit(1);
+      int port = relay.open(ANY, CAPTURED).port();
+      client.send("first", "127.0.3.1", port);
+      relay.awaitFlows(1);
+      Thread otherLoop =
+          Thread.ofPlatform()
+              .start(() -> {
+                while (!isOver.get()) {
+                  if (relay.limit.tryOpen()) {
+                    relay.limit.close();
+                  }
+                }
+              });
+      try {
+        for (int i = 2; i < 2_000; i++) {
+          client.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250), port);
+        }
+        await().until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(Refusal.FLOW_LIMIT) > 500);
+      } finally {
+        isOver.set(true);
+        otherLoop.join();
+      }
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -113,7 +144,7 @@ class FlowBoundsTest {
       client.ask("1 once more", "127.0.3.1", port);
       assertThat(server.sources()).hasSize(3);
       assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -130,7 +161,7 @@ class FlowBoundsTest {
       }
       assertThat(client.ask("new", "127.0.3.1", port).text()).isEqualTo("new");
       assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -208,7 +239,7 @@ class FlowBoundsTest {
             client.send("on and on", "127.0.3.1", port);
             assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
           });
-      await().untilAsserted(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
+      eventually(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
     }
   }
 
@@ -217,7 +248,7 @@ class FlowBoundsTest {
     UdpPeer.Service slow =
         (server, datagram) -> {
           if (datagram.text().equals("late")) {
-            pause(700);
+            Pace.pause(700);
           }
           server.answer(datagram);
         };
@@ -227,17 +258,9 @@ class FlowBoundsTest {
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.ask("early", "127.0.3.1", port);
-      pause(700); // of the flow's second
+      Pace.pause(700); // of the flow's second
       assertThat(client.ask("late", "127.0.3.1", port).text()).isEqualTo("late");
       assertThat(server.sources()).hasSize(1);
-    }
-  }
-
-  private static void pause(long millis) throws IOException {
-    try {
-      Thread.sleep(millis); // the pace of a client or server
-    } catch (InterruptedException interrupted) {
-      throw new IOException(interrupted);
     }
   }
 
@@ -260,7 +283,7 @@ class FlowBoundsTest {
       assertThat(client.ask("answer again", "127.0.3.1", port).text()).isEqualTo("answer again");
       assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
       assertThat(relay.ends(SessionEnd.EVICTED)).isGreaterThan(1_000);
-      assertThat(relay.drops(DropReason.FLOW_LIMIT)).isZero();
+      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
       relay.shutdown();
     }
   }
@@ -274,7 +297,7 @@ class FlowBoundsTest {
       int port = relay.open(ANY, CAPTURED).port();
       client.ask("1", "127.0.3.1", port);
       client.send("2", "127.0.3.2", port);
-      relay.awaitDrops(DropReason.DESTINATION_LIMIT, 1);
+      relay.awaitDrops(Refusal.DESTINATION_LIMIT, 1);
       assertThat(relay.limit.active()).isEqualTo(1);
       relay.shutdown();
     }
@@ -291,7 +314,7 @@ class FlowBoundsTest {
         UdpPeer client = UdpPeer.client()) {
       int front = relay.open(ANY, CAPTURED).port();
       client.send("lost", "127.0.3.1", front);
-      relay.awaitDrops(DropReason.PORT_UNREACHABLE, 1);
+      relay.awaitDrops(Refusal.PORT_UNREACHABLE, 1);
       relay.awaitFlows(0);
       assertThat(relay.ends(SessionEnd.UNREACHABLE)).isEqualTo(1);
       assertThat(relay.limit.active()).isZero();
@@ -299,7 +322,7 @@ class FlowBoundsTest {
         assertThat(client.ask("found", "127.0.3.1", front).text()).isEqualTo("found");
       }
       client.send("lost again", "127.0.3.1", front); // an answered flow ends just so
-      relay.awaitDrops(DropReason.PORT_UNREACHABLE, 2);
+      relay.awaitDrops(Refusal.PORT_UNREACHABLE, 2);
       relay.awaitFlows(0);
     }
   }
@@ -317,12 +340,11 @@ class FlowBoundsTest {
       for (int i = 0; i < 200; i++) {
         client.send("lost", "127.0.3." + i % 2, front);
       }
-      await()
-          .untilAsserted(() -> {
-            assertThat(relay.drops(DropReason.PORT_UNREACHABLE)).isPositive();
-            assertThat(relay.relay.flows()).isZero();
-          });
-      assertThat(relay.drops(DropReason.PORT_UNREACHABLE))
+      eventually(() -> {
+        assertThat(relay.drops(Refusal.PORT_UNREACHABLE)).isPositive();
+        assertThat(relay.relay.flows()).isZero();
+      });
+      assertThat(relay.drops(Refusal.PORT_UNREACHABLE))
           .isEqualTo(relay.ends(SessionEnd.UNREACHABLE));
       relay.shutdown();
     }
@@ -338,7 +360,7 @@ class FlowBoundsTest {
       relay.run(relay.relay::drain);
       client.send("2", "127.0.3.2", port);
       client.ask("3", "127.0.3.1", port);
-      assertThat(relay.drops(DropReason.DRAINING)).isEqualTo(1);
+      assertThat(relay.drops(Refusal.DRAINING)).isEqualTo(1);
       assertThat(server.sources()).hasSize(1);
     }
   }
@@ -379,7 +401,7 @@ class FlowBoundsTest {
         // Nobody is unanswered now: the one that is idle longest goes.
         assertThat(client.ask("answer", "127.0.3.4", port).text()).isEqualTo("answer");
         assertThat(client.ask("answer us", "127.0.3.1", port).text()).isEqualTo("answer us");
-        assertThat(relay.drops(DropReason.NO_DESCRIPTORS)).isZero();
+        assertThat(relay.drops(Refusal.NO_DESCRIPTORS)).isZero();
       } finally {
         Syscalls syscalls = new Syscalls();
         hoard.forEach(syscalls::close);

@@ -1,12 +1,14 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.sluice.proxy.Pace;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -116,13 +118,13 @@ class FlowMovesTest {
         RelayHarness relay = RelayHarness.yaml(targets(at(syslog)));
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
-      for (int round = 0; round < 25; round++) {
+      for (int round = 0; round < 18; round++) {
         for (int i = 1; i <= 4; i++) {
           client.send("a line", "127.0.3." + i, port);
         }
-        Thread.sleep(200); // the client's pace, for longer than a silence lasts
+        Pace.pause(200); // in all for longer than a silence lasts
       }
-      await().until(() -> syslog.heard().size() == 100);
+      eventually(() -> assertThat(syslog.heard()).hasSize(72));
       assertThat(syslog.sources()).hasSize(4);
       assertThat(relay.destination().targets().getFirst().isUp()).isTrue();
     }
@@ -136,7 +138,7 @@ class FlowMovesTest {
       int port = relay.open(ANY, CAPTURED).port();
       int other = relay.open(ANY, "127.0.5.0/24").port();
       forge("127.0.5.1", other, "127.0.3.1", port);
-      relay.awaitDrops(DropReason.OWN_SOURCE, 1);
+      relay.awaitDrops(Refusal.OWN_SOURCE, 1);
       client.ask("barrier", "127.0.3.1", port);
       assertThat(server.heard()).extracting(UdpPeer.Datagram::text).containsExactly("barrier");
     }
@@ -158,7 +160,7 @@ class FlowMovesTest {
           """
               .formatted(port, other));
       forge("127.0.5.1", other, "127.0.3.1", port);
-      relay.awaitDrops(DropReason.LOOP, 1);
+      relay.awaitDrops(Refusal.LOOP, 1);
       client.ask("barrier", "127.0.3.1", port);
       assertThat(server.heard())
           .extracting(UdpPeer.Datagram::text)

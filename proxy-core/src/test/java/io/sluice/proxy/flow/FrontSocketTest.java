@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.arrival.CaptureSocket;
 import java.io.File;
@@ -53,7 +53,7 @@ class FrontSocketTest {
         UdpPeer client = new UdpPeer(from, 0)) {
       CaptureSocket front = relay.open(bound, captured);
       client.send("hello", asked, front.port());
-      await().until(() -> !server.heard().isEmpty());
+      eventually(() -> assertThat(server.heard()).isNotEmpty());
       relay.run(() -> relay.relay.close(front));
       assertThat(isOpen(front.fd())).isTrue();
       closed.countDown();

@@ -1,12 +1,12 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.header.ProxyHeader;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
@@ -55,7 +55,7 @@ class HeaderDatagramsTest {
                 port, server.port(), out.isEmpty() ? "" : ", proxyProtocol: " + out, others));
   }
 
-  private static long drops(TestDaemon daemon, DropReason reason) {
+  private static long drops(TestDaemon daemon, Refusal reason) {
     return daemon.counters().drops(reason, Protocol.UDP).sum();
   }
 
@@ -98,7 +98,7 @@ class HeaderDatagramsTest {
       }
       send(balancer, HEADER + "good again");
       assertThat(balancer.receive().text()).isEqualTo("good again");
-      assertThat(drops(daemon, DropReason.PROXY_HEADER)).isEqualTo(wrong.size());
+      assertThat(drops(daemon, Refusal.PROXY_HEADER)).isEqualTo(wrong.size());
       assertThat(server.heard()).hasSize(2);
     }
   }
@@ -110,7 +110,7 @@ class HeaderDatagramsTest {
         UdpPeer client = new UdpPeer("127.0.1.1", 0)) {
       send(client, HEADER + "payload");
       assertThat(client.receive().payload()).isEqualTo((HEADER + "payload").getBytes(ISO_8859_1));
-      assertThat(drops(daemon, DropReason.PROXY_HEADER)).isZero();
+      assertThat(drops(daemon, Refusal.PROXY_HEADER)).isZero();
     }
   }
 
@@ -252,7 +252,7 @@ class HeaderDatagramsTest {
   }
 
   private static Heard heard(UdpPeer server, int index) {
-    await().until(() -> server.heard().size() > index);
+    eventually(() -> assertThat(server.heard()).hasSizeGreaterThan(index));
     return new Heard(server.heard().get(index).payload());
   }
 
@@ -282,7 +282,7 @@ class HeaderDatagramsTest {
         client.send("" + i, "127.0.3.1", port);
       }
       assertThat(heard(server, 0).payload).isEqualTo("0");
-      await().until(() -> server.heard().size() == 50);
+      eventually(() -> assertThat(server.heard()).hasSize(50));
       assertThat(server.heard().stream().skip(1).map(UdpPeer.Datagram::text))
           .containsExactlyElementsOf(IntStream.range(1, 50).mapToObj(String::valueOf).toList());
     }
@@ -310,7 +310,7 @@ class HeaderDatagramsTest {
         TestDaemon daemon = daemon(server, "v2");
         UdpPeer client = new UdpPeer("127.0.1.1", 0)) {
       client.send(new byte[most + 1], UdpPeer.address("127.0.3.1", port));
-      await().until(() -> drops(daemon, DropReason.UPSTREAM_BUFFER) == 1);
+      eventually(() -> assertThat(drops(daemon, Refusal.UPSTREAM_BUFFER)).isEqualTo(1));
       client.send(new byte[most], UdpPeer.address("127.0.3.1", port));
       assertThat(heard(server, 0).payload).hasSize(most);
     }

@@ -1,7 +1,7 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -32,9 +32,9 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -332,7 +332,7 @@ final class RelayHarness implements AutoCloseable {
     return snapshot.destinations().getFirst();
   }
 
-  long drops(DropReason reason) {
+  long drops(Refusal reason) {
     return counters.drops(reason, Protocol.UDP).sum();
   }
 
@@ -340,12 +340,12 @@ final class RelayHarness implements AutoCloseable {
     return destination().traffic().ends(end).sum();
   }
 
-  void awaitDrops(DropReason reason, long count) {
-    await().untilAsserted(() -> assertThat(drops(reason)).isEqualTo(count));
+  void awaitDrops(Refusal reason, long count) {
+    eventually(() -> assertThat(drops(reason)).isEqualTo(count));
   }
 
   void awaitFlows(int count) {
-    await().untilAsserted(() -> assertThat(relay.flows()).isEqualTo(count));
+    eventually(() -> assertThat(relay.flows()).isEqualTo(count));
   }
 
   /** Nothing is left over: no flow is counted anywhere. */

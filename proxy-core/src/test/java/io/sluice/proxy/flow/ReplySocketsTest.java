@@ -1,10 +1,10 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.sluice.proxy.arrival.CaptureSocket;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,7 +32,7 @@ final class ReplySocketsTest {
   }
 
   private static void awaitBound(int port, long count) {
-    await().untilAsserted(() -> assertThat(boundTo(port)).isEqualTo(count));
+    eventually(() -> assertThat(boundTo(port)).isEqualTo(count));
   }
 
   @ParameterizedTest
@@ -111,7 +111,7 @@ final class ReplySocketsTest {
         UdpPeer client = UdpPeer.client()) {
       CaptureSocket front = relay.openSteered("0.0.0.0", "127.0.3.0/24");
       client.send("hello", "127.0.4.1", front.port());
-      relay.awaitDrops(DropReason.NOT_CAPTURED, 1);
+      relay.awaitDrops(Refusal.NOT_CAPTURED, 1);
       assertThat(server.heard()).isEmpty();
       relay.shutdown();
     }

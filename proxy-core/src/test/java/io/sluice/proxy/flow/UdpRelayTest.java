@@ -1,15 +1,15 @@
 package io.sluice.proxy.flow;
 
+import static io.sluice.proxy.TestDaemon.eventually;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.sluice.config.TargetAddress;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -97,7 +97,7 @@ class UdpRelayTest {
       Destination.Traffic traffic = relay.destination().traffic();
       assertThat(traffic.datagramsIn.sum()).isEqualTo(3);
       assertThat(traffic.bytesIn.sum()).isEqualTo(3L * lengthBytes);
-      await().untilAsserted(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));
+      eventually(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));
       assertThat(traffic.bytesOut.sum()).isEqualTo(3L * lengthBytes);
     }
   }
@@ -109,7 +109,7 @@ class UdpRelayTest {
         UdpPeer client = new UdpPeer("::1", 0)) {
       int port = relay.open("::", "::1").port();
       client.send(new byte[65_527], "::1", port); // IPv4 carries 20 bytes less
-      relay.awaitDrops(DropReason.UPSTREAM_BUFFER, 1);
+      relay.awaitDrops(Refusal.UPSTREAM_BUFFER, 1);
       assertThat(client.ask("hello", "::1", port).text()).isEqualTo("hello");
     }
   }
@@ -227,7 +227,7 @@ class UdpRelayTest {
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.send("go", "127.0.3.1", port);
-      await().until(() -> !server.heard().isEmpty());
+      eventually(() -> assertThat(server.heard()).isNotEmpty());
       CountDownLatch release = new CountDownLatch(1);
       relay.hold(release);
       go.countDown();
@@ -248,7 +248,7 @@ class UdpRelayTest {
       client.send("lost", "127.0.4.1", port);
       client.send("lost", "127.0.4.1", port);
       assertThat(client.ask("found", "127.0.3.1", port).text()).isEqualTo("found");
-      assertThat(relay.drops(DropReason.NOT_CAPTURED)).isEqualTo(2);
+      assertThat(relay.drops(Refusal.NOT_CAPTURED)).isEqualTo(2);
       assertThat(relay.relay.flows()).isEqualTo(1);
       assertThat(server.heard()).hasSize(1);
     }
@@ -262,7 +262,7 @@ class UdpRelayTest {
       int port = relay.open(ANY, "127.0.0.0/8").port();
       client.send("1", "127.128.0.1", port); // the binding is of 127.0.0.0/9
       client.send("2", "127.128.0.1", port);
-      relay.awaitDrops(DropReason.NO_LISTENER, 2);
+      relay.awaitDrops(Refusal.NO_LISTENER, 2);
       assertThat(relay.relay.flows()).isZero();
     }
   }
@@ -273,9 +273,9 @@ class UdpRelayTest {
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.send("round", "127.0.3.1", port);
-      relay.awaitDrops(DropReason.LOOP, 1);
+      relay.awaitDrops(Refusal.LOOP, 1);
       client.send("and round", "127.0.3.1", port);
-      relay.awaitDrops(DropReason.LOOP, 2);
+      relay.awaitDrops(Refusal.LOOP, 2);
       assertThat(relay.relay.flows()).isEqualTo(1);
       assertThat(relay.ownSources.isEmpty()).isFalse();
       relay.shutdown();

@@ -5,12 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
 import io.sluice.config.ProxyProtocolOut;
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.relay.OneLoop;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
@@ -26,7 +27,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -34,12 +34,13 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Valid headers that are changed, cut, joined and repeated, and plain noise, for {@value #SECONDS}
  * seconds: no exception, no reading beyond the header, no byte of payload lost. Two thirds of the
- * time in memory, the rest over connections to a relay. Longer by hand: {@code
- * -Dsluice.fuzz.seconds=3600}; one case again: {@code -Dsluice.fuzz.seed=N}, which a failure names.
+ * time in memory, the rest over connections to a relay. Longer by {@code
+ * -Dsluice.fuzz.seconds=3600}, as {@code make torture} does; one case again: {@code
+ * -Dsluice.fuzz.seed=N}, which a failure names.
  */
 @Timeout(value = 2, unit = TimeUnit.HOURS)
 class ProxyHeaderFuzzTest {
-  private static final int SECONDS = 60;
+  private static final int SECONDS = 3;
   private static final byte[] NONE = {};
   private static final byte[][] WORDS = {
     ProxyHeader.SIGNATURE,
@@ -274,8 +275,7 @@ class ProxyHeaderFuzzTest {
     byte[] input = joined(start, payload);
     int length = whole.read(ByteBuffer.wrap(input), Protocol.TCP);
     boolean hasPort = !whole.hasAddresses() || whole.destinationPort() != 0; // none has port 0
-    DropReason refusal =
-        length <= 0 ? DropReason.PROXY_HEADER : hasPort ? null : DropReason.NO_LISTENER;
+    Refusal refusal = length <= 0 ? Refusal.PROXY_HEADER : hasPort ? null : Refusal.NO_LISTENER;
     long refused = refusal == null ? 0 : relay.drops(refusal);
     byte[] answer = exchange(input, port, random);
     if (refusal == null) {
@@ -315,7 +315,7 @@ class ProxyHeaderFuzzTest {
         client.getOutputStream().write(input, sent, next - sent);
         sent = next;
         if (isSlow) {
-          LockSupport.parkNanos(random.nextInt(50_000)); // the relay may look now, or later
+          Pace.pauseMicros(random.nextInt(50)); // the relay may look now, or later
         }
       }
       client.shutdownOutput();

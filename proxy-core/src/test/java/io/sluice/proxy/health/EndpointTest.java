@@ -3,7 +3,7 @@ package io.sluice.proxy.health;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.TargetAddress;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import org.junit.jupiter.api.Test;
 
@@ -22,7 +22,7 @@ final class EndpointTest {
 
   private static void fail(Endpoint endpoint, int times) {
     for (int i = 0; i < times; i++) {
-      endpoint.failed(DropReason.CONNECT_TIMEOUT);
+      endpoint.failed(Refusal.CONNECT_TIMEOUT);
     }
   }
 

@@ -91,12 +91,13 @@ final class SnapshotRaceTest {
     while (!done.get()) {
       lookups.forEach((name, packet) -> {
         steering.context().ipv4(Protocol.TCP, 1, packet[1], packet[0], 80, 1);
-        Target target = steering.steer();
+        Answer answer = steering.steer();
+        Target target = answer.target();
         seen.add(
             name
                 + " → "
                 + (target == null
-                    ? steering.refusal()
+                    ? answer.refusal()
                     : target.destination().label() + " " + target));
       });
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.proxy.ChildProcess;
 import io.sluice.proxy.Main;
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -52,7 +53,7 @@ final class DescriptorsIT {
         TestDaemon.until(
             "a pause", () -> daemon.lines().stream().anyMatch(it -> it.contains("used up")));
         Duration before = daemon.processorTime();
-        Thread.sleep(2_000);
+        Pace.pause(2_000); // the clients wait
         Duration spent = daemon.processorTime().minus(before);
         assertThat(spent).as("processor time in two seconds").isLessThan(Duration.ofMillis(600));
         assertThat(daemon.isAlive()).isTrue();
@@ -78,6 +79,27 @@ final class DescriptorsIT {
         daemon.terminate();
         assertThat(daemon.exitCode()).isZero();
       }
+    }
+  }
+
+  /** With 52 it can't even listen; with 80 it would have room for one connection. */
+  @ParameterizedTest
+  @ValueSource(ints = {52, 64, 80})
+  void whoCouldServeHardlyAnybodyDoesNotStart(int limit, @TempDir Path directory) throws Exception {
+    Path file = directory.resolve("sluice.yaml");
+    Files.writeString(
+        file,
+        "version: 1\nadmin: {http: none}\n"
+            + TestDaemon.web(2, TestDaemon.freePort(), "targets: [\"127.0.0.1:9\"]"));
+    try (ChildProcess daemon =
+        ChildProcess.java("ulimit -n " + limit, Main.class, "run", "-f", file.toString())) {
+      assertThat(daemon.exitCode()).isEqualTo(1);
+      assertThat(daemon.lines())
+          .filteredOn(line -> line.startsWith("sluice: "))
+          .singleElement()
+          .asString()
+          .contains("the limit of open files", "LimitNOFILE=", "ulimit -n");
+      assertThat(daemon.lines()).noneMatch(line -> line.startsWith("ready"));
     }
   }
 

@@ -9,7 +9,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.name.Resolver;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -78,7 +78,7 @@ final class FailedConnectionTest {
       awaitNone(loop);
       int most = before;
       TestDaemon.until("descriptors as before", () -> descriptors() <= most);
-      assertThat(loop.drops(DropReason.FAULT)).isEqualTo(CONNECTIONS);
+      assertThat(loop.drops(Refusal.FAULT)).isEqualTo(CONNECTIONS);
     }
   }
 
@@ -95,7 +95,7 @@ final class FailedConnectionTest {
       }
       awaitNone(loop);
       TestDaemon.until("descriptors as before", () -> descriptors() <= before);
-      assertThat(loop.drops(DropReason.FAULT)).isEqualTo(CONNECTIONS); // not at maxConnections
+      assertThat(loop.drops(Refusal.FAULT)).isEqualTo(CONNECTIONS); // not at maxConnections
     }
   }
 

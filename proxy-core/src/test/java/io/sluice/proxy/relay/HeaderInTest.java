@@ -2,10 +2,11 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.Socket;
@@ -102,7 +103,7 @@ final class HeaderInTest {
     assertThat(answer(header)).isEqualTo("announced ");
     assertThat(answer(header + V1)).isEqualTo("announced " + V1); // the second one is payload
     daemon.awaitSessions(0);
-    assertThat(daemon.drops(DropReason.PROXY_HEADER)).isZero();
+    assertThat(daemon.drops(Refusal.PROXY_HEADER)).isZero();
   }
 
   @ParameterizedTest
@@ -163,7 +164,7 @@ final class HeaderInTest {
       client.getOutputStream().write(wrong.getBytes(StandardCharsets.ISO_8859_1));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
     daemon.awaitSessions(0);
   }
 
@@ -174,7 +175,7 @@ final class HeaderInTest {
       client.getOutputStream().write(header.getBytes(StandardCharsets.ISO_8859_1));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
   }
 
   @ParameterizedTest
@@ -184,7 +185,7 @@ final class HeaderInTest {
       sendBytes(client, (version.equals("v1") ? V1 : V2).substring(0, part));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER_TIMEOUT, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER_TIMEOUT, 1);
     daemon.awaitSessions(0);
   }
 
@@ -196,13 +197,13 @@ final class HeaderInTest {
       try {
         for (int i = 0; i < 80; i++) {
           out.write('x');
-          Thread.sleep(20); // slower in all than the timeout
+          Pace.pause(20); // slower in all than the timeout
         }
       } catch (IOException _) {
         // Reset already.
       }
     }
-    daemon.awaitDrops(DropReason.PROXY_HEADER_TIMEOUT, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER_TIMEOUT, 1);
   }
 
   @ParameterizedTest
@@ -214,7 +215,7 @@ final class HeaderInTest {
       sendBytes(client, (version.equals("v1") ? V1 : V2).substring(0, part));
       daemon.awaitSessions(1);
       client.shutdownOutput();
-      daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+      daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
     }
     daemon.awaitSessions(0);
   }
@@ -226,7 +227,7 @@ final class HeaderInTest {
     Streams.send(client, "PROXY ");
     daemon.awaitSessions(1);
     Streams.reset(client);
-    daemon.awaitDrops(DropReason.PROXY_HEADER, 1);
+    daemon.awaitDrops(Refusal.PROXY_HEADER, 1);
     daemon.awaitSessions(0);
   }
 
@@ -269,7 +270,7 @@ final class HeaderInTest {
       Streams.send(client, V1.replace("198.51.100.1", "198.51.101.1"));
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon.awaitDrops(DropReason.NO_LISTENER, 1);
+    daemon.awaitDrops(Refusal.NO_LISTENER, 1);
   }
 
   @Test

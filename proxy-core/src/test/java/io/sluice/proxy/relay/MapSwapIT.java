@@ -19,8 +19,8 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Program;
@@ -122,7 +122,7 @@ final class MapSwapIT {
     }
     assertThat(failures).isEmpty();
     assertThat(toOldSet.sum()).as("connections that reached the old set").isZero();
-    for (DropReason reason : DropReason.values()) {
+    for (Refusal reason : Refusal.values()) {
       assertThat(counters.drops(reason, Protocol.TCP).sum()).as("%s", reason).isZero();
     }
     assertThat(certain.sum()).isGreaterThanOrEqualTo((long) SWAPS * CLIENTS);

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import io.sluice.steering.stream.MessageDrop;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -74,19 +74,18 @@ final class MessageRelayTest extends MessageScene {
       Streams.send(client, "a0\n");
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon().awaitDrops(DropReason.NO_SOURCE_ADDRESS, 1);
+    daemon().awaitDrops(Refusal.NO_SOURCE_ADDRESS, 1);
     assertThat(daemon().destination().targets()).allMatch(it -> it.isUp());
   }
 
   @Test
   void weightsAreKept() throws Exception {
-    String ports = servers(2, "");
+    String _ = servers(2, "");
     start(
         "targets: [{address: \"127.0.0.1:%d\", weight: 3}, \"127.0.0.1:%d\"]"
             .formatted(servers.get(0).server.port(), servers.get(1).server.port()),
         LINES,
         "select: round-robin");
-    assertThat(ports).isNotEmpty();
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "x\n".repeat(400));
       awaitLines(400);
@@ -214,8 +213,7 @@ final class MessageRelayTest extends MessageScene {
 
   @Test
   void aTargetThatCannotBeReachedIsPassedOver() throws Exception {
-    String up = servers(2, "");
-    assertThat(up).isNotEmpty();
+    String _ = servers(2, "");
     start(
         targets(
             List.of(
@@ -228,7 +226,8 @@ final class MessageRelayTest extends MessageScene {
       }
       awaitLines(30);
     }
-    assertThat(lines(0)).hasSizeBetween(10, 20);
+    assertThat(lines(0)).hasSize(15);
+    assertThat(lines(1)).hasSize(15);
     assertThat(drops(MessageDrop.VERDICT)).isZero();
     daemon().awaitEnds(SessionEnd.CLIENT_CLOSED, 1);
   }
@@ -240,7 +239,7 @@ final class MessageRelayTest extends MessageScene {
       Streams.send(client, "a\n");
       assertThat(Streams.isReset(client)).isTrue();
     }
-    daemon().awaitDrops(DropReason.CONNECT_REFUSED, 1);
+    daemon().awaitDrops(Refusal.CONNECT_REFUSED, 1);
     daemon().awaitSessions(0);
     assertThat(drops(MessageDrop.VERDICT)).isZero();
   }
@@ -279,7 +278,6 @@ final class MessageRelayTest extends MessageScene {
     try (TestServer talking =
         TestServer.start(connection -> {
           Streams.sendPattern(connection.getOutputStream(), 50_000_000);
-          assertThat(connection.getInputStream().readAllBytes()).isNotEmpty();
         })) {
       start(talking.targets(), LINES);
       Socket client = Streams.connect(port);
@@ -294,7 +292,7 @@ final class MessageRelayTest extends MessageScene {
 
   @Test
   void aTargetThatNeverEndsIsGivenUpAfterTheHalfClosedBound() throws Exception {
-    try (TestServer lasting = TestServer.start(_ -> Thread.sleep(30_000))) {
+    try (TestServer lasting = TestServer.start(TestServer.SILENT)) {
       running =
           TestDaemon.start(
               "limits: {drain: 0s, halfClosed: 300ms}\n"
@@ -311,8 +309,7 @@ final class MessageRelayTest extends MessageScene {
   @Test
   void aTargetThatOneSessionPassesOverIsTriedByAnother() throws Exception {
     int late = TestDaemon.freePort();
-    String up = servers(1, "");
-    assertThat(up).isNotEmpty();
+    String _ = servers(1, "");
     start(targets(List.of(late, servers.getFirst().server.port())), LINES, "select: round-robin");
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "a\nb\n");
@@ -345,8 +342,7 @@ final class MessageRelayTest extends MessageScene {
           }
           done.countDown();
         })) {
-      String other = servers(1, "");
-      assertThat(other).isNotEmpty();
+      String _ = servers(1, "");
       start(
           targets(List.of(slow.port(), servers.getFirst().server.port())),
           LINES,
@@ -366,12 +362,11 @@ final class MessageRelayTest extends MessageScene {
                     // What arrives is then too little.
                   }
                 });
-        long before = -1;
-        while (before != daemon().destination().traffic().bytesIn.sum()) {
-          before = daemon().destination().traffic().bytesIn.sum();
-          Thread.sleep(300); // until nothing moves: that is what is asked
-        }
-        assertThat(before).as("taken from the client").isLessThan(20_000_000);
+        long taken =
+            TestDaemon.untilStill(
+                "what is taken from the client",
+                () -> daemon().destination().traffic().bytesIn.sum());
+        assertThat(taken).as("taken from the client").isLessThan(20_000_000);
         assertThat(sending.isAlive()).isTrue();
         goOn.countDown();
         assertThat(done.await(30, TimeUnit.SECONDS)).isTrue();

@@ -19,7 +19,7 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -103,7 +103,7 @@ public final class OneLoop implements AutoCloseable {
     return snapshot;
   }
 
-  public long drops(DropReason reason) {
+  public long drops(Refusal reason) {
     return counters.drops(reason, Protocol.TCP).sum();
   }
 

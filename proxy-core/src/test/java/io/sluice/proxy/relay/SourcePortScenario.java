@@ -3,7 +3,7 @@ package io.sluice.proxy.relay;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -39,7 +39,7 @@ final class SourcePortScenario {
   static void recovers(TestDaemon daemon, List<Socket> clients, BooleanSupplier isServed)
       throws IOException {
     check("the next one is reset", !isServed.getAsBoolean());
-    check("counted", daemon.drops(DropReason.NO_SOURCE_PORT) == 1);
+    check("counted", daemon.drops(Refusal.NO_SOURCE_PORT) == 1);
     check("paused", daemon.counters().acceptPauses().sum() == 1);
     for (Socket client : clients) {
       client.close();

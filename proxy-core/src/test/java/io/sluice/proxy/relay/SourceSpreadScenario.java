@@ -3,7 +3,7 @@ package io.sluice.proxy.relay;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -42,7 +42,7 @@ final class SourceSpreadScenario {
         daemon.awaitSessions(i + 1);
       }
       TestDaemon.until("all connected", () -> server.accepted() == 2 * PORTS);
-      check("none was refused", daemon.drops(DropReason.NO_SOURCE_PORT) == 0);
+      check("none was refused", daemon.drops(Refusal.NO_SOURCE_PORT) == 0);
       SourcePortScenario.recovers(daemon, clients, () -> isServed(port));
       System.out.println("tcp recovered");
     }
@@ -66,7 +66,7 @@ final class SourceSpreadScenario {
         client.send(new DatagramPacket(new byte[1], 1, Streams.LOOPBACK, port));
         silent.receive(new DatagramPacket(new byte[1], 1)); // old flows made room for it
       }
-      check("none is refused", drops(daemon, DropReason.NO_SOURCE_PORT) == 0);
+      check("none is refused", drops(daemon, Refusal.NO_SOURCE_PORT) == 0);
       check("three eighths of each address's ports", daemon.sessions() == PORTS / 2);
       for (int i = 0; i < PORTS / 2; i++) {
         clients.add(new DatagramSocket()); // another program finds a port
@@ -77,7 +77,7 @@ final class SourceSpreadScenario {
     }
   }
 
-  private static long drops(TestDaemon daemon, DropReason reason) {
+  private static long drops(TestDaemon daemon, Refusal reason) {
     return daemon.counters().drops(reason, Protocol.UDP).sum();
   }
 
@@ -97,7 +97,7 @@ final class SourceSpreadScenario {
         daemon.awaitSessions(i + 1);
       }
       TestDaemon.until("all connected", () -> one.accepted() == PORTS && two.accepted() == PORTS);
-      check("none was refused", daemon.drops(DropReason.NO_SOURCE_PORT) == 0);
+      check("none was refused", daemon.drops(Refusal.NO_SOURCE_PORT) == 0);
       for (Socket client : clients) {
         client.close();
       }
@@ -119,7 +119,7 @@ final class SourceSpreadScenario {
       for (int i = 0; i < 4; i++) {
         check("more of this client are reset", !isServed("127.0.7.9", port));
       }
-      check("counted", daemon.drops(DropReason.NO_SOURCE_PORT) == 4);
+      check("counted", daemon.drops(Refusal.NO_SOURCE_PORT) == 4);
       check("nobody waits for it", daemon.counters().acceptPauses().sum() == 0);
       check("nor is the target blamed", daemon.destination().targets().getFirst().isUp());
       check("another client is served", isServed("127.0.7.8", port));

@@ -8,7 +8,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.doctor.SourceChecks;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -149,7 +149,7 @@ final class SourceTest {
       for (int i = 0; i < 4; i++) {
         assertThat(seen()).isEqualTo("127.0.7.1");
       }
-      assertThat(daemon.drops(DropReason.NO_SOURCE_ADDRESS)).isZero();
+      assertThat(daemon.drops(Refusal.NO_SOURCE_ADDRESS)).isZero();
     }
   }
 
@@ -161,7 +161,7 @@ final class SourceTest {
       for (int i = 0; i < 4; i++) {
         assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
       }
-      daemon.awaitDrops(DropReason.NO_SOURCE_ADDRESS, 4);
+      daemon.awaitDrops(Refusal.NO_SOURCE_ADDRESS, 4);
       assertThat(daemon.destination().targets().getFirst().isUp()).isTrue();
       assertThat(daemon.counters().acceptPauses().sum()).isZero();
       daemon.awaitSessions(0);
@@ -181,9 +181,9 @@ final class SourceTest {
             .formatted(port);
     try (TestDaemon daemon = TestDaemon.start(yaml)) {
       assertThat(Streams.isReset("127.0.9.9", port)).isTrue();
-      TestDaemon.until("a loop is counted", () -> daemon.drops(DropReason.LOOP) > 0);
+      TestDaemon.until("a loop is counted", () -> daemon.drops(Refusal.LOOP) > 0);
       daemon.awaitSessions(0);
-      assertThat(daemon.drops(DropReason.LOOP)).isLessThan(10);
+      assertThat(daemon.drops(Refusal.LOOP)).isLessThan(10);
     }
   }
 
@@ -236,11 +236,11 @@ final class SourceTest {
       for (int i = 0; i < 4; i++) {
         assertThat(Streams.isReset("::1", port)).isTrue();
       }
-      daemon.awaitDrops(DropReason.NO_SOURCE_ADDRESS, 4);
+      daemon.awaitDrops(Refusal.NO_SOURCE_ADDRESS, 4);
       client.send(new DatagramPacket(new byte[1], 1, inet("::1"), port));
       TestDaemon.until(
           "counted",
-          () -> daemon.counters().drops(DropReason.NO_SOURCE_ADDRESS, Protocol.UDP).sum() == 1);
+          () -> daemon.counters().drops(Refusal.NO_SOURCE_ADDRESS, Protocol.UDP).sum() == 1);
       assertThat(daemon.snapshot().destinations())
           .allSatisfy(it -> assertThat(it.targets()).allMatch(target -> target.isUp()));
     }
@@ -274,6 +274,6 @@ final class SourceTest {
   }
 
   private static long loops(TestDaemon daemon) {
-    return daemon.counters().drops(DropReason.LOOP, Protocol.UDP).sum();
+    return daemon.counters().drops(Refusal.LOOP, Protocol.UDP).sum();
   }
 }

@@ -2,11 +2,12 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -37,13 +38,9 @@ final class TcpLimitsTest {
         "limits: {drain: 0s, " + limits + "}\n" + TestDaemon.web(loops, port, destination));
   }
 
-  private static void keep(Socket connection) throws InterruptedException {
-    Thread.sleep(20_000);
-  }
-
   @Test
   void aHalfClosedSessionThatStandsStillEnds() throws Exception {
-    try (TestServer server = TestServer.start(TcpLimitsTest::keep);
+    try (TestServer server = TestServer.start(TestServer.SILENT);
         TestDaemon daemon = limited("halfClosed: 300ms", server.targets());
         Socket client = Streams.connect(port)) {
       daemon.awaitSessions(1);
@@ -51,7 +48,7 @@ final class TcpLimitsTest {
       client.shutdownOutput();
       assertThat(client.getInputStream().read()).isEqualTo(-1);
       long tookMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-      assertThat(tookMillis).isBetween(290L, 3_000L);
+      assertThat(tookMillis).isGreaterThanOrEqualTo(290);
       daemon.awaitEnds(SessionEnd.HALF_CLOSED, 1);
       daemon.awaitSessions(0);
     }
@@ -62,7 +59,7 @@ final class TcpLimitsTest {
     TestServer.Handler dripping =
         connection -> {
           for (int i = 0; i < 10; i++) {
-            Thread.sleep(150);
+            Pace.pause(150);
             connection.getOutputStream().write('.');
           }
         };
@@ -116,13 +113,14 @@ final class TcpLimitsTest {
         Socket client = Streams.connect(port)) {
       Streams.send(client, "ECHO\n");
       for (int i = 0; i < 10; i++) {
-        Thread.sleep(100);
+        Pace.pause(100);
         Streams.send(client, "x");
         assertThat(Streams.text(client, 1)).isEqualTo("x");
       }
       long start = System.nanoTime();
       assertThat(client.getInputStream().read()).isEqualTo(-1);
-      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)).isBetween(250L, 3_000L);
+      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
+          .isGreaterThanOrEqualTo(250);
       daemon.awaitEnds(SessionEnd.IDLE, 1);
       daemon.awaitSessions(0);
     }
@@ -143,9 +141,9 @@ final class TcpLimitsTest {
         long start = System.nanoTime();
         assertThat(Streams.isReset(client)).isTrue();
         assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start))
-            .isBetween(250L, 3_000L);
+            .isGreaterThanOrEqualTo(250);
       }
-      daemon.awaitDrops(DropReason.CONNECT_TIMEOUT, 1);
+      daemon.awaitDrops(Refusal.CONNECT_TIMEOUT, 1);
       daemon.awaitSessions(0);
     } finally {
       for (Socket socket : waiting) {
@@ -185,7 +183,7 @@ final class TcpLimitsTest {
         }
       }
       daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 20);
-      assertThat(daemon.drops(DropReason.CONNECT_REFUSED)).isZero();
+      assertThat(daemon.drops(Refusal.CONNECT_REFUSED)).isZero();
       assertThat(daemon.destination().targets().getFirst().isUp()).isFalse();
       daemon.awaitSessions(0);
     }
@@ -202,7 +200,7 @@ final class TcpLimitsTest {
       for (int i = 0; i < 10; i++) {
         assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
       }
-      daemon.awaitDrops(DropReason.CONNECT_REFUSED, 10);
+      daemon.awaitDrops(Refusal.CONNECT_REFUSED, 10);
       daemon.awaitSessions(0);
       assertThat(daemon.destination().targets()).allMatch(target -> target.active() == 0);
     }
@@ -217,7 +215,7 @@ final class TcpLimitsTest {
         Socket second = Streams.connect(port)) {
       daemon.awaitSessions(2);
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
-      assertThat(daemon.drops(DropReason.DESTINATION_LIMIT)).isEqualTo(1);
+      assertThat(daemon.drops(Refusal.DESTINATION_LIMIT)).isEqualTo(1);
       first.shutdownOutput(); // the server ends it then
       daemon.awaitSessions(1);
       try (Socket fourth = Streams.connect(port)) {
@@ -241,7 +239,7 @@ final class TcpLimitsTest {
       for (int i = 0; i < 5; i++) {
         waiting.add(Thread.ofVirtual().start(() -> read.set(download())));
       }
-      Thread.sleep(500);
+      TestDaemon.until("they wait to be accepted", () -> Streams.unaccepted(port) == 5);
       assertThat(read.get()).isNull();
       assertThat(server.accepted()).isEqualTo(2);
       first.shutdownOutput(); // the server ends it then

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -14,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -97,12 +99,12 @@ final class TcpRelayTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"10,0", "100000,0", "5000000,0", "5000000,400"})
+  @CsvSource({"10,0", "100000,0", "5000000,0", "5000000,150"})
   void aDownloadArrivesWhole(int bytes, int pauseMillis) throws Exception {
     for (int i = 0; i < 4; i++) {
       try (Socket client = Streams.connect(port)) {
         Streams.send(client, "DL " + bytes + "\n");
-        Thread.sleep(pauseMillis);
+        Pace.pause(pauseMillis);
         assertThat(Streams.readAll(client.getInputStream()))
             .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), false));
       }
@@ -117,7 +119,7 @@ final class TcpRelayTest {
     for (int i = 0; i < 4; i++) {
       try (Socket client = Streams.connect(port)) {
         Streams.send(client, "UP\n");
-        Thread.sleep(split ? 50 : 0);
+        Pace.pause(split ? 50 : 0);
         Streams.sendPattern(client.getOutputStream(), bytes);
         client.shutdownOutput();
         String answer = bytes + " " + Streams.patternChecksum(bytes) + "\n";
@@ -159,7 +161,7 @@ final class TcpRelayTest {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "DL " + bytes + "\n");
       client.shutdownOutput();
-      Thread.sleep(300);
+      Pace.pause(300);
       assertThat(Streams.readAll(client.getInputStream()))
           .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), false));
     }
@@ -228,7 +230,7 @@ final class TcpRelayTest {
   void aServersResetComesAfterAllItsData(int bytes) throws Exception {
     try (Socket client = Streams.connect(port)) {
       Streams.send(client, "DLRST " + bytes + "\n");
-      Thread.sleep(100);
+      Pace.pause(100);
       assertThat(Streams.readSlowly(client.getInputStream(), 1 << 16, 5))
           .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
     }
@@ -240,13 +242,13 @@ final class TcpRelayTest {
   void aServersResetWaitsForAClientThatIsSlowToReadWhatCameBefore() throws Exception {
     int bytes = 2_000_000;
     daemon.close();
-    String limits = "limits: {drain: 0s, halfClosed: 500ms}\n";
+    String limits = "limits: {drain: 0s, halfClosed: 250ms}\n";
     daemon = TestDaemon.start(limits + TestDaemon.web(loops, port, destination()));
     try (Socket client = new Socket()) {
       client.setReceiveBufferSize(1 << 14);
       client.connect(new InetSocketAddress(Streams.LOOPBACK, port));
       Streams.send(client, "DLRST " + bytes + "\n");
-      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 14, 20)) // for some 2.5 s
+      assertThat(Streams.readSlowly(client.getInputStream(), 1 << 14, 10)) // for some 1.2 s
           .isEqualTo(new Streams.Read(bytes, Streams.patternChecksum(bytes), true));
     }
     daemon.awaitEnds(SessionEnd.TARGET_RESET, 1);
@@ -258,7 +260,7 @@ final class TcpRelayTest {
   void aClientsResetComesAfterAllItsData(int least) throws Exception {
     int bytes = Streams.wholeLines(least);
     serve(connection -> {
-      Thread.sleep(100);
+      Pace.pause(100);
       reads.add(Streams.readSlowly(connection.getInputStream(), 1 << 16, 5));
     });
     Socket client = Streams.connect(port);
@@ -274,9 +276,11 @@ final class TcpRelayTest {
   @Test
   void aResetAfterAFinIsPassedOnThoughTheServerWasSlowToReadTheDataBefore() throws Exception {
     serve(connection -> {
-      Thread.sleep(100);
+      Pace.pause(100);
       reads.add(Streams.readSlowly(connection.getInputStream(), 1 << 16, 5));
-      Thread.sleep(kind == Kind.BYTES ? 20_000 : 0); // it keeps the connection, and says nothing
+      if (kind == Kind.BYTES) {
+        TestServer.SILENT.serve(connection);
+      }
     });
     Socket client = Streams.connect(port);
     Streams.sendPattern(client.getOutputStream(), FIVE_MB);
@@ -323,13 +327,15 @@ final class TcpRelayTest {
 
   @Test
   void whatAServerSaysBeforeItRefusesMoreReachesTheClient() throws Exception {
+    Semaphore connected = new Semaphore(0); // a reset may come before connect() has returned
     serve(connection -> {
+      connected.acquire();
       Streams.send(connection, "413 too large\r\n");
-      Thread.sleep(20); // a reset at once may come before the client's connect() returns
       Streams.resetAfterData(connection);
     });
     for (int i = 0; i < 20; i++) {
       try (Socket client = connectToSpeaker()) {
+        connected.release();
         assertThat(Streams.text(client, 15)).isEqualTo("413 too large\r\n");
         assertThat(Streams.isReset(client)).isTrue();
       }

@@ -8,7 +8,7 @@ import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import io.sluice.proxy.name.Resolver;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import java.net.Socket;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -123,9 +123,9 @@ final class TcpSteeringTest {
             .formatted(port);
     try (TestDaemon daemon = TestDaemon.start(yaml)) {
       assertThat(Streams.isReset("127.0.9.9", port)).isTrue();
-      TestDaemon.until("a loop is counted", () -> daemon.drops(DropReason.LOOP) > 0);
+      TestDaemon.until("a loop is counted", () -> daemon.drops(Refusal.LOOP) > 0);
       daemon.awaitSessions(0);
-      assertThat(daemon.drops(DropReason.LOOP)).isLessThan(10);
+      assertThat(daemon.drops(Refusal.LOOP)).isLessThan(10);
     }
   }
 }

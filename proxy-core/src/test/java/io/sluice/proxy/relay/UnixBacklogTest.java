@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.Protocol;
 import java.io.IOException;
 import java.net.Socket;
@@ -81,7 +81,7 @@ final class UnixBacklogTest {
         }
       }
       assertThat(Streams.text(client, 5)).isEqualTo("hello");
-      assertThat(daemon.counters().drops(DropReason.CONNECT_ERROR, Protocol.TCP).sum()).isZero();
+      assertThat(daemon.counters().drops(Refusal.CONNECT_ERROR, Protocol.TCP).sum()).isZero();
     }
   }
 
@@ -89,7 +89,7 @@ final class UnixBacklogTest {
   void itWaitsNoLongerThanTheConnectTimeout() throws Exception {
     try (TestDaemon daemon = TestDaemon.start(1, port, target() + ", connectTimeout: 300ms")) {
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
-      daemon.awaitDrops(DropReason.CONNECT_TIMEOUT, 1);
+      daemon.awaitDrops(Refusal.CONNECT_TIMEOUT, 1);
     }
   }
 }

@@ -14,7 +14,7 @@ import io.sluice.proxy.name.FakeNames;
 import io.sluice.proxy.name.NameLookup;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
-import io.sluice.steering.DropReason;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.reuseport.Tried;
@@ -84,7 +84,7 @@ final class TargetHealthTest {
   private static Target steer(Steering steering, int clientPort) {
     LookupContext _ =
         steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
-    return requireNonNull(steering.steer());
+    return requireNonNull(steering.steer().target());
   }
 
   /** Which address a client is led to. */
@@ -97,7 +97,7 @@ final class TargetHealthTest {
   private static void kill(Target target) {
     Endpoint endpoint = endpoint(target, new LookupContext());
     for (int i = 0; i < 3; i++) {
-      endpoint.failed(DropReason.CONNECT_TIMEOUT);
+      endpoint.failed(Refusal.CONNECT_TIMEOUT);
     }
   }
 
@@ -121,7 +121,7 @@ final class TargetHealthTest {
                 LookupContext _ =
                     own.context()
                         .ipv4(Protocol.TCP, 0x7f000000 + i, first + i, 0x7f000001, 8080, 0);
-                if (own.steer() == target(0)) {
+                if (own.steer().target() == target(0)) {
                   probes.incrementAndGet();
                 }
               }
@@ -216,7 +216,7 @@ final class TargetHealthTest {
     assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
     Endpoint first = endpoint(0);
     for (int late = 0; late < 10; late++) { // all these had been connecting
-      first.failed(DropReason.CONNECT_TIMEOUT);
+      first.failed(Refusal.CONNECT_TIMEOUT);
       assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
     }
     timer.pass(600_000);
@@ -274,7 +274,7 @@ final class TargetHealthTest {
     for (int client = 0; client < 20; client++) {
       assertThat(addressOf(client)).isEqualTo("127.0.0.1:82");
     }
-    assertThat(counters.drops(DropReason.NO_TARGET, Protocol.TCP).sum()).isZero();
+    assertThat(counters.drops(Refusal.NO_TARGET, Protocol.TCP).sum()).isZero();
   }
 
   @Test
@@ -282,7 +282,7 @@ final class TargetHealthTest {
     answer("2001:db8::1", "192.0.2.1", "192.0.2.2");
     inForce("targets: ['a.example:80'], source: transparent");
     assertThat(addressOf(1)).isEqualTo("192.0.2.1:80");
-    endpoint(0).failed(DropReason.CONNECT_REFUSED);
+    endpoint(0).failed(Refusal.CONNECT_REFUSED);
     assertThat(addressOf(1)).isEqualTo("192.0.2.2:80");
     LookupContext ipv6 = new LookupContext().ipv6(Protocol.TCP, 0, 1, 1, 0, 1, 8080, 0);
     assertThat(endpoint(target(0), ipv6).address()).hasToString("[2001:db8::1]:80");

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.steering.DropReason;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.StandardProtocolFamily;
@@ -76,7 +76,7 @@ final class TargetsTest {
     try (TestDaemon daemon =
         TestDaemon.start(1, port, "targets: [\"nothing.invalid:80\"], retries: 0")) {
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
-      assertThat(daemon.drops(DropReason.NO_TARGET)).isEqualTo(1);
+      assertThat(daemon.drops(Refusal.NO_TARGET)).isEqualTo(1);
       daemon.awaitSessions(0);
     }
   }
@@ -167,7 +167,7 @@ final class TargetsTest {
     String target = "targets: [\"unix:%s\"]".formatted(directory.resolve("none.sock"));
     try (TestDaemon daemon = TestDaemon.start(1, port, target)) {
       assertThat(Streams.isReset("127.0.0.1", port)).isTrue();
-      assertThat(daemon.drops(DropReason.CONNECT_ERROR)).isEqualTo(1);
+      assertThat(daemon.drops(Refusal.CONNECT_ERROR)).isEqualTo(1);
       daemon.awaitSessions(0);
     }
   }

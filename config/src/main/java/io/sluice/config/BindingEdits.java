@@ -25,7 +25,9 @@ final class BindingEdits {
   }
 
   void bind(Change.Bind change) {
-    String what = EditedLayer.words("bind", change.label(), change.protocol(), change.prefix(), change.port());
+    String what =
+        EditedLayer.words(
+            "bind", change.label(), change.protocol(), change.prefix(), change.port());
     String label = layer.parsed(what, () -> Labels.parse(change.label()));
     List<Binding> keys = keys(what, change.protocol(), change.prefix(), change.port());
     if (label != null) {
@@ -40,7 +42,8 @@ final class BindingEdits {
 
   void unbind(Change.Unbind change) {
     String what =
-        EditedLayer.words("unbind", change.label(), change.protocol(), change.prefix(), change.port());
+        EditedLayer.words(
+            "unbind", change.label(), change.protocol(), change.prefix(), change.port());
     List<Binding> keys = keys(what, change.protocol(), change.prefix(), change.port());
     boolean isFound = keys.isEmpty();
     String other = null;
@@ -106,7 +109,8 @@ final class BindingEdits {
   boolean isBound(String label, Protocol protocol) {
     return bindings.entrySet().stream()
             .anyMatch(it -> it.getKey().protocol() == protocol && it.getValue().equals(label))
-        || layer.document.layers().stream().anyMatch(it -> isBoundIn(it.bindings(), label, protocol));
+        || layer.document.layers().stream()
+            .anyMatch(it -> isBoundIn(it.bindings(), label, protocol));
   }
 
   private static boolean isBoundIn(BindingTable table, String label, Protocol protocol) {

@@ -26,7 +26,9 @@ final class ItemEdits {
       return;
     }
     if (change.kind() == Change.Kind.LIMIT) {
-      mapping.entries().forEach(it -> layer.put(section, it.key().text(), Item.How.PUT, it.value()));
+      mapping
+          .entries()
+          .forEach(it -> layer.put(section, it.key().text(), Item.How.PUT, it.value()));
       return;
     }
     String name = ItemNames.of(section, node, layer.surroundings);
@@ -53,7 +55,8 @@ final class ItemEdits {
       }
     }
     if (!isFound) {
-      layer.error(EditedLayer.words("remove", section, name), "there is none; config shows what there is");
+      layer.error(
+          EditedLayer.words("remove", section, name), "there is none; config shows what there is");
     }
   }
 
@@ -102,7 +105,6 @@ final class ItemEdits {
   }
 
   private MergedSections merged(Document document) {
-    return new MergedSections(
-        document, new Problems(layer.name()), Set.of(), bindings::isBound);
+    return new MergedSections(document, new Problems(layer.name()), Set.of(), bindings::isBound);
   }
 }

@@ -19,7 +19,8 @@ final class TargetEdits {
   }
 
   void register(Change.Register change) {
-    String what = EditedLayer.words("register", change.label(), change.protocol(), change.address());
+    String what =
+        EditedLayer.words("register", change.label(), change.protocol(), change.address());
     TargetAddress address = layer.parsed(what, () -> TargetAddress.parse(change.address()));
     String label = layer.parsed(what, () -> Labels.parse(change.label()));
     List<String> destinations = destinations(what, change.label(), change.protocol());
@@ -38,7 +39,8 @@ final class TargetEdits {
   }
 
   private void checkWeight(String what, String weight) {
-    Integer _ = layer.parsed(what, () -> Value.parseInteger(weight, 0, DestinationSection.MAX_WEIGHT));
+    Integer _ =
+        layer.parsed(what, () -> Value.parseInteger(weight, 0, DestinationSection.MAX_WEIGHT));
   }
 
   private void putTarget(String destination, String address, @Nullable String weight) {
@@ -62,7 +64,8 @@ final class TargetEdits {
   }
 
   void unregister(Change.Unregister change) {
-    String what = EditedLayer.words("unregister", change.label(), change.protocol(), change.address());
+    String what =
+        EditedLayer.words("unregister", change.label(), change.protocol(), change.address());
     found(what, change.label(), change.protocol(), change.address()).forEach(this::removeTarget);
   }
 
@@ -74,7 +77,8 @@ final class TargetEdits {
         listing != null
             && TargetNodes.list(listing).stream()
                 .anyMatch(it ->
-                    TargetNodes.address(it, layer.surroundings).equals(MergedSections.addressOf(target)));
+                    TargetNodes.address(it, layer.surroundings)
+                        .equals(MergedSections.addressOf(target)));
     layer.remove(ItemNames.TARGETS, target, isListed);
   }
 
@@ -138,8 +142,7 @@ final class TargetEdits {
       removeTarget(target);
     } else {
       layer.error(
-          EditedLayer.words("remove", "targets", target),
-          "there is none; there are " + there);
+          EditedLayer.words("remove", "targets", target), "there is none; there are " + there);
     }
   }
 
@@ -168,15 +171,18 @@ final class TargetEdits {
     Node node = merged.destination(destination);
     if (node != null) {
       TargetNodes.list(node)
-          .forEach(it -> names.add(destination + " " + TargetNodes.address(it, layer.surroundings)));
+          .forEach(
+              it -> names.add(destination + " " + TargetNodes.address(it, layer.surroundings)));
     }
-    layer.items().forEach((key, item) -> { // of a destination that isn't there yet, too
-      if (key.section().equals(ItemNames.TARGETS)
-          && item.how() != Item.How.AWAY
-          && MergedSections.destinationOf(key.name()).equals(destination)) {
-        names.add(key.name());
-      }
-    });
+    layer
+        .items()
+        .forEach((key, item) -> { // of a destination that isn't there yet, too
+          if (key.section().equals(ItemNames.TARGETS)
+              && item.how() != Item.How.AWAY
+              && MergedSections.destinationOf(key.name()).equals(destination)) {
+            names.add(key.name());
+          }
+        });
     return names;
   }
 

@@ -297,11 +297,12 @@ abstract class Session extends Sessions.Entry {
 
   /** Does something later on, unless the session is over by then. */
   final void later(Runnable task) {
-    loop().execute(() -> {
-      if (!isClosed) {
-        guarded(task);
-      }
-    });
+    loop()
+        .execute(() -> {
+          if (!isClosed) {
+            guarded(task);
+          }
+        });
   }
 
   private void guarded(Runnable task) {

@@ -37,7 +37,8 @@ final class DestinationSection {
           "onDown",
           "slowStart",
           "panic",
-          "perSource");
+          "perSource",
+          "bandwidth");
   private static final List<String> TARGET_KEYS =
       List.of("address", "name", "weight", "serverId", "state", "backup");
 

@@ -27,8 +27,6 @@ final class SourceLimitsSection {
   private static final List<String> BOUNDS =
       List.of("connections", "newPerSecond", "flows", "newFlowsPerSecond", "bytesPerSecond");
   private static final int MOST = 1_000_000;
-  private static final long LEAST_BYTES = 1L << 10;
-  private static final long MOST_BYTES = 1L << 40;
 
   private SourceLimitsSection() {}
 
@@ -59,7 +57,10 @@ final class SourceLimitsSection {
         bound(fields, "newPerSecond"),
         bound(fields, "flows"),
         bound(fields, "newFlowsPerSecond"),
-        fields.optional("bytesPerSecond", 0L, it -> it.bytes(LEAST_BYTES, MOST_BYTES)),
+        fields.optional(
+            "bytesPerSecond",
+            0L,
+            it -> it.bytes(DestinationLimits.LEAST_BANDWIDTH, DestinationLimits.MOST_BANDWIDTH)),
         fields.optional(
             "overLimit",
             SourceLimits.OverLimit.REFUSE,

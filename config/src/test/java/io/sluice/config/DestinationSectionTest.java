@@ -50,7 +50,8 @@ class DestinationSectionTest {
                 null,
                 Keepalive.DEFAULT,
                 0,
-                HealthSpec.standard(true), DestinationLimits.NONE));
+                HealthSpec.standard(true),
+                DestinationLimits.NONE));
   }
 
   @Test

@@ -42,10 +42,7 @@ final class PackageEdgesTest {
               "observe",
               "counts, logs, and says why a session ended",
               "admin api check cli connect control flow health limit lookup loop relay target"),
-          use(
-              "limit",
-              "bounds what a client may have",
-              "control flow lookup loop relay target"),
+          use("limit", "bounds what a client may have", "control flow lookup loop relay target"),
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",

@@ -91,8 +91,7 @@ public final class Daemon {
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
     connections.rate(config.limits().newConnectionsPerSecond());
-    this.sources =
-        new Sources((long) config.limits().connections() + config.limits().flows());
+    this.sources = new Sources((long) config.limits().connections() + config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
     this.group = loops(loops);
     this.buffers = new BufferLimit(bufferBytes(config));

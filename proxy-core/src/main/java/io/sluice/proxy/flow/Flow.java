@@ -7,6 +7,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.sluice.config.OnDown;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
@@ -97,6 +98,9 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /** What its source has by it; null if nothing is counted. */
   @Nullable SourcePlaces places;
+
+  /** How fast it may go; null if nothing bounds it. */
+  @Nullable Pace pace;
 
   /** The share that its local port is of. */
   @Nullable Share ports;

@@ -168,6 +168,7 @@ final class Flows {
       return null;
     }
     flow.places = places;
+    flow.pace = destination.pace(places);
     if (destination.isQuic()) {
       flow.connection = destination.connection(datagram);
     }

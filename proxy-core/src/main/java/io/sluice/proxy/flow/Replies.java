@@ -186,6 +186,9 @@ final class Replies {
       }
       if (flow != null) {
         flow.bytesOut += bytes;
+        if (flow.pace != null) {
+          flow.pace.spend(bytes);
+        }
         Destination.Traffic traffic = flow.target().destination().traffic();
         traffic.datagramsOut.add(at - start);
         traffic.bytesOut.add(bytes);

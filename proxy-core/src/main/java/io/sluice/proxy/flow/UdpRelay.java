@@ -372,6 +372,11 @@ public final class UdpRelay implements DatagramHandler {
     }
     int at = from;
     while (at < to) {
+      if (flow.pace != null && flow.pace.allowed(1) == 0) {
+        flows.dropped(flow, Refusal.BANDWIDTH, 0);
+        at++;
+        continue;
+      }
       byte[] beginning = flow.header;
       if (beginning != null) {
         run.begin(at, flow.isHeaderForEvery() ? to : at + 1, beginning);
@@ -400,6 +405,9 @@ public final class UdpRelay implements DatagramHandler {
       bytes += run.length(slot);
     }
     flow.bytesIn += bytes;
+    if (flow.pace != null) {
+      flow.pace.spend(bytes);
+    }
     Destination.Traffic traffic = flow.target().destination().traffic();
     traffic.datagramsIn.add(to - from);
     traffic.bytesIn.add(bytes);

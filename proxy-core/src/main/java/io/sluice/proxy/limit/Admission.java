@@ -102,8 +102,7 @@ public final class Admission {
       table.leave(place, SourceTable.WAITING);
       return null;
     }
-    return new SourcePlaces(
-        table, SourceTable.WAITING, new SourceRules[] {by}, new int[] {place});
+    return new SourcePlaces(table, SourceTable.WAITING, new SourceRules[] {by}, new int[] {place});
   }
 
   /** Why it is refused; null if it isn't. */

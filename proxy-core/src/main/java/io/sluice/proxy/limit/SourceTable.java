@@ -9,9 +9,8 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * <p>A source is a number of 64 bits, made of its prefix and a secret, so that nobody can choose
  * what falls together. Two sets of eight places are looked at; of that with more to spare, the
  * source takes a place that is empty, else that of one which has nothing open and whose rates have
- * recovered longest. Who has
- * something open keeps the place. If all sixteen have, the source isn't counted: it goes on
- * unlimited.
+ * recovered longest. Who has something open keeps the place. If all sixteen have, the source isn't
+ * counted: it goes on unlimited.
  *
  * <pre>
  *   a place:  counts   0 | waiting 15 | flows 24 | connections 24     CLAIMED while it changes hands

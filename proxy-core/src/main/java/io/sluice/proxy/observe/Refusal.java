@@ -42,7 +42,7 @@ public enum Refusal implements Outcome {
   SOURCE_FLOWS("source_flows", By.CLIENT, Phase.CONNECT),
   /** The client's source begins more flows in a second than {@code perSource} allows. */
   SOURCE_FLOW_RATE("source_flow_rate", By.CLIENT, Phase.CONNECT),
-  /** A datagram of a source that moves more bytes in a second than it may; or a destination does. */
+  /** A client's datagram that is beyond a {@code bandwidth} or {@code bytesPerSecond}. */
   BANDWIDTH("bandwidth", By.CLIENT, Phase.DATA),
   /** The destination's own {@code maxConnections} is reached. */
   DESTINATION_LIMIT("destination_limit", By.SLUICE, Phase.CONNECT),

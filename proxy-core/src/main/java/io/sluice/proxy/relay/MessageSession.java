@@ -144,7 +144,14 @@ final class MessageSession extends Session {
       if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      long count = input.read(client.number(), loop().turns().readBytes());
+      int most = copying.allowed(client, loop().turns().readBytes());
+      if (most == 0) {
+        if (!input.keep()) {
+          abort(SessionEnd.FAILED);
+        }
+        return;
+      }
+      long count = input.read(client.number(), most);
       if (!copying.hasRead(client, count)) {
         if (client.ended) {
           inputEnded();

@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
+import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -48,6 +49,9 @@ abstract class Session extends Sessions.Entry {
 
   /** What its source has by it; null if nothing is counted. */
   @Nullable SourcePlaces places;
+
+  /** How fast it may go; null if nothing bounds it. */
+  @Nullable Pace pace;
 
   private boolean isClosed;
   private boolean isStalled;

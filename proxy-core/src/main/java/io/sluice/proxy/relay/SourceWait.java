@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An accepted connection whose source has too many, with {@code overLimit: wait}: every 100 ms it
- * asks again whether it may begin. Nothing is read of it, and nothing sent. Called on its loop only.
+ * asks again whether it may begin. Nothing is read of it, and nothing sent. Called on its loop
+ * only.
  */
 final class SourceWait extends Sessions.Entry {
   /** For how long one waits; then it is refused. */

@@ -239,6 +239,7 @@ public final class TcpRelay implements ConnectionHandler {
               ? new TcpSession(this, context, fd, target, via)
               : new MessageSession(this, context, fd, target, messages, via);
       session.places = places;
+      session.pace = destination.pace(places);
       return session;
     } catch (RuntimeException | Error failure) {
       destination.close(); // there is no session that would

@@ -161,7 +161,12 @@ final class TcpSession extends Session {
     int movedBytes = 0;
     while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      long count = to.fillPipe(from, turnBytes - movedBytes);
+      int most = copying.allowed(from, turnBytes - movedBytes);
+      if (most == 0) {
+        to.releasePipe();
+        return;
+      }
+      long count = to.fillPipe(from, most);
       if (!copying.hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();

@@ -7,6 +7,8 @@ import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.limit.Pace;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.limit.SourceRules;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
@@ -64,6 +66,7 @@ public final class Destination {
   private final SourceAddresses sources;
   private final @Nullable ProxyHeaderWriter header;
   private final @Nullable SourceRules sourceRules;
+  private final Pace.@Nullable Bandwidth bandwidth;
   private final boolean hasBackups;
   private volatile boolean isPanicking;
 
@@ -133,6 +136,7 @@ public final class Destination {
             spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
     this.sourceRules =
         SourceRules.of(spec.limits().perSource(), spec.protocol().word() + " " + spec.label());
+    this.bandwidth = Pace.Bandwidth.of(spec.limits().bandwidth());
     this.hasBackups = spec.targets().stream().anyMatch(TargetSpec::isBackup);
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
@@ -361,6 +365,11 @@ public final class Destination {
   /** What one source may have of it; null for no bound. */
   public @Nullable SourceRules sourceRules() {
     return sourceRules;
+  }
+
+  /** How fast a new session or flow may go; null if nothing bounds it. */
+  public @Nullable Pace pace(@Nullable SourcePlaces places) {
+    return Pace.of(bandwidth, spec.limits().sessionBandwidth(), places);
   }
 
   /** Counts a session in; false if {@code maxConnections} is reached. Any thread. */

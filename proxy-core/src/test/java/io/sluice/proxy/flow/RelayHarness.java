@@ -25,11 +25,11 @@ import io.sluice.proxy.arrival.Arrival;
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
 import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Snapshot;
-import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.BufferLimit;
 import io.sluice.proxy.loop.Loop;
@@ -177,7 +177,8 @@ final class RelayHarness implements AutoCloseable {
             null,
             null,
             0,
-            HealthSpec.standard(false), DestinationLimits.NONE);
+            HealthSpec.standard(false),
+            DestinationLimits.NONE);
     return config(List.of(), List.of(destination));
   }
 
@@ -195,7 +196,8 @@ final class RelayHarness implements AutoCloseable {
         List.of(),
         List.of(),
         1,
-        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ZERO, 0, 0, null),
+        new Limits(
+            1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ZERO, 0, 0, null),
         new Admin(null, AdminSocketSpec.DEFAULTS));
   }
 

@@ -1,10 +1,10 @@
 package io.sluice.proxy.lookup;
 
-import io.sluice.proxy.limit.Sources;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.target.Target;

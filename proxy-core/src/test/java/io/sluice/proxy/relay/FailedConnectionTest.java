@@ -120,7 +120,8 @@ final class FailedConnectionTest {
             null,
             web.keepalive(),
             0,
-            web.health(), DestinationLimits.NONE);
+            web.health(),
+            DestinationLimits.NONE);
     return new Config(
         config.captures(),
         config.capturesDerived(),

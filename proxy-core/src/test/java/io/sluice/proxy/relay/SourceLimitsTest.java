@@ -11,11 +11,14 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code perSource} of TCP: what one source may have, and what becomes of the rest. */
 @Timeout(60)
@@ -38,7 +41,9 @@ final class SourceLimitsTest {
     return it;
   }
 
-  /** A daemon of one loop, which accepts in order, before a server that closes when its client does. */
+  /**
+   * A daemon of one loop, which accepts in order, before a server that closes when its client does.
+   */
   private TestDaemon daemon(String limits, String destination) throws Exception {
     TestServer server = closing(TestServer.start(TestServer.PROTOCOL));
     String web = TestDaemon.web(1, port, server.targets() + destination);
@@ -122,8 +127,7 @@ final class SourceLimitsTest {
 
   @Test
   void aShadowRefusesNothingAndCounts() throws Exception {
-    TestDaemon daemon =
-        daemon(", perSource: {connections: 1, shadow: true, overLimit: drop}", "");
+    TestDaemon daemon = daemon(", perSource: {connections: 1, shadow: true, overLimit: drop}", "");
     connect(ONE);
     connect(ONE);
     daemon.awaitSessions(2);
@@ -149,5 +153,23 @@ final class SourceLimitsTest {
       connect(ONE);
     }
     daemon.awaitSessions(8);
+  }
+
+  /** What is asked for takes a second at least, by each of the bounds. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bandwidth: {session: 4MiB}",
+        "bandwidth: {total: 4MiB}",
+        "perSource: {bytesPerSecond: 2560KiB}"
+      })
+  void aSessionGoesNoFasterThanItMay(String bound) throws Exception {
+    TestDaemon _ = daemon("", ", " + bound);
+    Socket client = connect(ONE);
+    long start = System.nanoTime();
+    Streams.send(client, "DL " + (5 << 20) + "\n");
+    assertThat(Streams.readAll(client.getInputStream()).checksum())
+        .isEqualTo(Streams.patternChecksum(5 << 20));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(900));
   }
 }

@@ -11,10 +11,14 @@ import org.jspecify.annotations.Nullable;
  * @param perSource what one source may have; null for no bound
  * @param bandwidth what all its sessions or flows may move
  * @param sessionBandwidth what each of them may move
+ * @param queue how clients wait who are too many; null if they are refused
  */
 public record DestinationLimits(
-    @Nullable SourceLimits perSource, long bandwidth, long sessionBandwidth) {
-  public static final DestinationLimits NONE = new DestinationLimits(null, 0, 0);
+    @Nullable SourceLimits perSource,
+    long bandwidth,
+    long sessionBandwidth,
+    @Nullable QueueSpec queue) {
+  public static final DestinationLimits NONE = new DestinationLimits(null, 0, 0, null);
 
   static final long LEAST_BANDWIDTH = 1L << 10;
   static final long MOST_BANDWIDTH = 1L << 40;
@@ -24,10 +28,15 @@ public record DestinationLimits(
     Value perSource = destination.optional(SourceLimitsSection.KEY);
     Value bandwidth = destination.optional("bandwidth");
     Fields fields = bandwidth == null ? null : Fields.of(bandwidth, BANDWIDTH_KEYS);
+    Value queue = destination.optional("queue");
+    if (queue != null && protocol == Protocol.UDP) {
+      queue.error("queue is for tcp; a datagram doesn't wait");
+    }
     return new DestinationLimits(
         perSource == null ? null : SourceLimitsSection.read(perSource, protocol),
         fields == null ? 0 : bandwidth(fields, "total"),
-        fields == null ? 0 : bandwidth(fields, "session"));
+        fields == null ? 0 : bandwidth(fields, "session"),
+        queue == null ? null : QueueSpec.read(queue));
   }
 
   private static long bandwidth(Fields fields, String key) {

@@ -240,9 +240,7 @@ public final class Daemon {
   private void publish(Snapshot next) {
     Snapshot before = snapshot;
     snapshot = next;
-    if (before != null) {
-      next.inForce(before);
-    }
+    next.inForce(before);
     checks.inForce(next.destinations());
   }
 

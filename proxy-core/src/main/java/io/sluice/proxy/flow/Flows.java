@@ -164,7 +164,9 @@ final class Flows {
     SourcePlaces places = admission.places();
     Flow flow = open(front, key, target, nowMillis);
     if (flow == null) {
-      SourcePlaces.leave(places);
+      if (places != null) {
+        places.leave();
+      }
       return null;
     }
     flow.places = places;
@@ -387,7 +389,9 @@ final class Flows {
     Target target = flow.target();
     target.closed();
     target.destination().close();
-    SourcePlaces.leave(flow.places);
+    if (flow.places != null) {
+      flow.places.leave();
+    }
     target.destination().traffic().ends(end).increment();
     if (AccessLog.isOn()) {
       FlowKey key = flow.key();

@@ -1,5 +1,7 @@
 package io.sluice.proxy.limit;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.SourceLimits;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Refusal;
@@ -17,7 +19,7 @@ public final class Admission {
 
   private final Sources sources;
   private final Counters counters;
-  private final SourceRules[] rules = new SourceRules[MOST_RULES];
+  private final @Nullable SourceRules[] rules = new @Nullable SourceRules[MOST_RULES];
   private final int[] places = new int[MOST_RULES];
   private int count;
   private long unit = SourceTable.CONNECTION;
@@ -92,7 +94,7 @@ public final class Admission {
 
   /** Takes a place to wait in by the rules that have just refused; null if there is none. */
   public @Nullable SourcePlaces await(LookupContext context) {
-    SourceRules by = rules[count - 1];
+    SourceRules by = requireNonNull(rules[count - 1]);
     SourceTable table = sources.table();
     int place = table.enter(by.key(table, context), SourceTable.WAITING);
     if (place == SourceTable.FULL) {
@@ -117,9 +119,13 @@ public final class Admission {
 
   /** What it has from now on, to be asked for once; null if nothing is counted of it. */
   public @Nullable SourcePlaces places() {
-    return count == 0
-        ? null
-        : new SourcePlaces(
-            sources.table(), unit, Arrays.copyOf(rules, count), Arrays.copyOf(places, count));
+    if (count == 0) {
+      return null;
+    }
+    SourceRules[] by = new SourceRules[count];
+    for (int i = 0; i < count; i++) {
+      by[i] = requireNonNull(rules[i]);
+    }
+    return new SourcePlaces(sources.table(), unit, by, Arrays.copyOf(places, count));
   }
 }

@@ -29,6 +29,8 @@ public final class Pace {
     }
 
     /**
+     * One of which nothing is used.
+     *
      * @param bytesPerSecond 0 for no bound: then there is none
      */
     public static @Nullable Bandwidth of(long bytesPerSecond) {

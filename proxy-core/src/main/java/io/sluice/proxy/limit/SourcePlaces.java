@@ -1,6 +1,5 @@
 package io.sluice.proxy.limit;
 
-import org.jspecify.annotations.Nullable;
 
 /**
  * The places that a session or flow has in the {@link SourceTable}, one for each of the rules that
@@ -61,13 +60,6 @@ public final class SourcePlaces {
       for (int place : places) {
         table.leave(place, unit);
       }
-    }
-  }
-
-  /** Gives back what somebody may have. */
-  public static void leave(@Nullable SourcePlaces places) {
-    if (places != null) {
-      places.leave();
     }
   }
 }

@@ -26,6 +26,8 @@ public final class SourceRules {
   }
 
   /**
+   * What a configuration says.
+   *
    * @param limits null for none: then there are no rules
    * @param scope names what is limited; a reload with the same name goes on with the same counts
    */

@@ -262,16 +262,20 @@ public record Snapshot(
   /**
    * It has come into force: targets that the one before had and this one hasn't, or with weight 0,
    * are {@linkplain Target#isRetired retired}. Called once, after the volatile write.
+   *
+   * @param before null at the start
    */
-  public void inForce(Snapshot before) {
+  public void inForce(@Nullable Snapshot before) {
     Set<Target.Life> living = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Destination destination : destinations) {
+      destination.places().inForce();
       for (Target target : destination.targets()) {
         target.retire(target.spec().share() == 0);
         living.add(target.life());
       }
     }
-    for (Destination destination : before.destinations) {
+    List<Destination> gone = before == null ? List.of() : before.destinations;
+    for (Destination destination : gone) {
       for (Target target : destination.targets()) {
         if (!living.contains(target.life())) {
           target.retire(true);

@@ -120,6 +120,18 @@ public enum Metric {
       "Sessions and flows that there are now.",
       "label",
       "protocol"),
+  QUEUED(
+      "sluice_queued_total",
+      Type.COUNTER,
+      "Connections that had to wait for a target; only of destinations with a `queue`.",
+      "label",
+      "protocol"),
+  QUEUE_LENGTH(
+      "sluice_queue_length",
+      Type.GAUGE,
+      "Connections that wait for a target now; only of destinations with a `queue`.",
+      "label",
+      "protocol"),
   BINDINGS("sluice_bindings", Type.GAUGE, "Bindings in force.", "label", "protocol"),
   TARGET_UP(
       "sluice_target_up",

@@ -46,6 +46,12 @@ public enum Refusal implements Outcome {
   BANDWIDTH("bandwidth", By.CLIENT, Phase.DATA),
   /** The destination's own {@code maxConnections} is reached. */
   DESTINATION_LIMIT("destination_limit", By.SLUICE, Phase.CONNECT),
+  /** All targets that could serve have as many sessions as their {@code maxConnections}. */
+  TARGET_LIMIT("target_limit", By.SLUICE, Phase.CONNECT),
+  /** As many clients wait for a target as the destination's {@code queue} holds. */
+  QUEUE_FULL("queue_full", By.SLUICE, Phase.CONNECT),
+  /** It has waited for a target as long as the destination's {@code queue} allows. */
+  QUEUE_TIMEOUT("queue_timeout", By.SLUICE, Phase.CONNECT),
   /** The target that was tried last is a name without an address. */
   NO_TARGET("no_target", By.SLUICE, Phase.CONNECT),
   /** Checks say that no target of the destination serves. */

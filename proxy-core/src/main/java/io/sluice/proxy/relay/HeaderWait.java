@@ -233,7 +233,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
           logLimit.suppressed());
     }
     physical.describe(relay.lookup(), Protocol.TCP, ifindex);
-    relay.refuse(number(), reason);
+    relay.refuse(number(), reason, null);
   }
 
   @Override

@@ -47,6 +47,9 @@ abstract class Session extends Sessions.Entry {
   /** What makes a connection to a target; null when that is made. */
   @Nullable Connecting connecting;
 
+  /** The target on which it has a place; null only until it begins. */
+  @Nullable Target placed;
+
   /** What its source has by it; null if nothing is counted. */
   @Nullable SourcePlaces places;
 
@@ -362,8 +365,10 @@ abstract class Session extends Sessions.Entry {
     if (how instanceof SessionEnd why) {
       destination.traffic().ends(why).increment();
     }
-    destination.close();
-    SourcePlaces.leave(places);
+    destination.places().leaveBoth(requireNonNull(placed));
+    if (places != null) {
+      places.leave();
+    }
     relay.ended();
     if (AccessLog.isOn()) {
       LookupContext connection = connection();

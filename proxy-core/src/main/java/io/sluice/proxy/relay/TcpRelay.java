@@ -56,6 +56,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final ProxyHeader header = new ProxyHeader();
   private final LoopGuard guard;
   private final Sessions sessions = new Sessions();
+  private final Entrance entrance;
   private long halfClosedMillis;
 
   /**
@@ -75,6 +76,7 @@ public final class TcpRelay implements ConnectionHandler {
     this.guard = new LoopGuard(loop.syscalls(), ownSources, captured);
     this.loop = loop;
     this.steering = steering;
+    this.entrance = new Entrance(this, steering);
     this.payload = new PeekedPayload(loop.syscalls(), loop.buffer(), Loop.BUFFER_BYTES);
     this.gate = gate;
     this.halfClosedMillis = halfClosedMillis;
@@ -208,6 +210,23 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
+  /** Opens the session of a connection that has waited for the places that it has now. */
+  void begin(
+      int fd,
+      LookupContext context,
+      Target target,
+      @Nullable Via via,
+      @Nullable SourcePlaces source) {
+    Session session;
+    try {
+      session = entrance.session(fd, context, target, via, source);
+    } catch (RuntimeException | Error failure) {
+      failed(fd, failure);
+      return;
+    }
+    session.begin();
+  }
+
   private static void leave(@Nullable SourceWait waiting) {
     if (waiting != null) {
       waiting.leave();
@@ -222,54 +241,7 @@ public final class TcpRelay implements ConnectionHandler {
     if (target == null) {
       return recorded(answer.refusal(), null);
     }
-    Destination destination = target.destination();
-    Admission admission = steering.admit(destination);
-    if (admission.refusal() != null) {
-      return overLimit(fd, context, via, target, waiting);
-    }
-    SourcePlaces places = admission.places();
-    if (!destination.tryOpen()) {
-      SourcePlaces.leave(places);
-      return refused(Refusal.DESTINATION_LIMIT, target);
-    }
-    try {
-      MessagePlan messages = destination.messages();
-      Session session =
-          messages == null
-              ? new TcpSession(this, context, fd, target, via)
-              : new MessageSession(this, context, fd, target, messages, via);
-      session.places = places;
-      session.pace = destination.pace(places);
-      return session;
-    } catch (RuntimeException | Error failure) {
-      destination.close(); // there is no session that would
-      SourcePlaces.leave(places);
-      throw failure;
-    }
-  }
-
-  /** What becomes of a connection whose source has too many; {@link Steering#admit} said why. */
-  private Sessions.@Nullable Entry overLimit(
-      int fd,
-      LookupContext context,
-      @Nullable Via via,
-      Target target,
-      @Nullable SourceWait waiting) {
-    Admission admission = steering.admission();
-    switch (admission.overLimit()) {
-      case REFUSE -> {}
-      case DROP -> loop.syscalls().muffle(fd, context.family() == Family.IPV4);
-      case WAIT -> {
-        SourcePlaces places = waiting == null ? admission.await(context) : null;
-        if (places != null) {
-          return new SourceWait(this, fd, context, via, places);
-        }
-        if (waiting != null && !waiting.isTimeUp()) {
-          return waiting;
-        }
-      }
-    }
-    return refused(requireNonNull(admission.refusal()), target);
+    return entrance.enter(fd, context, target, via, waiting);
   }
 
   /** Something that can't happen did, before there was a session that would end by it. */
@@ -364,8 +336,8 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /** Refuses the connection that {@link #lookup} describes, for a reason that is to be counted. */
-  void refuse(int fd, Refusal reason) {
-    Session _ = refused(reason, null);
+  void refuse(int fd, Refusal reason, @Nullable Target target) {
+    Session _ = refused(reason, target);
     abandon(fd);
   }
 
@@ -376,7 +348,7 @@ public final class TcpRelay implements ConnectionHandler {
     gate.leave();
   }
 
-  private @Nullable Session refused(Refusal reason, @Nullable Target target) {
+  @Nullable Session refused(Refusal reason, @Nullable Target target) {
     steering.refuse(reason, target, 0);
     return recorded(reason, target);
   }

@@ -83,11 +83,15 @@ final class TcpSession extends Session {
       if (tried == null) {
         tried = new Tried();
       }
-      Target other = relay.another(connection(), target, tried);
+      Target other = destination().places().takeOther(target, connection(), tried);
       if (other == null && target.hasOtherAddresses()) {
         other = target; // its turn has come to the next of them
       }
       if (other != null) {
+        if (other != target) {
+          destination().places().leave(target);
+          placed = other;
+        }
         target = other;
         // Later, because epoll may still have an event for a socket whose number this one gets.
         later(() -> connect(ONLY));

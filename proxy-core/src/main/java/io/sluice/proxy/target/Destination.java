@@ -67,12 +67,14 @@ public final class Destination {
   private final @Nullable ProxyHeaderWriter header;
   private final @Nullable SourceRules sourceRules;
   private final Pace.@Nullable Bandwidth bandwidth;
+  private final Places places = new Places(this);
   private final boolean hasBackups;
   private volatile boolean isPanicking;
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
     private final AtomicInteger active = new AtomicInteger();
+    private final WaitingLine line = new WaitingLine();
     private volatile boolean hasMessages;
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
     private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
@@ -108,6 +110,11 @@ public final class Destination {
 
     public int active() {
       return active.get();
+    }
+
+    /** Who waits for a target of the label. */
+    public WaitingLine line() {
+      return line;
     }
 
     /** Whether streams under this label are, or were, steered by message. */
@@ -250,6 +257,11 @@ public final class Destination {
 
   /** What is known of a target has changed: the group is told who may be selected. */
   void changed(Target target) {
+    tellGroup(target);
+    traffic.line.serve();
+  }
+
+  private void tellGroup(Target target) {
     if (hasBackups || spec.health().panicPercent() > 0) {
       tellAll();
     } else {
@@ -370,6 +382,11 @@ public final class Destination {
   /** How fast a new session or flow may go; null if nothing bounds it. */
   public @Nullable Pace pace(@Nullable SourcePlaces places) {
     return Pace.of(bandwidth, spec.limits().sessionBandwidth(), places);
+  }
+
+  /** The places for sessions on its targets. */
+  public Places places() {
+    return places;
   }
 
   /** Counts a session in; false if {@code maxConnections} is reached. Any thread. */

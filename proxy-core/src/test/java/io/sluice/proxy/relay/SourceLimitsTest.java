@@ -53,7 +53,7 @@ final class SourceLimitsTest {
   private Socket connect(String from) throws IOException {
     Socket socket = closing(new Socket());
     socket.bind(new InetSocketAddress(InetAddress.ofLiteral(from), 0));
-    socket.connect(new InetSocketAddress("127.0.0.1", port), 5_000);
+    socket.connect(new InetSocketAddress(Streams.LOOPBACK, port), 5_000);
     socket.setSoTimeout(10_000);
     return socket;
   }

@@ -5,12 +5,15 @@ import io.sluice.proxy.admin.Explanation;
 import io.sluice.proxy.admin.Json;
 import io.sluice.proxy.control.ExitCode;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.steering.Payload;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -19,6 +22,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -52,6 +56,15 @@ final class ExplainCommand implements Callable<Integer> {
       })
   private List<String> words = List.of();
 
+  @Option(
+      names = "--payload",
+      paramLabel = "HEX",
+      description = {
+        "What the client sends first, two digits a byte: for programs and selections that look",
+        "at it."
+      })
+  private @Nullable String payload;
+
   /** Who is asked; answers as it is printed. */
   private interface Asked {
     String explain(Lookup lookup) throws IOException;
@@ -76,18 +89,32 @@ final class ExplainCommand implements Callable<Integer> {
     if (file == null) {
       AdminClient client = socket.client();
       String accept = output.isJson() ? "application/json" : "text/plain";
+      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+      parameters.put("payload", payload);
+      String path = AdminClient.withParameters("/explain", parameters);
       return lookup -> {
         byte[] line = (lookup + "\n").getBytes(StandardCharsets.UTF_8);
-        return client.ask("POST", "/explain", accept, line).body();
+        return client.ask("POST", path, accept, line).body();
       };
     }
+    Payload sent = sent();
     Snapshot snapshot = Commands.snapshot(file, spec.commandLine().getErr());
     return snapshot == null
         ? null
         : lookup -> {
-          Explanation explanation = Explanation.of(lookup, snapshot);
+          Explanation explanation = Explanation.of(lookup, sent, snapshot);
           return output.isJson() ? explanation.toJson() + "\n" : explanation.toText();
         };
+  }
+
+  private @Nullable Payload sent() {
+    try {
+      return payload == null ? null : Payload.of(HexFormat.of().parseHex(payload));
+    } catch (IllegalArgumentException wrong) {
+      throw new CommandLine.ParameterException(
+          spec.commandLine(),
+          "--payload: \"" + payload + "\" isn't hexadecimal, two digits a byte: " + wrong.getMessage());
+    }
   }
 
   private Lookup parse(String text) {

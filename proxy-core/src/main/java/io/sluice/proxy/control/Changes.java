@@ -1,5 +1,6 @@
 package io.sluice.proxy.control;
 
+import io.sluice.config.Compaction;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigDiff;
 import io.sluice.config.ConfigException;
@@ -44,6 +45,8 @@ public final class Changes implements Transactions, AutoCloseable {
   private final Wishes wishes;
   private final History history = new History();
   private final Queue<Asked> asked = new ConcurrentLinkedQueue<>();
+  private @Nullable Compaction compaction; // under way
+  private volatile boolean isCompacted;
   private List<Problem> warned = List.of(); // what has been said needs no repetition
   private volatile boolean isClosed;
 
@@ -90,6 +93,12 @@ public final class Changes implements Transactions, AutoCloseable {
 
   /** Does what was asked for next. On the control thread. */
   void next() throws InterruptedException {
+    Compaction done = compaction;
+    if (done != null && isCompacted) {
+      daemon.recompiled(done.applied(daemon.snapshot().config()));
+      compaction = null;
+      isCompacted = false;
+    }
     Asked next = asked.poll();
     if (next != null) {
       next.answer.complete(run(next.what, next.who));
@@ -201,6 +210,7 @@ public final class Changes implements Transactions, AutoCloseable {
     Config now = daemon.snapshot().config();
     long generation = daemon.snapshot().generation();
     history.add(generation, who, diff, now.document());
+    compactIfNeeded(now);
     warnings.stream().filter(it -> !warned.contains(it)).forEach(daemon::warn);
     warned = warnings;
     if (isReload) {
@@ -215,6 +225,23 @@ public final class Changes implements Transactions, AutoCloseable {
         who,
         shortened(diff));
     return new Answer.Applied(generation, diff, warnings);
+  }
+
+  /** Has bindings that were changed many times compiled anew, beside the changes that follow. */
+  private void compactIfNeeded(Config now) {
+    Compaction needed = compaction == null ? Compaction.of(now) : null;
+    if (needed == null) {
+      return;
+    }
+    compaction = needed;
+    Thread.ofPlatform()
+        .name("sluice-compile")
+        .daemon()
+        .start(() -> {
+          needed.run();
+          isCompacted = true;
+          wishes.changeAsked();
+        });
   }
 
   private static String shortened(List<String> diff) {

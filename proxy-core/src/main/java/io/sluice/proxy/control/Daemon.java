@@ -304,6 +304,11 @@ public final class Daemon {
     }
   }
 
+  /** Puts an equal configuration, whose bindings were compiled anew, in the place of this one. */
+  void recompiled(Config equal) {
+    snapshot = snapshot().recompiled(equal);
+  }
+
   /** Compares what is wanted with what is there, and mends it. To be called every second or so. */
   public void reconcile() {
     captures.reconcile();

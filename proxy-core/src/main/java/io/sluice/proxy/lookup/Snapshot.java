@@ -132,6 +132,15 @@ public record Snapshot(
    * only}: all else is the same, and shared.
    */
   public Snapshot rebound(Config next) {
+    return rebound(next, generation + 1);
+  }
+
+  /** The same snapshot of an equal configuration, whose bindings were compiled in another way. */
+  public Snapshot recompiled(Config equal) {
+    return rebound(equal, generation);
+  }
+
+  private Snapshot rebound(Config next, long number) {
     Map<Key, Integer> slots = new LinkedHashMap<>();
     for (Destination destination : destinations) {
       slots.put(new Key(destination.label(), destination.protocol()), slots.size());
@@ -148,7 +157,7 @@ public record Snapshot(
               : link);
     }
     return new Snapshot(
-        generation + 1,
+        number,
         next,
         table,
         new SkLookup(ProgramChain.of(links), engine.listeners()),

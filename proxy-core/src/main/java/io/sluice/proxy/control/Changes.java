@@ -15,6 +15,7 @@ import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Generation;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.change.Who;
+import io.sluice.proxy.linux.Syscalls;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,6 +39,7 @@ public final class Changes implements Transactions, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Changes.class);
   private static final int MOST_WAITING = 10_000;
   private static final int MOST_LOGGED = 20;
+  private static final int NICE = 10; // a tenth of a processor that others want, too
 
   private final Daemon daemon;
   private final Path file;
@@ -148,14 +150,22 @@ public final class Changes implements Transactions, AutoCloseable {
     if (expected != null && expected != generation) {
       return new Answer.Conflict(generation);
     }
+    boolean isReload = transaction.wish() instanceof Wish.Reread;
     Config before = daemon.snapshot().config();
     Loaded loaded =
-        Interruptible.call("sluice-check", () -> loaded(transaction.wish(), before), wishes);
+        Interruptible.call(
+            "sluice-check",
+            () -> {
+              if (isReload) {
+                giveWay(); // it reads a whole file
+              }
+              return loaded(transaction.wish(), before);
+            },
+            wishes);
     if (loaded == null) {
       return refused("the daemon stops");
     }
     List<String> diff = ConfigDiff.words(before, loaded.config());
-    boolean isReload = transaction.wish() instanceof Wish.Reread;
     boolean isSame = !isReload && diff.isEmpty() && isSame(before, loaded.config());
     if (transaction.isDryRun() || isSame) {
       return new Answer.Applied(generation, diff, loaded.warnings());
@@ -238,10 +248,16 @@ public final class Changes implements Transactions, AutoCloseable {
         .name("sluice-compile")
         .daemon()
         .start(() -> {
+          giveWay();
           needed.run();
           isCompacted = true;
           wishes.changeAsked();
         });
+  }
+
+  /** The calling thread, which ends with what it does, lets those of traffic go before it. */
+  private static void giveWay() {
+    int _ = new Syscalls().giveWay(NICE);
   }
 
   private static String shortened(List<String> diff) {

@@ -395,6 +395,12 @@ final class LayerEdit {
       own.error(1, 1, section, "expected one item, as {key: value, …}");
       return;
     }
+    if (change.name() != null && ItemNames.field(node, "name") == null) {
+      List<Node.Entry> entries = new ArrayList<>(mapping.entries());
+      entries.add(entry("name", change.name()));
+      mapping = new Node.Mapping(List.copyOf(entries), mapping.line(), mapping.column());
+      node = mapping;
+    }
     if (change.kind() == Change.Kind.LIMIT) {
       mapping.entries().forEach(it -> put(section, it.key().text(), Item.How.PUT, it.value()));
       return;

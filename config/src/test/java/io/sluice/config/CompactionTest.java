@@ -22,8 +22,9 @@ final class CompactionTest {
             bindings:
             """);
     for (int i = 0; i < IN_FILE; i++) {
-      yaml.append("  - {label: web, protocol: tcp, prefix: 127.1.%d.%d, port: 80}\n"
-          .formatted(i >> 8, i & 255));
+      yaml.append(
+          "  - {label: web, protocol: tcp, prefix: 127.1.%d.%d, port: 80}\n"
+              .formatted(i >> 8, i & 255));
     }
     return ConfigReader.load("sluice.yaml", yaml.toString(), Map.of()).config();
   }
@@ -57,8 +58,7 @@ final class CompactionTest {
     Compaction compaction = requireNonNull(Compaction.of(many));
     compaction.run();
     Config meanwhile =
-        edit(
-            edit(many, bind("127.3.0.1")), new Change.Unbind("web", "tcp", "127.1.0.7/32", "80"));
+        edit(edit(many, bind("127.3.0.1")), new Change.Unbind("web", "tcp", "127.1.0.7/32", "80"));
 
     Config compacted = compaction.applied(meanwhile);
     assertThat(compacted.bindings()).isEqualTo(meanwhile.bindings());

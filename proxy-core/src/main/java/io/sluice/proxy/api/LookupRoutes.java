@@ -123,7 +123,8 @@ final class LookupRoutes {
     StringBuilder answers = new StringBuilder();
     new String(request.body(), StandardCharsets.UTF_8)
         .lines()
-        .forEach(line -> answers.append(answerLine(line, payload, snapshot, request.isForPeople())));
+        .forEach(
+            line -> answers.append(answerLine(line, payload, snapshot, request.isForPeople())));
     String text = answers.toString();
     return request.isForPeople() ? Response.text(text) : Response.lines(text);
   }

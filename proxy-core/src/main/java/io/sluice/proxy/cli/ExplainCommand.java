@@ -113,7 +113,10 @@ final class ExplainCommand implements Callable<Integer> {
     } catch (IllegalArgumentException wrong) {
       throw new CommandLine.ParameterException(
           spec.commandLine(),
-          "--payload: \"" + payload + "\" isn't hexadecimal, two digits a byte: " + wrong.getMessage());
+          "--payload: \""
+              + payload
+              + "\" isn't hexadecimal, two digits a byte: "
+              + wrong.getMessage());
     }
   }
 

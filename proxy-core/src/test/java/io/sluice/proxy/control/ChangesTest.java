@@ -66,9 +66,10 @@ class ChangesTest {
 
   @Test
   void aTableThatWasChangedOftenIsCompiledBesideAndStaysTheSameGeneration() throws Exception {
-    StringBuilder rows = new StringBuilder("capture: [{name: all, addresses: [127.0.0.0/8], ports: ")
-        .append(TestDaemon.freePort())
-        .append("}]\nbindings:\n");
+    StringBuilder rows =
+        new StringBuilder("capture: [{name: all, addresses: [127.0.0.0/8], ports: ")
+            .append(TestDaemon.freePort())
+            .append("}]\nbindings:\n");
     StringBuilder more = new StringBuilder("label,protocol,prefix,port\n");
     for (int i = 0; i < 3_000; i++) {
       String address = (i >> 8) + "." + (i & 255);

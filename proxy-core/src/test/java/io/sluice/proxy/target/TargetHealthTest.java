@@ -247,8 +247,7 @@ final class TargetHealthTest {
   /** What explain says of the client with this port: the target, or why there is none. */
   private String explained(int clientPort) {
     Explanation it =
-        Explanation.of(
-            Lookup.parse("tcp 127.0.0.1:" + clientPort + " 127.0.0.1:8080"), snapshot());
+        Explanation.of(Lookup.parse("tcp 127.0.0.1:" + clientPort + " 127.0.0.1:8080"), snapshot());
     return String.valueOf(it.reason() == null ? it.target() : it.reason());
   }
 

@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #with} makes a table that differs in a few bindings, in the time that these few take:
  * the new one shares what is compiled, and has what differs in a small table of its own. What was
- * changed often can be {@linkplain #compact compiled anew} aside; who doesn't gets that at once when
- * too much differs.
+ * changed often can be {@linkplain #compact compiled anew} aside; who doesn't gets that at once
+ * when too much differs.
  *
  * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the
  * binding's place in the order in which they were given; in others, any number.

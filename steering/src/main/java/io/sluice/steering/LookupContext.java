@@ -406,15 +406,9 @@ public final class LookupContext {
     select(selected, noReuseport);
   }
 
-  /** The same for a {@link Shadow}: what it does wrong isn't reported. */
-  void enterShadow(String program, @Nullable Socket selected, boolean noReuseport) {
-    isShadow = true;
-    enter(program, selected, noReuseport);
-  }
-
-  /** It has run; what is selected is for the caller to {@link #leave} or {@link #enter}. */
-  void leaveShadow() {
-    isShadow = false;
+  /** Whether a {@link Shadow} runs: what it does wrong isn't reported. */
+  void shadow(boolean runs) {
+    isShadow = runs;
   }
 
   private void checkNotRunning() {

@@ -80,6 +80,16 @@ public record Explanation(
    *     isn't known
    */
   public static Explanation of(Lookup lookup, @Nullable Payload payload, Snapshot snapshot) {
+    return of(lookup, payload, 0, snapshot);
+  }
+
+  /**
+   * The same of what came in on an interface.
+   *
+   * @param ifindex 0 if that isn't known
+   */
+  public static Explanation of(
+      Lookup lookup, @Nullable Payload payload, int ifindex, Snapshot snapshot) {
     List<Step> steps = new ArrayList<>();
     CaptureEntry capture =
         CaptureEntry.of(
@@ -92,7 +102,15 @@ public record Explanation(
       return new Explanation(
           lookup, snapshot.generation(), null, steps, null, "drop", null, null, null, reason);
     }
-    LookupContext context = lookup.toContext(new LookupContext());
+    LookupContext context =
+        new LookupContext()
+            .of(
+                lookup.protocol(),
+                lookup.remote(),
+                lookup.remotePort(),
+                lookup.local(),
+                lookup.localPort(),
+                ifindex);
     context = payload == null ? context.withoutPacket() : context.payload(payload);
     Document document = snapshot.config().document();
     Verdict verdict =

@@ -7,6 +7,7 @@ import io.sluice.config.Lookup;
 import io.sluice.proxy.admin.Chunks;
 import io.sluice.proxy.admin.Explanation;
 import io.sluice.proxy.admin.Json;
+import io.sluice.proxy.lookup.LookupTap;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
@@ -33,6 +34,7 @@ final class LookupRoutes {
     return List.of(
         Route.get("/bindings", this::bindings),
         Route.get("/explain", this::explain),
+        Route.follow("/explain/follow", it -> new LookupFollower(daemon.lookups(), filter(it))),
         new Route("POST", "/explain", Right.READ, new Route.Once(this::explainAll)));
   }
 
@@ -86,6 +88,15 @@ final class LookupRoutes {
     String end = bindings.isEmpty() ? separator + "]}\n" : "]}\n";
     out.write(end.getBytes(StandardCharsets.UTF_8));
     return out.whole();
+  }
+
+  private static LookupTap.Filter filter(Request request) {
+    String protocol = request.parameter("protocol");
+    return new LookupTap.Filter(
+        protocol == null ? null : Parameters.protocol(protocol),
+        Parameters.prefix(request, "from"),
+        Parameters.prefix(request, "to"),
+        request.parameter("label"));
   }
 
   private Response explain(Request request) {

@@ -38,6 +38,8 @@ import picocli.CommandLine.Spec;
       "  sluice explain tcp 203.0.113.9:51234 127.0.1.7:8080",
       "  sluice explain -f sluice.yaml tcp 203.0.113.9:51234 127.0.1.7:8080",
       "  sluice explain -f sluice.yaml -o json - < lookups",
+      "  sluice explain --payload 17000000 udp 203.0.113.9:5000 127.0.1.7:53",
+      "  sluice explain --follow --from 203.0.113.0/24",
       "",
       "Exit code 0 if all were answered, 1 if a line was no lookup or no daemon answers,",
       "2 if the arguments are none, 78 if the configuration is bad."
@@ -47,8 +49,10 @@ final class ExplainCommand implements Callable<Integer> {
   @Mixin private Commands.OutputOption output = new Commands.OutputOption();
   @Spec private CommandSpec spec = CommandSpec.create();
 
+  @Mixin private FollowLookups follow = new FollowLookups();
+
   @Parameters(
-      arity = "1..3",
+      arity = "0..3",
       paramLabel = "LOOKUP",
       description = {
         "tcp|udp SRC:PORT DST:PORT, IPv6 addresses in brackets;",
@@ -72,6 +76,21 @@ final class ExplainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (follow.isFollowing()) {
+      if (!words.isEmpty()) {
+        throw new CommandLine.ParameterException(
+            spec.commandLine(), "--follow explains what comes; leave the lookup out");
+      }
+      follow.run(socket.client(), output.isJson(), spec.commandLine().getOut());
+      return ExitCode.DONE;
+    }
+    if (words.isEmpty() || follow.hasFilter()) {
+      throw new CommandLine.ParameterException(
+          spec.commandLine(),
+          words.isEmpty()
+              ? "which lookup? write it like tcp 203.0.113.9:51234 127.0.1.7:8080, or --follow"
+              : "--protocol, --from, --to and --label go with --follow");
+    }
     boolean stream = words.equals(List.of("-"));
     Lookup single = stream ? null : parse(String.join(" ", words));
     Asked asked = asked(socket.file());

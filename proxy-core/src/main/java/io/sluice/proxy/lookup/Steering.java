@@ -21,6 +21,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final DropLog drops;
+  private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
   /**
@@ -44,13 +45,20 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
-    Verdict verdict = snapshots.get().engine().lookup(context);
+    Snapshot snapshot = snapshots.get();
+    Verdict verdict = snapshot.engine().lookup(context);
     Target target = answer.of(verdict, context, true).target();
     if (target != null) {
       target.destination().traffic().lookups(context.family()).increment();
     } else {
       Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
       drops.add(answer.refusal(), context, label(socket), null, 0);
+    }
+    LookupTap[] followed = taps.all();
+    if (followed != null) {
+      for (LookupTap tap : followed) {
+        tap.offer(context, snapshot, answer);
+      }
     }
     return answer;
   }
@@ -105,6 +113,11 @@ public final class Steering {
         target == null ? null : target.destination().label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Who follows what is looked up. Any thread. */
+  public LookupTaps taps() {
+    return taps;
   }
 
   /** What was refused last. Any thread may read it. */

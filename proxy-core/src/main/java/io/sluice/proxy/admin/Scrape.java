@@ -154,7 +154,15 @@ public final class Scrape implements AutoCloseable {
           text.sample(it.getValue().sum(), it.getKey());
         }
       }
-      case LOOKUPS, SESSIONS, BYTES, DATAGRAMS, MESSAGES, MESSAGES_DROPPED, SESSIONS_ACTIVE -> {
+      case LOOKUPS,
+          SESSIONS,
+          BYTES,
+          DATAGRAMS,
+          MESSAGES,
+          MESSAGES_DROPPED,
+          SESSIONS_ACTIVE,
+          QUEUED,
+          QUEUE_LENGTH -> {
         for (var it : snapshot.traffic().entrySet()) {
           write(metric, it.getKey(), it.getValue(), text);
         }
@@ -226,6 +234,16 @@ public final class Scrape implements AutoCloseable {
         }
       }
       case SESSIONS_ACTIVE -> text.sample(traffic.active(), label, protocol);
+      case QUEUED -> {
+        if (traffic.line().queued().sum() > 0) {
+          text.sample(traffic.line().queued().sum(), label, protocol);
+        }
+      }
+      case QUEUE_LENGTH -> {
+        if (traffic.line().queued().sum() > 0) {
+          text.sample(traffic.line().length(), label, protocol);
+        }
+      }
       default -> throw new IllegalArgumentException(metric + " is not of a destination");
     }
   }

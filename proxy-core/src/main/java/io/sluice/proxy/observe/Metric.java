@@ -123,13 +123,13 @@ public enum Metric {
   QUEUED(
       "sluice_queued_total",
       Type.COUNTER,
-      "Connections that had to wait for a target; only of destinations with a `queue`.",
+      "Connections that had to wait for a target; there only once there is one.",
       "label",
       "protocol"),
   QUEUE_LENGTH(
       "sluice_queue_length",
       Type.GAUGE,
-      "Connections that wait for a target now; only of destinations with a `queue`.",
+      "Connections that wait for a target now; there only once there was one.",
       "label",
       "protocol"),
   BINDINGS("sluice_bindings", Type.GAUGE, "Bindings in force.", "label", "protocol"),

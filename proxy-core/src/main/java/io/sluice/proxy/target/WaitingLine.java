@@ -94,7 +94,7 @@ public final class WaitingLine {
       Waiter next = next();
       if (next == null) {
         target.leavePlace();
-        now.close();
+        target.destination().close();
         return;
       }
       next.called(target);

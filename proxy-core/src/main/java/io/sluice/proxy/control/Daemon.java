@@ -107,7 +107,9 @@ public final class Daemon {
     }
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
-    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
+    this.scrape =
+        new Scrape(
+            this::snapshot, captures::states, connections, flows, counters, Version.current());
   }
 
   private static MultiThreadIoEventLoopGroup loops(int count) {

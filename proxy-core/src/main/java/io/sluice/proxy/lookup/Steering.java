@@ -4,6 +4,7 @@ import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
@@ -50,22 +51,22 @@ public final class Steering {
     Socket socket = verdict.socket();
     if (socket == null) {
       Socket selected = context.socket();
-      String label =
-          selected != null && Target.isBehind(selected)
-              ? Target.of(selected).destination().label()
-              : null;
+      Destination destination =
+          selected != null && Target.isBehind(selected) ? Target.of(selected).destination() : null;
       Refusal reason =
           verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER;
-      drops.add(reason, context, label, null, 0);
+      refuse(reason, context, destination, null, 0);
       return answer.refused(reason);
     }
     if (!Target.isBehind(socket)) {
       counters.strangeSocket(socket);
       return refused(Refusal.PROGRAM_ERROR);
     }
-    Target target = Target.of(socket).admitted(context, tried);
+    Target selected = Target.of(socket);
+    Target target = selected.admitted(context, tried);
     if (target == null) {
-      return refused(Refusal.TARGETS_DOWN);
+      refuse(Refusal.TARGETS_DOWN, context, selected.destination(), null, 0);
+      return answer.refused(Refusal.TARGETS_DOWN);
     }
     target.destination().traffic().lookups(context.family()).increment();
     return answer.found(target);
@@ -108,10 +109,22 @@ public final class Steering {
 
   /** The same of what another context describes. */
   public void refuse(Refusal reason, LookupContext described, @Nullable Target target, int errno) {
+    refuse(reason, described, target == null ? null : target.destination(), target, errno);
+  }
+
+  private void refuse(
+      Refusal reason,
+      LookupContext described,
+      @Nullable Destination destination,
+      @Nullable Target target,
+      int errno) {
+    if (destination != null) {
+      destination.traffic().refused(reason);
+    }
     drops.add(
         reason,
         described,
-        target == null ? null : target.destination().label(),
+        destination == null ? null : destination.label(),
         target == null ? null : target.spec().address(),
         errno);
   }

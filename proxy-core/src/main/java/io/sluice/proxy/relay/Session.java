@@ -302,11 +302,16 @@ abstract class Session extends Sessions.Entry {
     if (from.isClient()) {
       bytesIn += count;
       destination().traffic().bytesIn.add(count);
+      isForTarget(count);
     } else {
       bytesOut += count;
       destination().traffic().bytesOut.add(count);
+      target(from.index).counters().bytesOut.add(count);
     }
   }
+
+  /** Counts what came from the client, if it is known by now which target it is for. */
+  void isForTarget(long count) {}
 
   // ---- ending
 

@@ -3,8 +3,10 @@ package io.sluice.proxy.api;
 import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
+import io.sluice.proxy.health.LastCheck;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.observe.TargetCounters;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
@@ -15,11 +17,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** What {@code status} shows. */
 final class StatusView {
   private static final int NEAR_PERCENT = 80;
+  private static final double MICROS = 1e6;
 
   private StatusView() {}
 
@@ -76,6 +80,8 @@ final class StatusView {
     json.put("lookups", lookups);
     json.put("bytesIn", traffic.bytesIn.sum());
     json.put("bytesOut", traffic.bytesOut.sum());
+    json.put("refusals", refusals(traffic::refusals));
+    json.put("maxSessions", destination.spec().maxConnections());
     json.put("targets", destination.targets().stream().map(StatusView::of).toList());
     return json;
   }
@@ -89,6 +95,32 @@ final class StatusView {
     json.put("reason", target.status().reason());
     json.put("since", target.status().since().toString());
     json.put("sessions", target.active());
+    TargetCounters counters = target.counters();
+    json.put("sessionsInAll", counters.sessions());
+    json.put("bytesIn", counters.bytesIn.sum());
+    json.put("bytesOut", counters.bytesOut.sum());
+    json.put("failures", refusals(counters::failures));
+    if (!counters.connects().isEmpty()) {
+      json.put("connectP50Micros", Math.round(counters.connects().quantileSeconds(0.5) * MICROS));
+      json.put("connectP99Micros", Math.round(counters.connects().quantileSeconds(0.99) * MICROS));
+    }
+    LastCheck check = target.lastCheck();
+    if (check != null) {
+      json.put("lastCheck", (check.isGood() ? "good: " : "bad: ") + check.answer());
+      json.put("lastCheckAt", check.at().toString());
+    }
+    return json;
+  }
+
+  /** Those reasons that there were. */
+  private static Map<String, Object> refusals(ToLongFunction<Refusal> counts) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    for (Refusal reason : Refusal.values()) {
+      long count = counts.applyAsLong(reason);
+      if (count > 0) {
+        json.put(reason.word(), count);
+      }
+    }
     return json;
   }
 
@@ -101,17 +133,13 @@ final class StatusView {
   }
 
   private static Map<String, Object> drops(Running daemon) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    for (Refusal reason : Refusal.values()) {
+    return refusals(reason -> {
       long dropped = 0;
       for (Protocol protocol : Protocol.values()) {
         dropped += daemon.counters().drops(reason, protocol).sum();
       }
-      if (dropped > 0) {
-        json.put(reason.word(), dropped);
-      }
-    }
-    return json;
+      return dropped;
+    });
   }
 
   private static List<String> warnings(

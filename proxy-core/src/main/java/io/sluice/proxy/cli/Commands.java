@@ -92,9 +92,14 @@ public final class Commands {
 
   private Commands() {}
 
+  /** All commands. */
+  static CommandLine line() {
+    return new CommandLine(new Commands());
+  }
+
   /** Runs a command line; the answer is the exit code. */
   public static int run(String... arguments) {
-    CommandLine line = new CommandLine(new Commands());
+    CommandLine line = line();
     line.setExecutionExceptionHandler((failure, command, _) -> {
       if (failure instanceof AdminClient.RefusedByDaemonException refused) {
         refused.problems().forEach(command.getErr()::println);

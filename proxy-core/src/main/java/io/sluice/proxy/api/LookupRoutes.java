@@ -37,7 +37,29 @@ final class LookupRoutes {
     Snapshot snapshot = daemon.snapshot().get();
     String match = request.parameter("match");
     return Response.json(
-        written(match == null ? snapshot.bindings().asList() : matching(match, snapshot)));
+        written(
+            match == null ? part(snapshot.bindings().asList(), request) : matching(match, snapshot)));
+  }
+
+  /** Those whose label or prefix contains what is searched for, from one on, as many as asked for. */
+  private static List<Binding> part(List<Binding> all, Request request) {
+    String search = request.parameter("search");
+    String skip = request.parameter("skip");
+    int most = Parameters.count(request, "most");
+    if (search == null && skip == null && most == Integer.MAX_VALUE) {
+      return all;
+    }
+    int first = skip == null || skip.equals("0") ? 0 : Parameters.count(request, "skip");
+    String part = search == null ? "" : search;
+    return all.stream()
+        .filter(
+            it ->
+                part.isEmpty()
+                    || it.label().contains(part)
+                    || it.prefix().toString().contains(part))
+        .skip(first)
+        .limit(most)
+        .toList();
   }
 
   private static List<Binding> matching(String text, Snapshot snapshot) {

@@ -13,6 +13,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,7 +28,14 @@ final class StatusView {
 
   private StatusView() {}
 
-  static Map<String, Object> of(Running daemon) {
+  /**
+   * The state.
+   *
+   * @param most how many destinations; those in trouble go first, then those that moved most, if
+   *     there are more
+   * @param search that their labels or addresses contain; empty for all
+   */
+  static Map<String, Object> of(Running daemon, int most, String search) {
     Snapshot snapshot = daemon.snapshot().get();
     List<CaptureState> captures = daemon.captures().get();
     List<Running.Limit> limits = daemon.limits().get();
@@ -43,11 +51,35 @@ final class StatusView {
     json.put("bindings", snapshot.bindings().size());
     json.put(
         "programs", snapshot.engine().programs().links().stream().map(it -> it.name()).toList());
-    json.put("destinations", snapshot.destinations().stream().map(StatusView::of).toList());
+    json.put(
+        "destinations",
+        destinations(snapshot, most, search).stream().map(StatusView::of).toList());
+    json.put("destinationsInAll", snapshot.destinations().size());
     json.put("limits", limits.stream().map(StatusView::of).toList());
     json.put("drops", drops(daemon));
     json.put("warnings", warnings(snapshot, captures, limits));
     return json;
+  }
+
+  private static List<Destination> destinations(Snapshot snapshot, int most, String search) {
+    List<Destination> found =
+        snapshot.destinations().stream()
+            .filter(it -> it.toString().contains(search) || hasTarget(it, search))
+            .toList();
+    return found.size() <= most
+        ? found
+        : found.stream()
+            .sorted(
+                Comparator.comparing((Destination it) -> it.targets().stream().allMatch(Target::isUp))
+                    .thenComparing(
+                        it -> it.traffic().bytesIn.sum() + it.traffic().bytesOut.sum(),
+                        Comparator.reverseOrder()))
+            .limit(most)
+            .toList();
+  }
+
+  private static boolean hasTarget(Destination destination, String search) {
+    return destination.targets().stream().anyMatch(it -> it.toString().contains(search));
   }
 
   private static List<Object> captures(List<CaptureSpec> specs, List<CaptureState> states) {

@@ -46,7 +46,6 @@ final class TroubleIT {
     daemon = new TroubledDaemon(directory);
     prometheus = Prometheus.start(directory, daemon.adminPort, 4); // nobody listens on 4
     TestDaemon.until("Prometheus answers", prometheus::isReady);
-    daemon.reloadWrongly();
     daemon.collectGarbage();
   }
 
@@ -134,6 +133,7 @@ final class TroubleIT {
     String rare = "ALERTS{alertname=\"SluiceTargetDown\",label=\"rare\",alertstate=\"firing\"}";
     awaitAnswer(rare); // one connection in six seconds: found down by the third
     TreeSet<String> fired = new TreeSet<>(firing());
+    daemon.reloadWrongly();
     daemon.starve();
     Awaitility.await("all of " + alerts)
         .atMost(BOUND)

@@ -176,7 +176,13 @@ class ConfigReaderTest {
                 List.of(),
                 List.of(),
                 0,
-                new Limits(100_000, 100_000, Duration.ofSeconds(60), Duration.ofSeconds(30), 0),
+                new Limits(
+                    100_000,
+                    100_000,
+                    Duration.ofSeconds(60),
+                    Duration.ofSeconds(30),
+                    Duration.ZERO,
+                    0),
                 new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS),
                 config.document()));
   }
@@ -306,6 +312,11 @@ class ConfigReaderTest {
   void adminHostsAreInLowerCase() throws Exception {
     assertThat(read("admin: {hosts: [Proxy.Internal]}").admin().hosts())
         .containsExactly("proxy.internal");
+  }
+
+  @Test
+  void aLameDuckServesForAsLongAsItSays() throws Exception {
+    assertThat(read("limits: {lameDuck: 5s}").limits().lameDuck()).hasSeconds(5);
   }
 
   @Test

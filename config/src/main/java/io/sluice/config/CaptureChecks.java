@@ -9,6 +9,7 @@ import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.Set;
@@ -49,14 +50,14 @@ final class CaptureChecks {
     CaptureChecks checks = new CaptureChecks(captures);
     for (int i = 0; i < rows.size(); i++) {
       int at = i;
-      String protocols = checks.misses(rows.key(i));
-      boolean hasOther = i + 1 < rows.size() && rows.isSameRow(i, i + 1);
-      if (hasOther) {
-        String other = checks.misses(rows.key(++i));
-        protocols = protocols + (protocols.isEmpty() || other.isEmpty() ? "" : " and ") + other;
+      Set<String> protocols = new LinkedHashSet<>();
+      checks.addIfMissed(rows.key(i), protocols);
+      while (i + 1 < rows.size() && rows.isSameRow(i, i + 1)) {
+        checks.addIfMissed(rows.key(++i), protocols);
       }
       if (!protocols.isEmpty()) {
-        rows.at(at).warning("no capture brings it any " + protocols + " traffic");
+        String words = String.join(" and ", protocols);
+        rows.at(at).warning("no capture brings it any " + words + " traffic");
       }
     }
   }
@@ -76,11 +77,11 @@ final class CaptureChecks {
     }
   }
 
-  /** The binding's protocol if no capture brings it traffic; else nothing. */
-  private String misses(Binding binding) {
-    return overlaps(binding.protocol(), binding.prefix(), binding.port())
-        ? ""
-        : binding.protocol().word();
+  /** Adds the binding's protocol if no capture brings it traffic. */
+  private void addIfMissed(Binding binding, Set<String> protocols) {
+    if (!overlaps(binding.protocol(), binding.prefix(), binding.port())) {
+      protocols.add(binding.protocol().word());
+    }
   }
 
   /**

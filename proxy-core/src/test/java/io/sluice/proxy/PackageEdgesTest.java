@@ -45,7 +45,7 @@ final class PackageEdgesTest {
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",
-              "capture check control flow name relay target connect"),
+              "admin capture check connect control flow name relay target"),
           use(
               "arrival",
               "knows by which socket and way traffic came",

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -67,7 +66,8 @@ final class MetricText {
     long[] counts = durations.counts();
     List<String> names = new ArrayList<>(labels);
     names.add("le");
-    String[] inBucket = Arrays.copyOf(values, values.length + 1);
+    String[] inBucket = new String[values.length + 1];
+    System.arraycopy(values, 0, inBucket, 0, values.length);
     long all = 0;
     for (int i = 0; i < counts.length; i++) {
       all += counts[i];

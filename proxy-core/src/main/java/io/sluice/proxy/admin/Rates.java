@@ -41,14 +41,24 @@ final class Rates {
   }
 
   /** What all counters came to at a moment. */
-  private record Totals(long atNanos, Map<Kind, Long> sums) {
+  private record Totals(
+      long atNanos, long sessions, long bytes, long datagrams, long refusals) {
+    private long of(Kind kind) {
+      return switch (kind) {
+        case SESSIONS -> sessions;
+        case BYTES -> bytes;
+        case DATAGRAMS -> datagrams;
+        case REFUSALS -> refusals;
+      };
+    }
+
     double since(@Nullable Totals before, Kind kind) {
       if (before == null) {
         return 0;
       }
       double seconds = Math.max(1, atNanos - before.atNanos) / NANOS;
       // A label that a reload took away takes its counts along.
-      return Math.max(0, sums.get(kind) - before.sums.get(kind)) / seconds;
+      return Math.max(0, of(kind) - before.of(kind)) / seconds;
     }
   }
 
@@ -74,13 +84,7 @@ final class Rates {
         refusals += counters.drops(reason, protocol).sum();
       }
     }
-    return new Totals(
-        System.nanoTime(),
-        Map.of(
-            Kind.SESSIONS, sessions,
-            Kind.BYTES, bytes,
-            Kind.DATAGRAMS, datagrams,
-            Kind.REFUSALS, refusals));
+    return new Totals(System.nanoTime(), sessions, bytes, datagrams, refusals);
   }
 
   /** To be called every {@link #STEP_SECONDS}. */

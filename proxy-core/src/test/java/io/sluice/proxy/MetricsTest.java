@@ -10,9 +10,9 @@ import java.net.Socket;
 import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.jspecify.annotations.Nullable;
 
 /** What a scrape says, of a daemon with real traffic. */
 final class MetricsTest {
@@ -22,7 +22,8 @@ final class MetricsTest {
 
   private void start(String yaml) throws IOException, InterruptedException {
     daemon =
-        new Daemon(TestDaemon.config("loops: 1\nadmin: {http: \"127.0.0.1:0\", socket: none}\n" + yaml));
+        new Daemon(
+            TestDaemon.config("loops: 1\nadmin: {http: \"127.0.0.1:0\", socket: none}\n" + yaml));
     daemon.start();
   }
 
@@ -42,8 +43,7 @@ final class MetricsTest {
   void oneThousandIdleDestinationsAreAtMostFiveThousandLines() throws Exception {
     String destinations =
         IntStream.range(0, 1_000)
-            .mapToObj(
-                "{label: l%d, protocol: tcp, targets: [\"127.0.0.1:9\"]}"::formatted)
+            .mapToObj("{label: l%d, protocol: tcp, targets: [\"127.0.0.1:9\"]}"::formatted)
             .collect(Collectors.joining(","));
     start(
         """
@@ -58,7 +58,9 @@ final class MetricsTest {
 
   @Test
   void aTargetHasItsSessionsBytesConnectTimesAndFailures() throws Exception {
-    try (TestServer server = TestServer.start(connection -> connection.getInputStream().transferTo(connection.getOutputStream()))) {
+    try (TestServer server =
+        TestServer.start(
+            connection -> connection.getInputStream().transferTo(connection.getOutputStream()))) {
       start(
           """
           bindings: [{label: web, protocol: tcp, prefix: 127.0.0.1/32, port: %d}]
@@ -74,7 +76,9 @@ final class MetricsTest {
           assertThat(client.getInputStream().readAllBytes()).asString().isEqualTo("12345");
         }
       }
-      until("both have ended", () -> scrape().contains("\nsluice_sessions_active{label=\"web\",protocol=\"tcp\"} 0.0"));
+      until(
+          "both have ended",
+          () -> scrape().contains("\nsluice_sessions_active{label=\"web\",protocol=\"tcp\"} 0.0"));
       String good = "{label=\"web\",target=\"tcp:127.0.0.1:%d\"".formatted(server.port());
       String bad = "{label=\"web\",target=\"tcp:127.0.0.1:%d\"".formatted(closed);
       assertThat(scrape())

@@ -71,8 +71,7 @@ final class MetricText {
     long all = 0;
     for (int i = 0; i < counts.length; i++) {
       all += counts[i];
-      inBucket[values.length] =
-          i < upperBounds.length ? Double.toString(upperBounds[i]) : "+Inf";
+      inBucket[values.length] = i < upperBounds.length ? Double.toString(upperBounds[i]) : "+Inf";
       series("_bucket", names, inBucket);
       line(Long.toString(all));
     }

@@ -41,8 +41,7 @@ final class Rates {
   }
 
   /** What all counters came to at a moment. */
-  private record Totals(
-      long atNanos, long sessions, long bytes, long datagrams, long refusals) {
+  private record Totals(long atNanos, long sessions, long bytes, long datagrams, long refusals) {
     private long of(Kind kind) {
       return switch (kind) {
         case SESSIONS -> sessions;

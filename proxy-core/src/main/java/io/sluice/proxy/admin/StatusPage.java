@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The page at {@code /}: three files, what they ask for under {@code /api/}, and events at {@code
- * /events}, every two seconds while anybody looks. Runs on the admin server's loop; answers are made
- * on another thread.
+ * /events}, every two seconds while anybody looks. Runs on the admin server's loop; answers are
+ * made on another thread.
  */
 public final class StatusPage {
   private static final Logger log = LoggerFactory.getLogger(StatusPage.class);

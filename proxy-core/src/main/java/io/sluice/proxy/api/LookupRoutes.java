@@ -38,10 +38,14 @@ final class LookupRoutes {
     String match = request.parameter("match");
     return Response.json(
         written(
-            match == null ? part(snapshot.bindings().asList(), request) : matching(match, snapshot)));
+            match == null
+                ? part(snapshot.bindings().asList(), request)
+                : matching(match, snapshot)));
   }
 
-  /** Those whose label or prefix contains what is searched for, from one on, as many as asked for. */
+  /**
+   * Those whose label or prefix contains what is searched for, from one on, as many as asked for.
+   */
   private static List<Binding> part(List<Binding> all, Request request) {
     String search = request.parameter("search");
     String skip = request.parameter("skip");
@@ -52,11 +56,8 @@ final class LookupRoutes {
     int first = skip == null || skip.equals("0") ? 0 : Parameters.count(request, "skip");
     String part = search == null ? "" : search;
     return all.stream()
-        .filter(
-            it ->
-                part.isEmpty()
-                    || it.label().contains(part)
-                    || it.prefix().toString().contains(part))
+        .filter(it ->
+            part.isEmpty() || it.label().contains(part) || it.prefix().toString().contains(part))
         .skip(first)
         .limit(most)
         .toList();

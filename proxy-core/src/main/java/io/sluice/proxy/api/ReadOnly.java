@@ -44,10 +44,12 @@ public final class ReadOnly implements StatusPage.Source {
 
   private Response answer(String name, Map<String, List<String>> parameters)
       throws InterruptedException {
-    for (Route route : NAMES.contains(name) ? Routes.of(daemon.get()).at("/" + name) : List.<Route>of()) {
+    for (Route route :
+        NAMES.contains(name) ? Routes.of(daemon.get()).at("/" + name) : List.<Route>of()) {
       if (route.method().equals("GET") && route.kind() instanceof Route.Once once) {
         Map<String, List<String>> bounded = new HashMap<>(parameters);
-        Request asked = new Request(parameters, new byte[0], parameters.containsKey("text"), NOBODY);
+        Request asked =
+            new Request(parameters, new byte[0], parameters.containsKey("text"), NOBODY);
         try {
           for (String bound : List.of("limit", "most")) {
             int most = Math.min(MOST, Parameters.count(asked, bound));

@@ -33,8 +33,7 @@ public final class Routes {
 
   private static Map<String, Object> status(Running daemon, Request request) {
     String search = request.parameter("search");
-    return StatusView.of(
-        daemon, Parameters.count(request, "most"), search == null ? "" : search);
+    return StatusView.of(daemon, Parameters.count(request, "most"), search == null ? "" : search);
   }
 
   /** What there is at a path, by method; empty if nothing is. */

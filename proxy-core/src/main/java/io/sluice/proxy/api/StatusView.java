@@ -52,8 +52,7 @@ final class StatusView {
     json.put(
         "programs", snapshot.engine().programs().links().stream().map(it -> it.name()).toList());
     json.put(
-        "destinations",
-        destinations(snapshot, most, search).stream().map(StatusView::of).toList());
+        "destinations", destinations(snapshot, most, search).stream().map(StatusView::of).toList());
     json.put("destinationsInAll", snapshot.destinations().size());
     json.put("limits", limits.stream().map(StatusView::of).toList());
     json.put("drops", drops(daemon));
@@ -70,7 +69,8 @@ final class StatusView {
         ? found
         : found.stream()
             .sorted(
-                Comparator.comparing((Destination it) -> it.targets().stream().allMatch(Target::isUp))
+                Comparator.comparing(
+                        (Destination it) -> it.targets().stream().allMatch(Target::isUp))
                     .thenComparing(
                         it -> it.traffic().bytesIn.sum() + it.traffic().bytesOut.sum(),
                         Comparator.reverseOrder()))

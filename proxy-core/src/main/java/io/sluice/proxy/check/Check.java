@@ -220,8 +220,7 @@ final class Check extends TimerWheel.Entry implements Prober {
 
   private void judged(Finding outcome) {
     long tookMillis = loop.timeMillis() - startedMillis;
-    key.endpoint.checked(
-        new LastCheck(outcome.isGood(), outcome.why(), Instant.now(), tookMillis));
+    key.endpoint.checked(new LastCheck(outcome.isGood(), outcome.why(), Instant.now(), tookMillis));
     counters.checks(outcome.isGood() ? CheckResult.GOOD : CheckResult.BAD).increment();
     if (outcome.isGood()) {
       good++;

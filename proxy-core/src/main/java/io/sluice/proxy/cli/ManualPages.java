@@ -95,11 +95,13 @@ final class ManualPages {
       return;
     }
     page.append(".SH COMMANDS\n");
-    command.subcommands().forEach((name, it) -> {
-      String[] what = it.getCommandSpec().usageMessage().description();
-      page.append(".TP\n.B ").append(roff(name)).append('\n');
-      page.append(roff(what.length == 0 ? "" : what[0])).append('\n');
-    });
+    command
+        .subcommands()
+        .forEach((name, it) -> {
+          String[] what = it.getCommandSpec().usageMessage().description();
+          page.append(".TP\n.B ").append(roff(name)).append('\n');
+          page.append(roff(what.length == 0 ? "" : what[0])).append('\n');
+        });
   }
 
   /** Text as roff has it: a line may not begin with a dot or quote, and a hyphen is a minus. */

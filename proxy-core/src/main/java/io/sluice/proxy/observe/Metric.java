@@ -192,7 +192,11 @@ public enum Metric {
       "label",
       "target"),
   TARGET_CHECK_SECONDS(
-      "sluice_target_check_seconds", Type.GAUGE, "How long the last check took.", "label", "target"),
+      "sluice_target_check_seconds",
+      Type.GAUGE,
+      "How long the last check took.",
+      "label",
+      "target"),
   TARGET_CHECK_AT(
       "sluice_target_check_timestamp_seconds",
       Type.GAUGE,

@@ -145,8 +145,7 @@ final class Browser implements AutoCloseable {
 
   /** What an expression of JavaScript comes to, as text. */
   String value(String expression) throws Exception {
-    Map<?, ?> result =
-        tell("Runtime.evaluate", Map.of("expression", "String(" + expression + ")"));
+    Map<?, ?> result = tell("Runtime.evaluate", Map.of("expression", "String(" + expression + ")"));
     return String.valueOf(Parsed.map(result.get("result")).get("value"));
   }
 
@@ -164,9 +163,15 @@ final class Browser implements AutoCloseable {
     String field = "document.querySelector('" + selector + "')";
     String _ =
         value(
-            "(" + field + ".value='" + text + "',"
-                + field + ".dispatchEvent(new Event('input',{bubbles:true})),"
-                + field + ".form.requestSubmit())");
+            "("
+                + field
+                + ".value='"
+                + text
+                + "',"
+                + field
+                + ".dispatchEvent(new Event('input',{bubbles:true})),"
+                + field
+                + ".form.requestSubmit())");
   }
 
   /** What the page has logged as errors. */

@@ -28,12 +28,13 @@ final class PageIT {
   private static final Path PICTURES = Path.of("target/pictures");
   private static final String TABLE = "#destinationsTable";
 
-  @TempDir private Path directory;
+  private Path directory;
   private TroubledDaemon daemon;
   private Browser browser;
 
   @BeforeAll
-  void start() throws Exception {
+  void start(@TempDir Path temporary) throws Exception {
+    directory = temporary;
     browser = new Browser(directory);
     daemon = new TroubledDaemon(directory);
     String label = "%3Cscript%3Ewindow.isHurt%3D1%3C%2Fscript%3E";
@@ -131,8 +132,7 @@ final class PageIT {
   @Test
   void anExplanationIsShownInItsSteps() throws Exception {
     view("explain");
-    browser.enter(
-        "#explain [name=lookup]", "tcp 203.0.113.9:5 127.0.0.1:" + daemon.port("web"));
+    browser.enter("#explain [name=lookup]", "tcp 203.0.113.9:5 127.0.0.1:" + daemon.port("web"));
     browser.awaitText("#explainAnswer", "ASSIGN web");
     browser.picture(PICTURES.resolve("explain.png"));
   }
@@ -166,7 +166,8 @@ final class PageIT {
     int port = TestDaemon.freePort();
     Path file = directory.resolve("away.yaml");
     Files.writeString(
-        file, "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\n".formatted(port));
+        file,
+        "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\n".formatted(port));
     List<String> command = SluiceProcess.sluice(List.of(), "run", "-f", file.toString());
     try (SluiceProcess sluice = SluiceProcess.start(directory, command)) {
       sluice.awaitLine("ready ");
@@ -211,9 +212,10 @@ final class PageIT {
   private static String events(HttpAsker asker) throws IOException {
     StringBuilder event = new StringBuilder();
     try (var socket = asker.send(HttpAsker.getOf("/events"));
-        var reader = new java.io.BufferedReader(
-            new java.io.InputStreamReader(
-                socket.getInputStream(), java.nio.charset.StandardCharsets.UTF_8))) {
+        var reader =
+            new java.io.BufferedReader(
+                new java.io.InputStreamReader(
+                    socket.getInputStream(), java.nio.charset.StandardCharsets.UTF_8))) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
         event.append(line);
         if (line.startsWith("data: ")) {

@@ -76,7 +76,8 @@ final class Prometheus implements AutoCloseable {
     if (response.statusCode() != 200) {
       throw new IOException(expression + ": " + response.body());
     }
-    return Parsed.maps(Parsed.map(Parsed.map(Json.parse(response.body())).get("data")).get("result"));
+    return Parsed.maps(
+        Parsed.map(Parsed.map(Json.parse(response.body())).get("data")).get("result"));
   }
 
   /** Whether it answers at all. */

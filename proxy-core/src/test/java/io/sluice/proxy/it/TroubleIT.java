@@ -7,6 +7,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.admin.Json;
 import io.sluice.proxy.api.Parsed;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -67,6 +68,18 @@ final class TroubleIT {
   }
 
   @Test
+  @Order(0)
+  void theRulesPassTheirOwnTests() throws Exception {
+    Process promtool =
+        new ProcessBuilder("promtool", "test", "rules", "sluice.rules.test.yml")
+            .directory(Path.of("../deploy/prometheus").toFile())
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(promtool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(promtool.waitFor()).as(said).isZero();
+  }
+
+  @Test
   @Order(1)
   void noQueryOfTheDashboardIsEmpty() throws IOException {
     String text = Files.readString(Path.of("../deploy/grafana/dashboard.json"));
@@ -116,7 +129,7 @@ final class TroubleIT {
         new ProcessBuilder(SluiceProcess.sluice(List.of(), words.toArray(String[]::new)))
             .redirectErrorStream(true)
             .start();
-    String said = new String(process.getInputStream().readAllBytes());
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(said).isZero();
     return said;
   }

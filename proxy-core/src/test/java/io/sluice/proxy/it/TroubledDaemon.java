@@ -11,8 +11,6 @@ import io.sluice.steering.IpAddress;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -43,7 +41,9 @@ final class TroubledDaemon implements AutoCloseable {
   final int adminPort = TestDaemon.freePort();
   final Path socket;
   private final Path file;
-  private final String[] names = {"web", "rare", "shut", "full", "later", "echo", "checked", "taken"};
+  private final String[] names = {
+    "web", "rare", "shut", "full", "later", "echo", "checked", "taken"
+  };
   private final int[] ports = new int[names.length];
   private final List<AutoCloseable> open = Collections.synchronizedList(new ArrayList<>());
   private final SluiceProcess sluice;

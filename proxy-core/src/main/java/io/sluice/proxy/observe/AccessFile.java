@@ -77,7 +77,7 @@ final class AccessFile implements AutoCloseable {
         return;
       }
     } while (!tail.compareAndSet(place, place + 1));
-    int slot = (int) place & RECORDS - 1;
+    int slot = slot(place);
     endedMillis[slot] = System.currentTimeMillis();
     ring.lazySet(slot, ended);
   }
@@ -124,21 +124,28 @@ final class AccessFile implements AutoCloseable {
   }
 
   private void writeAll() {
-    AccessRecord record = ring.get((int) head & RECORDS - 1);
+    long place = head;
+    int slot = slot(place);
+    AccessRecord record = ring.get(slot);
     while (record != null) {
-      int slot = (int) head & RECORDS - 1;
       line.clear();
       format.write(record, endedMillis[slot], line);
       ring.lazySet(slot, null);
-      head = head + 1; // only this thread writes it
+      place++;
+      head = place; // only this thread writes it
       if (line.length() > buffer.remaining()) {
         flush();
       }
       line.copyTo(buffer);
-      record = ring.get((int) head & RECORDS - 1);
+      slot = slot(place);
+      record = ring.get(slot);
     }
     flush();
-    written = head;
+    written = place;
+  }
+
+  private static int slot(long place) {
+    return (int) place & RECORDS - 1;
   }
 
   /** Writes what was collected; tries again for as long as the disk is full. */

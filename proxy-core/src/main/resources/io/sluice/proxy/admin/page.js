@@ -132,7 +132,8 @@ function destinations(status, earlier, seconds) {
     const old = known.get(it.protocol + it.label);
     const rate = old ? (it.lookups - old.lookups) / seconds : undefined;
     const full = it.maxSessions ? " of " + number(it.maxSessions) : "";
-    rows.push({ style: "head", cells: [it.protocol + " " + it.label, "", "", "", number(it.sessions) + full, number(rate),
+    rows.push({ style: "head", cells: [it.protocol + " " + it.label,
+      it.targets.every(target => target.state === "down") ? state("down") : "", "", "", number(it.sessions) + full, number(rate),
       "", "", bytes(it.bytesIn), bytes(it.bytesOut), reasons(it.refusals), ""] });
     for (const target of it.targets) {
       const ago = duration(Date.now() - Date.parse(target.since));

@@ -3,6 +3,7 @@
 
 const byId = id => document.getElementById(id);
 const EVERY_MILLIS = 4000; // how often a view is asked for that no event brings
+const STEP_MILLIS = 10000; // how far apart the samples of a plot are
 let last = null; // the last event, and the one before
 let before = null;
 
@@ -85,12 +86,13 @@ function plot(name, values, now, write) {
   picture.setAttribute("viewBox", "0 0 100 30");
   picture.setAttribute("preserveAspectRatio", "none");
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", name + ", last hour, at most " + write(most));
+  const span = "the last " + duration(values.length * STEP_MILLIS);
+  picture.setAttribute("aria-label", name + ", " + span + ", at most " + write(most));
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
   const step = 100 / Math.max(1, values.length - 1);
   line.setAttribute("d", values.map((it, i) => (i ? "L" : "M") + (i * step).toFixed(2) + " " + (29 - 28 * it / most).toFixed(2)).join(""));
   picture.append(line);
-  figure.append(picture, element("figcaption", "last hour: at most " + write(most < 1e-6 ? 0 : most)));
+  figure.append(picture, element("figcaption", span + ": at most " + write(most < 1e-6 ? 0 : most)));
   return figure;
 }
 
@@ -247,6 +249,7 @@ function arrived(event) {
   before = last;
   last = event;
   last.at = Date.now();
+  byId("lost").textContent = "";
   byId("lost").hidden = true;
   const { status } = event;
   byId("daemon").textContent = status.version + " on " + event.host + ", up " + duration(status.uptimeMillis) + ", generation "

@@ -157,6 +157,7 @@ final class PageIT {
   void sessionsAreListed() throws Exception {
     view("sessions");
     browser.awaitText("#sessionsNote", " in all");
+    browser.enter("#sessions [name=label]", "web");
     browser.awaitText("#sessionsTable", "web");
     browser.picture(PICTURES.resolve("sessions.png"));
   }

@@ -110,12 +110,62 @@ final class CaptureChecks {
     }
   }
 
+  /**
+   * Warns of each capture that takes what is sent to a target on loopback: it comes back, and is
+   * refused. Of a target with another address nobody knows here whether it is this machine's.
+   *
+   * @param root where captures are reported that nobody has written
+   */
+  static void checkTargets(
+      List<CaptureSpec> effective,
+      List<Located<CaptureSpec>> written,
+      List<DestinationSpec> destinations,
+      Value root) {
+    for (CaptureSpec capture : effective) {
+      for (DestinationSpec destination : destinations) {
+        for (TargetSpec target : destination.targets()) {
+          if (target.address() instanceof TargetAddress.Ip ip
+              && isLoopback(ip.address())
+              && takes(capture, destination.protocol(), ip.address(), ip.port())) {
+            Value at =
+                written.stream()
+                    .filter(it -> it.value() == capture)
+                    .map(Located::at)
+                    .findFirst()
+                    .orElse(root);
+            at.warning(
+                "capture "
+                    + capture.name()
+                    + " takes what is sent to the target "
+                    + target.address()
+                    + " of "
+                    + destination.label()
+                    + ", too, which comes back and is refused (loop); capture fewer addresses or"
+                    + " ports, or have the server listen elsewhere");
+            return; // more of them would say the same
+          }
+        }
+      }
+    }
+  }
+
+  private static boolean isLoopback(IpAddress address) {
+    return address.family() == Family.IPV4
+        ? address.low() >> 24 == 127
+        : address.high() == 0 && address.low() == 1;
+  }
+
   private static boolean takes(CaptureSpec capture, HostPort tcp) {
+    return takes(capture, Protocol.TCP, tcp.address(), tcp.port());
+  }
+
+  private static boolean takes(
+      CaptureSpec capture, Protocol protocol, IpAddress address, int port) {
     List<PortRange> except = capture.options().exceptPorts();
-    return matches(capture, Protocol.TCP, tcp.port())
-        && capture.addresses().stream().anyMatch(it -> it.contains(tcp.address()))
-        && (except == null || except.stream().noneMatch(it -> it.contains(tcp.port())))
-        && capture.options().exceptAddresses().stream().noneMatch(it -> it.contains(tcp.address()));
+    return matches(capture, protocol, port)
+        && capture.addresses().stream().anyMatch(it -> it.contains(address))
+        && (except == null || except.stream().noneMatch(it -> it.contains(port)))
+        && capture.options().exceptAddresses().stream().noneMatch(it -> it.contains(address));
   }
 
   /** Whether a capture has some of the traffic. */

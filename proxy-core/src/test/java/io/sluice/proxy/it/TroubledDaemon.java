@@ -15,9 +15,11 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.awaitility.Awaitility;
 
 /**
  * A daemon to which everything happens that an alert is for, and that serves traffic all the time:
@@ -36,6 +38,7 @@ import java.util.List;
 final class TroubledDaemon implements AutoCloseable {
   private static final int MOST_CONNECTIONS = 60;
   private static final int HELD = 51;
+  private static final Duration START = Duration.ofSeconds(60);
   private static final int RARELY_MILLIS = 6_000;
 
   final int adminPort = TestDaemon.freePort();
@@ -66,7 +69,7 @@ final class TroubledDaemon implements AutoCloseable {
         keep(
             SluiceProcess.start(
                 directory, SluiceProcess.sluice(deaf, "run", "-f", file.toString())));
-    TestDaemon.until("it is ready", () -> isReady());
+    Awaitility.await("it is ready").atMost(START).until(this::isReady);
     bind("later");
     cause();
   }

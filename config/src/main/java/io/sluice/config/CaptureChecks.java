@@ -129,7 +129,7 @@ final class CaptureChecks {
               && takes(capture, destination.protocol(), ip.address(), ip.port())) {
             Value at =
                 written.stream()
-                    .filter(it -> it.value() == capture)
+                    .filter(it -> it.value().equals(capture))
                     .map(Located::at)
                     .findFirst()
                     .orElse(root);

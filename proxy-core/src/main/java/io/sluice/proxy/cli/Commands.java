@@ -146,8 +146,17 @@ public final class Commands {
         names = {"-f", "--file"},
         paramLabel = "FILE",
         defaultValue = Foreground.DEFAULT_FILE,
-        description = "The configuration; default: ${DEFAULT-VALUE}.")
+        converter = OrInput.class,
+        description = "The configuration, - for standard input; default: ${DEFAULT-VALUE}.")
     Path file = Path.of(Foreground.DEFAULT_FILE);
+
+    /** {@code -} is standard input, as with other programs. */
+    static final class OrInput implements CommandLine.ITypeConverter<Path> {
+      @Override
+      public Path convert(String value) {
+        return Path.of(value.equals("-") ? "/dev/stdin" : value);
+      }
+    }
 
     @Option(
         names = {"-h", "--help"},

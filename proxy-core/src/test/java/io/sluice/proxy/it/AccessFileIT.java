@@ -82,9 +82,7 @@ final class AccessFileIT {
   void aFieldThatThereIsNotEndsTheStartInOneLine() throws Exception {
     try (SluiceProcess sluice =
         start(
-            9,
-            "SLUICE_ACCESS_FILE=" + directory.resolve("x"),
-            "SLUICE_ACCESS_FORMAT={latency}")) {
+            9, "SLUICE_ACCESS_FILE=" + directory.resolve("x"), "SLUICE_ACCESS_FORMAT={latency}")) {
       assertThat(sluice.awaitExit()).isEqualTo(1);
       assertThat(sluice.output()).contains("sluice: SLUICE_ACCESS_FORMAT: {latency} is no field");
     }

@@ -23,6 +23,7 @@ public final class AccessFormat {
   private final boolean isJson;
 
   /** A piece of text, with the field that follows it; null at the end. */
+  @SuppressWarnings("ArrayRecordComponent") // not compared
   private record Part(byte[] text, @Nullable Field field) {}
 
   /** What may stand in a line. */

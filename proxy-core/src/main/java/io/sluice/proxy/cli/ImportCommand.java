@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
       "Of tubular, bindings are taken as they are: bindings: {file: bindings.json}."
     })
 final class ImportCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec;
+  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Parameters(index = "0", paramLabel = "PROXY", description = "haproxy or nginx-stream.")
   private String proxy = "";
@@ -39,7 +39,7 @@ final class ImportCommand implements Callable<Integer> {
       names = {"-h", "--help"},
       usageHelp = true,
       description = "Show this help.")
-  private boolean help;
+  boolean help;
 
   @Override
   public Integer call() throws IOException {

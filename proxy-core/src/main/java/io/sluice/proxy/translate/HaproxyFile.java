@@ -118,7 +118,8 @@ public final class HaproxyFile {
           made.leftOut(line.number, line.text(), "source: {addresses: […]} or transparent");
       case "mode" -> {
         if (!line.word(1).equals("tcp")) {
-          made.leftOut(line.number, line.text(), "HTTP isn't looked into; its connections are relayed");
+          made.leftOut(
+              line.number, line.text(), "HTTP isn't looked into; its connections are relayed");
         }
       }
       case "option" -> option(section, line);
@@ -165,7 +166,11 @@ public final class HaproxyFile {
         Matcher parts = HOST_PORTS.matcher(address);
         if (parts.matches()) {
           made.bind(
-              bind.number, back.name, "tcp", String.valueOf(parts.group(1)), String.valueOf(parts.group(2)));
+              bind.number,
+              back.name,
+              "tcp",
+              String.valueOf(parts.group(1)),
+              String.valueOf(parts.group(2)));
         } else {
           made.leftOut(bind.number, address, "is no address and port");
         }
@@ -179,7 +184,8 @@ public final class HaproxyFile {
 
   private void bindOptions(Line bind) {
     if (bind.words.contains("accept-proxy")) {
-      made.leftOut(bind.number, "accept-proxy", "capture: proxyProtocol: {from: […]} says from whom");
+      made.leftOut(
+          bind.number, "accept-proxy", "capture: proxyProtocol: {from: […]} says from whom");
     }
     if (bind.words.contains("ssl")) {
       made.leftOut(bind.number, "ssl", "TLS isn't ended here; the target must");
@@ -253,7 +259,8 @@ public final class HaproxyFile {
     }
     for (String known : List.of("ssl", "maxconn", "port", "source", "cookie")) {
       if (server.words.contains(known)) {
-        made.leftOut(server.number, known, "of server " + server.word(1) + ", has no counterpart here");
+        made.leftOut(
+            server.number, known, "of server " + server.word(1) + ", has no counterpart here");
       }
     }
     return "{" + String.join(", ", keys) + "}";

@@ -1,5 +1,7 @@
 package io.sluice.proxy.translate;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -47,8 +49,7 @@ public final class NginxFile {
   public static Translation read(String text) {
     NginxFile file = new NginxFile();
     Block root = parse(text);
-    List<Block> streams =
-        root.inside.stream().filter(it -> it.word(0).equals("stream")).toList();
+    List<Block> streams = root.inside.stream().filter(it -> it.word(0).equals("stream")).toList();
     for (Block other : root.inside) {
       if (other.word(0).equals("http") || other.word(0).equals("mail")) {
         file.made.leftOut(other.line, other.word(0), "only stream is read");
@@ -68,7 +69,7 @@ public final class NginxFile {
     int line = 1;
     Matcher tokens = TOKEN.matcher(text);
     while (tokens.find()) {
-      String token = tokens.group();
+      String token = requireNonNull(tokens.group());
       switch (token.charAt(0)) {
         case '\n' -> line++;
         case '#' -> {}
@@ -128,7 +129,8 @@ public final class NginxFile {
     }
     String to = pass.word(1);
     if (to.contains("$")) {
-      made.leftOut(pass.line, pass.text(), "a target doesn't follow from a variable; write a program");
+      made.leftOut(
+          pass.line, pass.text(), "a target doesn't follow from a variable; write a program");
       return;
     }
     String label = to.replaceAll("[^A-Za-z0-9._-]", "-");
@@ -160,7 +162,11 @@ public final class NginxFile {
     }
     String address = parts.group(1);
     made.bind(
-        listen.line, label, protocol, address == null ? "" : address, String.valueOf(parts.group(2)));
+        listen.line,
+        label,
+        protocol,
+        address == null ? "" : address,
+        String.valueOf(parts.group(2)));
     for (String word : listen.words) {
       if (word.equals("ssl")) {
         made.leftOut(listen.line, "ssl", "TLS isn't ended here; the target must");
@@ -235,7 +241,8 @@ public final class NginxFile {
   private String target(Block server) {
     List<String> keys = new ArrayList<>();
     keys.add("address: \"" + address(server.word(1)) + "\"");
-    for (String word : server.words.subList(Math.min(2, server.words.size()), server.words.size())) {
+    for (String word :
+        server.words.subList(Math.min(2, server.words.size()), server.words.size())) {
       if (word.startsWith("weight=")) {
         keys.add("weight: " + word.substring("weight=".length()));
       } else if (word.equals("backup")) {

@@ -49,8 +49,7 @@ public final class Translation {
     }
     bindings.add(
         "  - {label: %s, protocol: %s, prefix: \"%s\", port: %s}"
-            .formatted(
-                label, protocol, prefix(address), all.size() == 1 ? all.getFirst() : all));
+            .formatted(label, protocol, prefix(address), all.size() == 1 ? all.getFirst() : all));
   }
 
   private static String prefix(String address) {

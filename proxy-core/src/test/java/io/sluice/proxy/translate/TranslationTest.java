@@ -103,7 +103,7 @@ final class TranslationTest {
             "tcp 192.0.2.7/32:3307 mysql",
             "tcp 192.0.2.7/32:3308 mysql",
             "tcp 192.0.2.7/32:3309 mysql",
-            "tcp [2001:db8::7/128]:3306 mysql");
+            "tcp 2001:db8::7/128:3306 mysql");
     DestinationSpec mysql = destination(config, "mysql");
     assertThat(mysql.selection().word()).isEqualTo("least-connections");
     assertThat(mysql.connectTimeout()).hasSeconds(5);
@@ -121,9 +121,9 @@ final class TranslationTest {
   @Test
   void whatHaproxyHasAndWeDoNotIsSaidWithItsLine() {
     assertThat(HaproxyFile.read(HAPROXY).notes())
-        .anySatisfy(it -> assertThat(it).startsWith("line 19: maxconn: of server db2"))
-        .anySatisfy(it -> assertThat(it).startsWith("line 21: ssl: TLS isn't ended here"))
-        .anySatisfy(it -> assertThat(it).startsWith("line 23: stick-table type ip size 1m: "))
+        .anySatisfy(it -> assertThat(it).startsWith("line 20: maxconn: of server db2"))
+        .anySatisfy(it -> assertThat(it).startsWith("line 22: ssl: TLS isn't ended here"))
+        .anySatisfy(it -> assertThat(it).startsWith("line 24: stick-table type ip size 1m: "))
         .hasSize(3);
   }
 
@@ -133,7 +133,7 @@ final class TranslationTest {
     assertThat(bindings(config))
         .containsExactly(
             "tcp 0.0.0.0/0:12345 backend",
-            "tcp [::1/128]:12346 backend",
+            "tcp ::1/128:12346 backend",
             "udp 127.0.0.1/32:53 dns");
     DestinationSpec backend = destination(config, "backend");
     assertThat(backend.selection().word()).isEqualTo("source");

@@ -42,9 +42,7 @@ final class LookupRoutes {
     Snapshot snapshot = daemon.snapshot().get();
     String match = request.parameter("match");
     List<Binding> bindings =
-        match == null
-            ? part(snapshot.bindings().asList(), request)
-            : matching(match, snapshot);
+        match == null ? part(snapshot.bindings().asList(), request) : matching(match, snapshot);
     return Response.json(
         written(bindings, request.isSet("places") ? snapshot.config().document() : null));
   }

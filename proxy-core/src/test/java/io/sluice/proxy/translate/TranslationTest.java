@@ -132,9 +132,7 @@ final class TranslationTest {
     Config config = read(NginxFile.read(NGINX));
     assertThat(bindings(config))
         .containsExactly(
-            "tcp 0.0.0.0/0:12345 backend",
-            "tcp ::1/128:12346 backend",
-            "udp 127.0.0.1/32:53 dns");
+            "tcp 0.0.0.0/0:12345 backend", "tcp ::1/128:12346 backend", "udp 127.0.0.1/32:53 dns");
     DestinationSpec backend = destination(config, "backend");
     assertThat(backend.selection().word()).isEqualTo("source");
     assertThat(backend.connectTimeout()).hasSeconds(1);

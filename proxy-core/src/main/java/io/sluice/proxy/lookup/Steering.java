@@ -1,6 +1,7 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
@@ -21,6 +22,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final DropLog drops;
+  private final ClientRates clients = new ClientRates();
   private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
@@ -45,6 +47,7 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
+    clients.count(context);
     Snapshot snapshot = snapshots.get();
     Verdict verdict = snapshot.engine().lookup(context);
     Target target = answer.of(verdict, context, true).target();
@@ -113,6 +116,11 @@ public final class Steering {
         target == null ? null : target.destination().label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Which clients come most. Any thread may read it. */
+  public ClientRates clients() {
+    return clients;
   }
 
   /** Who follows what is looked up. Any thread. */

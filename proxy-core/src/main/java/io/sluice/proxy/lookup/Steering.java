@@ -57,11 +57,8 @@ public final class Steering {
       Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
       drops.add(answer.refusal(), context, label(socket), null, 0);
     }
-    LookupTap[] followed = taps.all();
-    if (followed != null) {
-      for (LookupTap tap : followed) {
-        tap.offer(context, snapshot, answer);
-      }
+    for (LookupTap tap : taps.all()) { // mostly there is none
+      tap.offer(context, snapshot, answer);
     }
     return answer;
   }

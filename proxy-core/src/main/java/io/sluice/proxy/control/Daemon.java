@@ -22,7 +22,6 @@ import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
-import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -33,7 +32,6 @@ import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
-import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
@@ -83,7 +81,7 @@ public final class Daemon {
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops, LookupTaps lookups) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, Steering steering) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -105,7 +103,7 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops(), steering.taps()));
+      workers.add(new Worker(loop, tcp, udp, steering));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
@@ -202,8 +200,9 @@ public final class Daemon {
         this::limits,
         counters,
         () -> Loop.nowMillis() - startedMillis,
-        workers.stream().map(Worker::drops).toList(),
-        workers.stream().map(Worker::lookups).toList(),
+        workers.stream().map(it -> it.steering.drops()).toList(),
+        workers.stream().map(it -> it.steering.clients()).toList(),
+        workers.stream().map(it -> it.steering.taps()).toList(),
         new LoopSessions(
             workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
         transactions);

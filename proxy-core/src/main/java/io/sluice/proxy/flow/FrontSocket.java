@@ -51,6 +51,11 @@ final class FrontSocket implements EpollIoHandle {
     isRead = true;
   }
 
+  /** Has datagrams wait in the kernel. */
+  void pause() {
+    isRead = false;
+  }
+
   /** Whether datagrams are taken in. */
   boolean isRead() {
     return isRead && isOpen;

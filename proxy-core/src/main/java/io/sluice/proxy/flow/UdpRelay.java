@@ -114,6 +114,22 @@ public final class UdpRelay implements DatagramHandler {
     }
   }
 
+  @Override
+  public void pause(CaptureSocket socket) {
+    FrontSocket front = fronts.find(socket.port(), socket.fd());
+    if (front != null) {
+      front.pause();
+    }
+  }
+
+  @Override
+  public void letGo(CaptureSocket socket) {
+    FrontSocket front = fronts.find(socket.port(), socket.fd());
+    if (front != null) {
+      abandon(front);
+    }
+  }
+
   /**
    * Takes nothing new from a socket, after what it holds already. Its flows live on: they reply
    * through it until they end, or until their clients' datagrams come through another socket. Then

@@ -61,6 +61,10 @@ public class Syscalls {
   private static final int RECVMMSG = number(299, 243);
   // int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
   private static final int SENDMMSG = number(307, 269);
+  // ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+  private static final int SENDMSG = number(46, 211);
+  // ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+  private static final int RECVMSG = number(47, 212);
   // ssize_t splice(int in, off64_t *offIn, int out, off64_t *offOut, size_t length, unsigned flags)
   private static final int SPLICE = number(275, 76);
   // int shutdown(int fd, int how)
@@ -358,6 +362,32 @@ public class Syscalls {
   public int sendMany(int fd, long messages, int count) {
     int flags = Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL;
     return (int) move(SENDMMSG, fd, messages, count, flags, 0, 0);
+  }
+
+  /** Sends one message from a msghdr, without raising SIGPIPE. */
+  long sendMessage(int fd, long message) {
+    return move(SENDMSG, fd, message, Linux.MSG_NOSIGNAL, 0, 0, 0);
+  }
+
+  /** Receives into a msghdr; descriptors that come with it are close-on-exec. */
+  long receiveMessage(int fd, long message) {
+    return move(RECVMSG, fd, message, Linux.MSG_CMSG_CLOEXEC, 0, 0, 0);
+  }
+
+  /** Has calls for a descriptor wait: for a thread of its own, never on a loop. */
+  public int makeBlocking(int fd) {
+    return call(FCNTL, fd, Linux.F_SETFL, 0);
+  }
+
+  /** Has sends and receives of a blocking socket fail with EAGAIN after so long; 0: never. */
+  public int setTimeout(int fd, long millis) {
+    int result = 0;
+    for (int name : new int[] {Linux.SO_RCVTIMEO, Linux.SO_SNDTIMEO}) {
+      scratch.set(JAVA_LONG, 0, millis / 1_000);
+      scratch.set(JAVA_LONG, 8, millis % 1_000 * 1_000);
+      result = Math.min(result, setScratchOption(fd, Linux.SOL_SOCKET, name, 16));
+    }
+    return result;
   }
 
   /** Moves bytes between a socket and a pipe without copying them through user space. */

@@ -10,10 +10,12 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +42,7 @@ final class CaptureSockets {
   private final Map<CapturePlan.Key, Leaving> leaving = new LinkedHashMap<>();
   private final OwnPorts ownPorts = new OwnPorts();
   private final Map<CapturePlan.Key, List<HandedSocket>> given = new LinkedHashMap<>();
+  private final Set<CapturePlan.Key> lent = new HashSet<>(); // given, and not yet ours alone
   private int turn;
 
   /** A group that still accepts, but is wanted no more. */
@@ -67,8 +70,9 @@ final class CaptureSockets {
     }
   }
 
-  /** Closes what was given, and nobody needs. */
+  /** What was given is in force: nobody gets it back. What nobody needs of it is closed. */
   void closeGiven() {
+    lent.clear();
     given.values().forEach(same -> closeAll(same.stream().map(HandedSocket::fd).toList()));
     given.clear();
   }
@@ -152,7 +156,9 @@ final class CaptureSockets {
     void abort() {
       LoopTasks closing = new LoopTasks();
       opened.forEach((key, group) -> {
-        if (!leaving.containsKey(key)) {
+        if (lent.contains(key)) {
+          group.letGo(closing);
+        } else if (!leaving.containsKey(key)) {
           close(key.protocol(), group, closing);
           ownPorts.remove(key);
         }
@@ -258,6 +264,7 @@ final class CaptureSockets {
         group.add(workers.get(i), socket(key, port, fd));
       }
     }
+    lent.add(key);
     ownPorts.add(key);
     prepared.opened.put(key, group);
     return 0;

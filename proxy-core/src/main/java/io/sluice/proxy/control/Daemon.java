@@ -19,6 +19,7 @@ import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.check.Checks;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
@@ -85,6 +86,15 @@ public final class Daemon {
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
+    this(config, null);
+  }
+
+  /**
+   * The same with what another daemon has.
+   *
+   * @param given null if there is none
+   */
+  Daemon(Config config, @Nullable List<HandedSocket> given) {
     this.config = config;
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
@@ -106,7 +116,7 @@ public final class Daemon {
       workers.add(new Worker(loop, tcp, udp, steering.drops()));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
-    this.captures = new Captures(capturing);
+    this.captures = given == null ? new Captures(capturing) : new Captures(capturing, given);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
     this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
   }
@@ -148,6 +158,86 @@ public final class Daemon {
         end();
       }
     }
+  }
+
+  /**
+   * Starts serving in the place of another daemon. If it fails before that one has let go, that one
+   * serves on, and nothing of it has changed.
+   *
+   * @throws RefusedException if the configuration can't come into force here
+   * @throws IOException if the other one gives up
+   */
+  void takeOver(TakingOver other) throws IOException, InterruptedException {
+    boolean isStarted = false;
+    Plan.Prepared prepared = null;
+    try {
+      try (var _ = other.working()) {
+        prepared = Plan.of(null, config).prepare(resolver, captures);
+      }
+      prepared.warnings().forEach(log::warn);
+      other.prepared();
+      isStarted = true;
+    } catch (RefusedException refused) {
+      other.refuse(String.valueOf(refused.getMessage()));
+      throw refused;
+    } finally {
+      if (!isStarted) {
+        if (prepared != null) {
+          prepared.close();
+        }
+        captures.letGo();
+        end();
+      }
+    }
+    prepared.publish(next -> publish(next.numbered(other.generation())));
+    prepared.open();
+    divideDescriptors(config);
+    try {
+      other.serving();
+    } catch (IOException failure) {
+      if (!other.hasDied(failure)) {
+        letGo(); // the other one serves on
+        throw failure;
+      }
+      log.warn("the other daemon died while it handed over: this one serves what it has");
+    }
+    admin = admin(config.admin().http());
+    other.done();
+  }
+
+  /** What another daemon is to have of the ways in. */
+  List<HandedSocket> hand() {
+    return captures.hand();
+  }
+
+  /** Takes nothing in: what comes waits in the kernel. */
+  void pause() throws IOException {
+    if (!captures.pause()) {
+      throw new IOException("a loop doesn't answer");
+    }
+  }
+
+  /** Serves on: nobody has taken over. */
+  void resume() {
+    captures.resume();
+  }
+
+  /** Gives the places up where it is asked and changed. */
+  void closeAdmin() {
+    if (admin != null) {
+      admin.close();
+      admin = null;
+    }
+    if (socket != null) {
+      socket.close();
+      socket = null;
+    }
+  }
+
+  /** Another daemon serves; what it has not got ends here, as {@link #stop} says. */
+  void letGo() throws InterruptedException {
+    captures.letGo();
+    stop();
   }
 
   private @Nullable AdminServer admin(@Nullable HostPort address)
@@ -391,12 +481,7 @@ public final class Daemon {
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
     captures.release();
-    if (admin != null) {
-      admin.close();
-    }
-    if (socket != null) {
-      socket.close();
-    }
+    closeAdmin();
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
     checks.close();
     resolver.close();

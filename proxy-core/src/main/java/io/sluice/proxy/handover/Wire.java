@@ -207,14 +207,19 @@ public final class Wire implements AutoCloseable {
     }
   }
 
+  /** Waits for a frame of this kind; as the other. */
+  public Received expect(Frame kind) throws IOException {
+    return expect(kind, kind);
+  }
+
   /**
-   * Waits for a frame of this kind.
+   * Waits for a frame of one of these kinds.
    *
    * @throws IOException if another comes; the message says why, if the other side does
    */
-  public Received expect(Frame kind) throws IOException {
+  public Received expect(Frame kind, Frame or) throws IOException {
     Received frame = receive();
-    if (frame.kind == kind) {
+    if (frame.kind == kind || frame.kind == or) {
       return frame;
     }
     try (frame) {

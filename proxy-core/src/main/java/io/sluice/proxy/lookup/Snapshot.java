@@ -160,6 +160,21 @@ public record Snapshot(
         sockets);
   }
 
+  /** The same as another generation: it goes on counting where another daemon was. */
+  public Snapshot numbered(long number) {
+    return new Snapshot(
+        number,
+        config,
+        bindings,
+        engine,
+        destinations,
+        traffic,
+        bindingCounts,
+        asksForInterface,
+        headerSources,
+        sockets);
+  }
+
   /** Has the resolver forget the names that it doesn't have. */
   public void retainNames(Resolver resolver) {
     resolver.retain(names(config));

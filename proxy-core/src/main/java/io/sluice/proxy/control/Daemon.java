@@ -170,18 +170,21 @@ public final class Daemon {
   void takeOver(TakingOver other) throws IOException, InterruptedException {
     boolean isStarted = false;
     Plan.Prepared prepared = null;
+    Newcomers newcomers = new Newcomers(relays());
     try {
       try (var _ = other.working()) {
         prepared = Plan.of(null, config).prepare(resolver, captures);
       }
       prepared.warnings().forEach(log::warn);
-      other.prepared();
+      prepared.publish(next -> publish(next.numbered(other.generation())));
+      other.prepared(newcomers);
       isStarted = true;
     } catch (RefusedException refused) {
       other.refuse(String.valueOf(refused.getMessage()));
       throw refused;
     } finally {
       if (!isStarted) {
+        newcomers.drop();
         if (prepared != null) {
           prepared.close();
         }
@@ -189,18 +192,20 @@ public final class Daemon {
         end();
       }
     }
-    prepared.publish(next -> publish(next.numbered(other.generation())));
     prepared.open();
     divideDescriptors(config);
     try {
-      other.serving();
+      other.serving(newcomers);
     } catch (IOException failure) {
       if (!other.hasDied(failure)) {
+        newcomers.drop();
         letGo(); // the other one serves on
         throw failure;
       }
       log.warn("the other daemon died while it handed over: this one serves what it has");
+      newcomers.goOn();
     }
+    log.info("taken over things={}", newcomers.count());
     admin = admin(config.admin().http());
     other.done();
   }
@@ -286,9 +291,18 @@ public final class Daemon {
         counters,
         () -> Loop.nowMillis() - startedMillis,
         workers.stream().map(Worker::drops).toList(),
-        new LoopSessions(
-            workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
+        new LoopSessions(relays()),
         transactions);
+  }
+
+  /** What has the sessions of each loop. */
+  List<LoopSessions.Relays> relays() {
+    return workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList();
+  }
+
+  /** TCP connections. */
+  int connections() {
+    return connections.active();
   }
 
   private List<Running.Limit> limits() {

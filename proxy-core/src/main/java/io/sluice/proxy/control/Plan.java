@@ -160,12 +160,12 @@ final class Plan {
 
     /** The first half of {@link #commit}: lookups read the snapshot. */
     void publish(Consumer<Snapshot> publish) {
-      isDone = true;
       publish.accept(snapshot);
     }
 
     /** The second half: traffic comes in. */
     void open() {
+      isDone = true;
       if (captures != null) {
         captures.commit();
         snapshot.retainNames(resolver);

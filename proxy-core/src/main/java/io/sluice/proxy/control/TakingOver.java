@@ -3,10 +3,12 @@ package io.sluice.proxy.control;
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
 import io.sluice.config.Loaded;
+import io.sluice.proxy.handover.Answer;
 import io.sluice.proxy.handover.Form;
 import io.sluice.proxy.handover.Frame;
 import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Records;
 import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.handover.Wire;
 import io.sluice.proxy.linux.PeerCredentials;
@@ -113,15 +115,44 @@ final class TakingOver implements AutoCloseable {
   }
 
   /** Could serve; returns when the other one takes nothing in any more. */
-  void prepared() throws IOException {
+  void prepared(Newcomers newcomers) throws IOException, InterruptedException {
     wire.send(Frame.PREPARED);
-    wire.expect(Frame.SERVE).close();
+    newcomers.findFronts();
+    takeUntil(Frame.SERVE, newcomers);
   }
 
   /** Serves; returns when the other one has told all. */
-  void serving() throws IOException {
+  void serving(Newcomers newcomers) throws IOException, InterruptedException {
     wire.send(Frame.SERVING);
-    wire.expect(Frame.END).close();
+    takeUntil(Frame.END, newcomers);
+  }
+
+  /** Takes what the other daemon hands over, until it says that this was all of its kind. */
+  private void takeUntil(Frame last, Newcomers newcomers)
+      throws IOException, InterruptedException {
+    try {
+      while (true) {
+        try (Wire.Received frame = wire.receive()) {
+          switch (frame.kind()) {
+            case FLOWS, SESSIONS -> {
+              List<Unpacker> all = Records.split(frame.fields());
+              wire.send(Frame.TAKEN, Answer.pack(newcomers.take(frame.kind(), all)));
+            }
+            case YOURS -> newcomers.goOn();
+            case REFUSED -> throw new IOException(frame.fields().text());
+            default -> {
+              if (frame.kind() != last) {
+                throw new IOException("a frame " + frame.kind() + " comes before " + last);
+              }
+              newcomers.goOn();
+              return;
+            }
+          }
+        }
+      }
+    } catch (Unpacker.MalformedException malformed) {
+      throw new IOException(malformed.getMessage(), malformed);
+    }
   }
 
   /** Has all. */

@@ -8,6 +8,8 @@ import io.sluice.proxy.connect.Attempt;
 import io.sluice.proxy.connect.LoopGuard;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.Eviction.Shortage;
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
@@ -390,16 +392,8 @@ final class Flows {
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
-    guard.forget(flow.ownSource);
-    guard.forget(flow.ownReplies);
-    sockets.close(flow);
-    replies.release(flow);
-    flow.front.release(syscalls);
-    count.decrementAndGet();
-    limit.close();
+    release(flow);
     Target target = flow.target();
-    target.closed();
-    target.destination().close();
     target.destination().traffic().ends(end).increment();
     if (AccessLog.isOn()) {
       FlowKey key = flow.key();
@@ -417,6 +411,77 @@ final class Flows {
                   ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
                   : null));
     }
+  }
+
+  /** Closes its socket, and gives back all that it has counted. */
+  private void release(Flow flow) {
+    guard.forget(flow.ownSource);
+    guard.forget(flow.ownReplies);
+    sockets.close(flow);
+    replies.release(flow);
+    flow.front.release(syscalls);
+    count.decrementAndGet();
+    limit.close();
+    flow.target().closed();
+    flow.target().destination().close();
+  }
+
+  // ---- to and from another daemon
+
+  /** Describes a flow that leaves, and listens to it no more. */
+  void pack(Flow flow, Packer out) {
+    Target target = flow.target();
+    out.descriptor(flow.upstream())
+        .i64(flow.front.cookie(syscalls))
+        .text(target.destination().label())
+        .text(target.toString())
+        .text(flow.endpoint().address().toString());
+    flow.key().pack(out);
+    flow.pack(out, Loop.nowMillis());
+    replies.flush();
+    boolean _ = table.remove(flow.key());
+    eviction.ended(flow);
+    loop.cancel(flow);
+    flow.unregister();
+  }
+
+  /** A flow of another daemon's, which replies through this socket; null if it can't be taken. */
+  @Nullable Flow unpack(Unpacker in, FrontSocket front) {
+    Target target = steering.target(in.text(), Protocol.UDP, in.text());
+    Endpoint endpoint = target == null ? null : target.endpoint(in.text());
+    if (target == null || endpoint == null) {
+      return null;
+    }
+    FlowKey key = FlowKey.unpack(in, target.socket().cookie());
+    long now = Loop.nowMillis();
+    Flow flow = new Flow(this, key, front, target, endpoint, in.descriptor(), now);
+    flow.unpack(in, guard.sources(), now);
+    flow.ports = sockets.adopt(target);
+    target.destination().reopen();
+    target.opened();
+    limit.open();
+    front.hold();
+    count.incrementAndGet();
+    return flow;
+  }
+
+  /** It goes on here. */
+  void back(Flow flow) {
+    table.put(flow);
+    eviction.opened(flow);
+    if (flow.isAnswered) {
+      eviction.used(flow, true);
+    }
+    loop.schedule(flow);
+    if (!flow.register(loop)) {
+      end(flow, SessionEnd.FAILED);
+    }
+  }
+
+  /** It goes on elsewhere. */
+  void gone(Flow flow) {
+    flow.isEnded = true;
+    release(flow);
   }
 
   /** A walk that does something with each flow that matches and lives. */

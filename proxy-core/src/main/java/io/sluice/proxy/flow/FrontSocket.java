@@ -23,6 +23,7 @@ final class FrontSocket implements EpollIoHandle {
   private boolean isOpen = true;
   private boolean isRead;
   private int flows;
+  private long cookie; // 0: not asked yet
 
   FrontSocket(UdpRelay relay, CaptureSocket socket) {
     this.relay = relay;
@@ -40,6 +41,14 @@ final class FrontSocket implements EpollIoHandle {
     if (registration != null) {
       registration.submit(Loop.READ_EDGES);
     }
+  }
+
+  /** What the kernel knows the socket by, in every process that has it. */
+  long cookie(Syscalls syscalls) {
+    if (cookie == 0) {
+      cookie = syscalls.cookie(socket.fd());
+    }
+    return cookie;
   }
 
   CaptureSocket socket() {

@@ -5,6 +5,9 @@ import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
 import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.handover.Leaving;
+import io.sluice.proxy.handover.Movable;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.ProxyHeaderWriter;
@@ -188,6 +191,36 @@ public final class UdpRelay implements DatagramHandler {
           flows.end(it, SessionEnd.KILLED);
           count.run();
         });
+  }
+
+  /** Hands the flows over, step by step. Their front sockets are paused. */
+  public Leaving leaving() {
+    return new PartingFlows(flows);
+  }
+
+  /** The kernel's names of the sockets that are read here. */
+  public List<Long> frontCookies() {
+    return fronts.all().stream().map(it -> it.cookie(syscalls)).toList();
+  }
+
+  /**
+   * Takes a flow that another daemon has; nobody listens to it yet.
+   *
+   * @param front what the kernel calls the socket that it replies through
+   * @return null if it can't be taken; then its descriptor is closed
+   */
+  public @Nullable Movable take(Unpacker description, long front) {
+    try (description) {
+      for (FrontSocket it : fronts.all()) {
+        if (it.cookie(syscalls) == front) {
+          return flows.unpack(description, it);
+        }
+      }
+      return null;
+    } catch (RuntimeException malformed) {
+      loop.fault("a flow of another daemon", malformed);
+      return null;
+    }
   }
 
   /** Ends all flows and closes all descriptors. */

@@ -25,8 +25,10 @@ public enum Frame {
   SERVING(9),
   /** Old: TCP connections. */
   SESSIONS(10),
-  /** New: has what a frame brought, but for those that it names. */
+  /** New: has what a frame brought, but for those that it names; it doesn't touch them yet. */
   TAKEN(11),
+  /** Old: has closed what the new one has taken, which goes on there. */
+  YOURS(17),
   /** Old: what it has counted. */
   COUNTERS(12),
   /** Old: that was all. */

@@ -2,6 +2,7 @@ package io.sluice.proxy.handover;
 
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.Tuple;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -28,10 +29,19 @@ public final class Packer {
     return bytes.position();
   }
 
-  /** Has what was packed behind this forgotten. */
-  public void cut(int size, int descriptors) {
-    bytes.position(size);
-    descriptorCount = descriptors;
+  /** Has all forgotten. */
+  void clear() {
+    bytes.clear();
+    descriptorCount = 0;
+  }
+
+  /** All that another one has, its length before it. */
+  void add(Packer other) {
+    i32(other.size());
+    room(other.size()).put(other.bytes.array(), 0, other.size());
+    for (int i = 0; i < other.descriptorCount; i++) {
+      descriptor(other.descriptors[i]);
+    }
   }
 
   public Packer u8(int value) {
@@ -59,8 +69,8 @@ public final class Packer {
   }
 
   /** Writes a number where another one was written before. */
-  public void i32At(int at, int value) {
-    bytes.putInt(at, value);
+  void u16At(int at, int value) {
+    bytes.putShort(at, (short) value);
   }
 
   /** At most 64 KiB of UTF-8. */
@@ -91,6 +101,16 @@ public final class Packer {
   /** An address of either family. */
   public Packer address(IpAddress address) {
     return address(address.family(), address.high(), address.low());
+  }
+
+  /** Both ends of a connection or a flow. */
+  public Packer tuple(Tuple tuple) {
+    return u8(tuple.protocol().ordinal())
+        .address(tuple.family(), tuple.remoteHigh(), tuple.remoteLow())
+        .u16(tuple.remotePort())
+        .i64(tuple.localHigh())
+        .i64(tuple.localLow())
+        .u16(tuple.localPort());
   }
 
   /** The same by its bits. */

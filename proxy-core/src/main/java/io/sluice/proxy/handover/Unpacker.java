@@ -3,6 +3,8 @@ package io.sluice.proxy.handover;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -83,6 +85,13 @@ public final class Unpacker implements AutoCloseable {
   public IpAddress address() {
     Family family = family();
     return IpAddress.of(family, i64(), i64());
+  }
+
+  /** Both ends of a connection or a flow. */
+  public Tuple tuple() {
+    Protocol protocol = oneOf(Protocol.values());
+    Family family = family();
+    return new Tuple().set(family, protocol, i64(), i64(), u16(), i64(), i64(), u16());
   }
 
   /** The family that an address begins with; its bits follow, as two {@link #i64}. */

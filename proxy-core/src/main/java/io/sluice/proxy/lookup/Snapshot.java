@@ -175,6 +175,20 @@ public record Snapshot(
         sockets);
   }
 
+  /** A target by its address as the configuration writes it; null if there is none. */
+  public @Nullable Target target(String label, Protocol protocol, String address) {
+    for (Destination destination : destinations) {
+      if (destination.protocol() == protocol && destination.label().equals(label)) {
+        for (Target target : destination.targets()) {
+          if (target.toString().equals(address)) {
+            return target;
+          }
+        }
+      }
+    }
+    return null;
+  }
+
   /** Has the resolver forget the names that it doesn't have. */
   public void retainNames(Resolver resolver) {
     resolver.retain(names(config));

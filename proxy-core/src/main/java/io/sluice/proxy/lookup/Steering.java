@@ -7,6 +7,7 @@ import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import io.sluice.steering.reuseport.Tried;
@@ -74,6 +75,11 @@ public final class Steering {
   private Answer refused(Refusal reason) {
     refuse(reason);
     return answer.refused(reason);
+  }
+
+  /** A target of the snapshot in force; null if it has none of that name. */
+  public @Nullable Target target(String label, Protocol protocol, String address) {
+    return snapshots.get().target(label, protocol, address);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */

@@ -48,6 +48,9 @@ abstract class Session extends Sessions.Entry {
   private boolean isClosed;
   private boolean isStalled;
 
+  /** It is on its way to another daemon. */
+  private boolean isAway;
+
   /** When connections are old enough for keepalive; never, if all have it that should. */
   private long keepaliveAtMillis;
 
@@ -123,6 +126,77 @@ abstract class Session extends Sessions.Entry {
     guarded(this::start);
   }
 
+  // ---- to and from another daemon
+
+  @Override
+  final void depart() {
+    isAway = true;
+    loop().cancel(this);
+    relay.sessions().remove(this);
+    client.unwatch();
+    for (Peer upstream : upstreams) {
+      if (upstream != null) {
+        upstream.unwatch();
+      }
+    }
+  }
+
+  @Override
+  public final void gone() {
+    isClosed = true;
+    client.handedOver();
+    for (int index = 0; index < upstreams.length; index++) {
+      Peer upstream = upstreams[index];
+      if (upstream != null) {
+        upstream.handedOver();
+        target(index).closed();
+      }
+    }
+    destination().close();
+    relay.ended();
+  }
+
+  @Override
+  public final void back() {
+    isAway = false;
+    relay.sessions().add(this);
+    loop().schedule(this);
+    guarded(this::watchAgain);
+  }
+
+  /** What epoll would have said meanwhile it says as soon as it is asked again. */
+  private void watchAgain() {
+    boolean isWatched = true;
+    if (connecting == null || !connecting.isBusy()) {
+      isWatched = client.watch();
+    }
+    for (Peer upstream : upstreams) {
+      isWatched &= upstream == null || !upstream.isOpen() || upstream.watch();
+    }
+    if (!isWatched) {
+      abort(SessionEnd.FAILED);
+    }
+  }
+
+  /** Counts in what another daemon had opened. */
+  final void enter() {
+    relay.gate().enter();
+    destination().reopen();
+    for (int index = 0; index < upstreams.length; index++) {
+      if (upstreams[index] != null) {
+        target(index).opened();
+      }
+    }
+  }
+
+  final boolean isKeptAlive() {
+    return keepaliveAtMillis == Long.MAX_VALUE;
+  }
+
+  final void keptAlive(boolean isSo) {
+    keepaliveAtMillis = isSo ? Long.MAX_VALUE : keepaliveAtMillis;
+  }
+
   // ---- connecting
 
   /** Connects to a target: {@link #connected} or {@link #notConnected} follows, maybe at once. */
@@ -151,7 +225,7 @@ abstract class Session extends Sessions.Entry {
 
   /** epoll reports something about a peer. */
   final void ready(Peer peer, int events) {
-    if (isClosed || !peer.isOpen()) {
+    if (isClosed || isAway || !peer.isOpen()) {
       return;
     }
     if (peer.isConnecting) {
@@ -299,7 +373,7 @@ abstract class Session extends Sessions.Entry {
   final void later(Runnable task) {
     loop()
         .execute(() -> {
-          if (!isClosed) {
+          if (!isClosed && !isAway) {
             guarded(task);
           }
         });

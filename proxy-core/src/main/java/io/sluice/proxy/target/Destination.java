@@ -364,6 +364,11 @@ public final class Destination {
     return true;
   }
 
+  /** Counts a session in that another daemon had opened. */
+  public void reopen() {
+    traffic.active.incrementAndGet();
+  }
+
   /** Takes back {@link #tryOpen}. Any thread. */
   public void close() {
     traffic.active.decrementAndGet();

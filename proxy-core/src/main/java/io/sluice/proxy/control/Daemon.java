@@ -23,6 +23,7 @@ import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
+import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -82,7 +83,7 @@ public final class Daemon {
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops, LookupTaps lookups) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -113,7 +114,7 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops()));
+      workers.add(new Worker(loop, tcp, udp, steering.drops(), steering.taps()));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = given == null ? new Captures(capturing) : new Captures(capturing, given);
@@ -149,8 +150,8 @@ public final class Daemon {
           workers.size(),
           Descriptors.limit());
       prepared.commit(this::publish);
-      divideDescriptors(config);
-      admin = admin(config.admin().http());
+      DescriptorRoom.divide(config);
+      openAdmin();
       isStarted = true;
     } finally {
       if (!isStarted) {
@@ -158,73 +159,6 @@ public final class Daemon {
         end();
       }
     }
-  }
-
-  /**
-   * Starts serving in the place of another daemon. If it fails before that one has let go, that one
-   * serves on, and nothing of it has changed.
-   *
-   * @throws RefusedException if the configuration can't come into force here
-   * @throws IOException if the other one gives up
-   */
-  void takeOver(TakingOver other) throws IOException, InterruptedException {
-    boolean isStarted = false;
-    Plan.Prepared prepared = null;
-    Newcomers newcomers = new Newcomers(relays());
-    try {
-      try (var _ = other.working()) {
-        prepared = Plan.of(null, config).prepare(resolver, captures);
-      }
-      prepared.warnings().forEach(log::warn);
-      prepared.publish(next -> publish(next.numbered(other.generation())));
-      other.prepared(newcomers);
-      isStarted = true;
-    } catch (RefusedException refused) {
-      other.refuse(String.valueOf(refused.getMessage()));
-      throw refused;
-    } finally {
-      if (!isStarted) {
-        newcomers.drop();
-        if (prepared != null) {
-          prepared.close();
-        }
-        captures.letGo();
-        end();
-      }
-    }
-    prepared.open();
-    divideDescriptors(config);
-    try {
-      other.serving(newcomers);
-    } catch (IOException failure) {
-      if (!other.hasDied(failure)) {
-        newcomers.drop();
-        letGo(); // the other one serves on
-        throw failure;
-      }
-      log.warn("the other daemon died while it handed over: this one serves what it has");
-      newcomers.goOn();
-    }
-    log.info("taken over things={}", newcomers.count());
-    admin = admin(config.admin().http());
-    other.done();
-  }
-
-  /** What another daemon is to have of the ways in. */
-  List<HandedSocket> hand() {
-    return captures.hand();
-  }
-
-  /** Takes nothing in: what comes waits in the kernel. */
-  void pause() throws IOException {
-    if (!captures.pause()) {
-      throw new IOException("a loop doesn't answer");
-    }
-  }
-
-  /** Serves on: nobody has taken over. */
-  void resume() {
-    captures.resume();
   }
 
   /** Gives the places up where it is asked and changed. */
@@ -239,17 +173,13 @@ public final class Daemon {
     }
   }
 
-  /** Another daemon serves; what it has not got ends here, as {@link #stop} says. */
-  void letGo() throws InterruptedException {
-    captures.letGo();
-    stop();
-  }
-
-  private @Nullable AdminServer admin(@Nullable HostPort address)
-      throws IOException, InterruptedException {
-    return address == null
-        ? null
-        : new AdminServer(
+  /** Opens the admin server, if there is to be one. */
+  void openAdmin() throws IOException, InterruptedException {
+    HostPort address = config.admin().http();
+    admin =
+        address == null
+            ? null
+            : new AdminServer(
             address,
             config.admin(),
             new AdminServer.Pages(
@@ -291,8 +221,22 @@ public final class Daemon {
         counters,
         () -> Loop.nowMillis() - startedMillis,
         workers.stream().map(Worker::drops).toList(),
+        workers.stream().map(Worker::lookups).toList(),
         new LoopSessions(relays()),
         transactions);
+  }
+
+  /** What it was started with. */
+  Config config() {
+    return config;
+  }
+
+  Captures captures() {
+    return captures;
+  }
+
+  Resolver resolver() {
+    return resolver;
   }
 
   /** What has the sessions of each loop. */
@@ -337,7 +281,7 @@ public final class Daemon {
     return captures.contains(protocol, family, high, low, port);
   }
 
-  private void publish(Snapshot next) {
+  void publish(Snapshot next) {
     Snapshot before = snapshot;
     snapshot = next;
     if (before != null) {
@@ -352,23 +296,6 @@ public final class Daemon {
       for (Worker worker : workers) {
         worker.loop.execute(() -> worker.tcp.targetDown(endpoint));
       }
-    }
-  }
-
-  /** What traffic may have of the descriptors, now that the daemon has its own. */
-  private static void divideDescriptors(Config config) throws IOException {
-    Descriptors.divide();
-    long connections = Descriptors.tcp().most() / Descriptors.PER_CONNECTION;
-    long flows = Descriptors.udp().most();
-    String room =
-        ("the limit of open files is %d, which leaves room for %d connections and %d flows;"
-                + " raise it with LimitNOFILE= or ulimit -n")
-            .formatted(Descriptors.limit(), connections, flows);
-    if (Descriptors.areTooFew()) {
-      throw new IOException(room);
-    }
-    if (connections < config.limits().connections() || flows < config.limits().flows()) {
-      log.warn("{}, or lower limits.connections and limits.flows", room);
     }
   }
 
@@ -407,6 +334,11 @@ public final class Daemon {
     if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }
+  }
+
+  /** Puts an equal configuration, whose bindings were compiled anew, in the place of this one. */
+  void recompiled(Config equal) {
+    snapshot = snapshot().recompiled(equal);
   }
 
   /** Compares what is wanted with what is there, and mends it. To be called every second or so. */
@@ -482,7 +414,7 @@ public final class Daemon {
   }
 
   /** Ends what there is, and closes everything. */
-  private void end() throws InterruptedException {
+  void end() throws InterruptedException {
     loopWatch.close();
     CountDownLatch ended = new CountDownLatch(workers.size());
     for (Worker worker : workers) {

@@ -99,7 +99,7 @@ public final class Foreground {
       Config config = other.document(file).config();
       HeapGoal.set(config.bindings().size());
       Daemon daemon = new Daemon(config, other.takeSockets());
-      return run(daemon, config, () -> daemon.takeOver(other));
+      return run(daemon, config, () -> new Succession(daemon).takeOver(other));
     } catch (ConfigException bad) {
       bad.problems().forEach(err::println);
       return ExitCode.BAD_CONFIGURATION;
@@ -144,7 +144,7 @@ public final class Foreground {
     }
     boolean isHandedOver;
     try (Changes changes = new Changes(daemon, file, state, wishes)) {
-      daemon.openSocket(changes);
+      openSocket(daemon, changes);
       isHandedOver = serve(daemon, changes, config);
     } catch (IOException failure) {
       say(String.valueOf(failure.getMessage()));
@@ -152,13 +152,25 @@ public final class Foreground {
       return ExitCode.FAILED;
     }
     if (isHandedOver) {
-      daemon.letGo();
+      new Succession(daemon).leave();
     } else {
       Systemd.tell("STOPPING=1");
       daemon.leave();
       daemon.stop();
     }
     return ExitCode.DONE;
+  }
+
+  /** For want of it a daemon that has taken over doesn't end what it has taken. */
+  private void openSocket(Daemon daemon, Changes changes) throws IOException, InterruptedException {
+    try {
+      daemon.openSocket(changes);
+    } catch (IOException failure) {
+      if (from == null) {
+        throw failure;
+      }
+      say(String.valueOf(failure.getMessage()));
+    }
   }
 
   private void sayReady(Daemon daemon) {

@@ -42,11 +42,13 @@ final class HandingOver {
 
   private final Daemon daemon;
   private final Wire wire;
+  private final Succession succession;
   private final List<Parted> parted = new ArrayList<>();
 
   HandingOver(Daemon daemon, Wire wire) {
     this.daemon = daemon;
     this.wire = wire;
+    this.succession = new Succession(daemon);
   }
 
   /** Hands over; false if that failed, and this daemon serves on. */
@@ -55,10 +57,10 @@ final class HandingOver {
     boolean isPaused = false;
     try {
       offerDocument();
-      sendSockets(daemon.hand());
+      sendSockets(daemon.captures().hand());
       await(Frame.PREPARED);
       isPaused = true;
-      daemon.pause();
+      succession.pause();
       handFlows();
       wire.send(Frame.SERVE);
       await(Frame.SERVING);
@@ -78,7 +80,7 @@ final class HandingOver {
       wire.refuse(String.valueOf(failure.getMessage()));
       parted.forEach(it -> it.loop.execute(it.some::back));
       if (isPaused) {
-        daemon.resume();
+        succession.resume();
       }
       log.warn(
           "not handed over, this daemon serves on millis={} why=\"{}\"",
@@ -93,7 +95,7 @@ final class HandingOver {
 
   private void handFlows() throws IOException, InterruptedException {
     for (LoopSessions.Relays it : daemon.relays()) {
-      each(it.loop(), it.udp()::leaving, some -> {
+      each(it.loop(), it.udp().moves()::leaving, some -> {
         int[] refused = new int[0];
         Parted last = new Parted(it.loop(), some, refused);
         parted.add(last);

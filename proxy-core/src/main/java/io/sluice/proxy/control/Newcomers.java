@@ -36,7 +36,7 @@ final class Newcomers {
       running.add(
           it.loop()
               .events()
-              .submit(() -> it.udp().frontCookies().forEach(cookie -> fronts.put(cookie, index))));
+              .submit(() -> it.udp().moves().frontCookies().forEach(cookie -> fronts.put(cookie, index))));
     }
     await(running);
   }
@@ -71,7 +71,7 @@ final class Newcomers {
                   if (chosen[at] == loop) {
                     taken[at] =
                         kind == Frame.FLOWS
-                            ? it.udp().take(descriptions.get(at), cookies[at])
+                            ? it.udp().moves().take(descriptions.get(at), cookies[at])
                             : it.tcp().take(descriptions.get(at));
                   }
                 }

@@ -4,6 +4,7 @@ import io.sluice.proxy.handover.Form;
 import io.sluice.proxy.handover.Frame;
 import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.handover.Wire;
+import io.sluice.proxy.linux.DescriptorMessage;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeerCredentials;
 import io.sluice.proxy.linux.Sockaddr;
@@ -93,7 +94,7 @@ final class TakeoverSocket implements AutoCloseable {
     if (made >= 0) {
       result = syscalls.bind(made, new Sockaddr().setUnix(at.toString()));
       result = result < 0 ? result : syscalls.listen(made, BACKLOG);
-      result = result < 0 ? result : syscalls.makeBlocking(made);
+      result = result < 0 ? result : DescriptorMessage.makeBlocking(syscalls, made, 0);
     }
     if (result < 0) {
       if (made >= 0) {

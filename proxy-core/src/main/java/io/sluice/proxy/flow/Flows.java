@@ -18,16 +18,12 @@ import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
-import io.sluice.proxy.observe.AccessLog;
-import io.sluice.proxy.observe.AccessRecord;
-import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
@@ -349,39 +345,6 @@ final class Flows {
     end(flow, SessionEnd.UNREACHABLE);
   }
 
-  /**
-   * Whether an error says that the target can't be reached: an ICMP error, or our own kernel has no
-   * way, or a rule of its forbids it. (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c.)
-   *
-   * @param errno positive
-   */
-  static boolean isUnreachable(int errno) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED, // port
-          Linux.EHOSTUNREACH, // host; host or communication prohibited
-          Linux.ENETUNREACH, // network; network prohibited
-          Linux.EHOSTDOWN, // host unknown
-          Linux.ENONET, // host isolated
-          Linux.ENOPROTOOPT, // protocol
-          Linux.EACCES, // IPv6: prohibited, failed a policy, or rejected
-          Linux.EPERM -> // a netfilter rule of this machine
-          true;
-      default -> false;
-    };
-  }
-
-  /**
-   * Why the kernel did not pass a datagram on to the target's socket.
-   *
-   * @param errno positive
-   */
-  static Refusal upstreamDrop(int errno) {
-    return switch (errno) {
-      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
-      default -> Refusal.CONNECT_ERROR;
-    };
-  }
-
   /** Ends a flow; one that has ended stays so. */
   void end(Flow flow, SessionEnd end) {
     if (flow.isEnded) {
@@ -395,22 +358,7 @@ final class Flows {
     release(flow);
     Target target = flow.target();
     target.destination().traffic().ends(end).increment();
-    if (AccessLog.isOn()) {
-      FlowKey key = flow.key();
-      AccessLog.add(
-          new AccessRecord(
-              key.tuple(),
-              target.destination().label(),
-              target.toString(),
-              end,
-              Outcome.Phase.DATA,
-              Loop.nowMillis() - flow.openedMillis(),
-              flow.bytesIn,
-              flow.bytesOut,
-              key.isAnnounced()
-                  ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
-                  : null));
-    }
+    FlowWalk.record(flow, end);
   }
 
   /** Closes its socket, and gives back all that it has counted. */

@@ -5,9 +5,6 @@ import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
 import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.connect.OwnSources;
-import io.sluice.proxy.handover.Leaving;
-import io.sluice.proxy.handover.Movable;
-import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.ProxyHeaderWriter;
@@ -193,34 +190,9 @@ public final class UdpRelay implements DatagramHandler {
         });
   }
 
-  /** Hands the flows over, step by step. Their front sockets are paused. */
-  public Leaving leaving() {
-    return new PartingFlows(flows);
-  }
-
-  /** The kernel's names of the sockets that are read here. */
-  public List<Long> frontCookies() {
-    return fronts.all().stream().map(it -> it.cookie(syscalls)).toList();
-  }
-
-  /**
-   * Takes a flow that another daemon has; nobody listens to it yet.
-   *
-   * @param front what the kernel calls the socket that it replies through
-   * @return null if it can't be taken; then its descriptor is closed
-   */
-  public @Nullable Movable take(Unpacker description, long front) {
-    try (description) {
-      for (FrontSocket it : fronts.all()) {
-        if (it.cookie(syscalls) == front) {
-          return flows.unpack(description, it);
-        }
-      }
-      return null;
-    } catch (RuntimeException malformed) {
-      loop.fault("a flow of another daemon", malformed);
-      return null;
-    }
+  /** How flows come from another daemon, and go to one. */
+  public FlowMoves moves() {
+    return new FlowMoves(loop, flows, fronts);
   }
 
   /** Ends all flows and closes all descriptors. */
@@ -431,12 +403,12 @@ public final class UdpRelay implements DatagramHandler {
         flows.asked(flow, sent, nowMillis);
         at += sent;
         flow.headerSent();
-      } else if (Flows.isUnreachable(-sent)) {
+      } else if (UpstreamErrors.isUnreachable(-sent)) {
         flows.upstreamFailed(flow, -sent); // an earlier datagram's fate; this one has not been sent
         run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {
-        flows.dropped(flow, Flows.upstreamDrop(-sent), -sent);
+        flows.dropped(flow, UpstreamErrors.dropped(-sent), -sent);
         at++;
       }
     }

@@ -51,8 +51,7 @@ public final class Wire implements AutoCloseable {
   public Wire(int fd, int mostBytes) {
     this.fd = fd;
     this.mostBytes = mostBytes;
-    int _ = syscalls.makeBlocking(fd);
-    int _ = syscalls.setTimeout(fd, PATIENCE_MILLIS);
+    int _ = DescriptorMessage.makeBlocking(syscalls, fd, PATIENCE_MILLIS);
   }
 
   /**

@@ -22,6 +22,15 @@ public final class DescriptorMessage {
   /** How many descriptors the kernel takes with one message (net/scm.h, SCM_MAX_FD). */
   public static final int MOST = 253;
 
+  // ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+  private static final int SENDMSG = Syscalls.number(46, 211);
+  // ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+  private static final int RECVMSG = Syscalls.number(47, 212);
+  // int fcntl(int fd, unsigned command, unsigned long argument)
+  private static final int FCNTL = Syscalls.number(72, 25);
+  // int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+  private static final int SETSOCKOPT = Syscalls.number(54, 208);
+
   private static final int HEADER_BYTES = 16;
 
   private final Syscalls syscalls;
@@ -37,6 +46,26 @@ public final class DescriptorMessage {
     this.control = arena.allocate(HEADER_BYTES + 4L * (MOST + 1), 8);
     message.set(JAVA_LONG, 16, message.address() + 56);
     message.set(JAVA_LONG, 24, 1);
+  }
+
+  /**
+   * Has calls for a descriptor wait: for a thread of its own, never on a loop.
+   *
+   * @param timeoutMillis after so long sends and receives fail with EAGAIN; 0: never
+   */
+  public static int makeBlocking(Syscalls syscalls, int fd, long timeoutMillis) {
+    long result = syscalls.move(FCNTL, fd, Linux.F_SETFL, 0, 0, 0, 0);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment timeval = arena.allocate(16, 8);
+      timeval.set(JAVA_LONG, 0, timeoutMillis / 1_000);
+      timeval.set(JAVA_LONG, 8, timeoutMillis % 1_000 * 1_000);
+      for (int name : new int[] {Linux.SO_RCVTIMEO, Linux.SO_SNDTIMEO}) {
+        long set =
+            syscalls.move(SETSOCKOPT, fd, Linux.SOL_SOCKET, name, timeval.address(), 16, 0);
+        result = Math.min(result, set);
+      }
+    }
+    return (int) Math.min(0, result);
   }
 
   private void iovec(long address, long lengthBytes) {
@@ -65,7 +94,7 @@ public final class DescriptorMessage {
       message.set(JAVA_LONG, 32, control.address());
       message.set(JAVA_LONG, 40, HEADER_BYTES + (4L * descriptors.length + 7 & ~7L));
     }
-    return syscalls.sendMessage(fd, message.address());
+    return syscalls.move(SENDMSG, fd, message.address(), Linux.MSG_NOSIGNAL, 0, 0, 0);
   }
 
   /**
@@ -79,7 +108,7 @@ public final class DescriptorMessage {
     message.set(JAVA_LONG, 40, control.byteSize());
     message.set(JAVA_INT, 48, 0);
     received = new int[0];
-    long count = syscalls.receiveMessage(fd, message.address());
+    long count = syscalls.move(RECVMSG, fd, message.address(), Linux.MSG_CMSG_CLOEXEC, 0, 0, 0);
     if (count < 0) {
       return count;
     }

@@ -61,10 +61,6 @@ public class Syscalls {
   private static final int RECVMMSG = number(299, 243);
   // int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
   private static final int SENDMMSG = number(307, 269);
-  // ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-  private static final int SENDMSG = number(46, 211);
-  // ssize_t recvmsg(int fd, struct msghdr *message, int flags)
-  private static final int RECVMSG = number(47, 212);
   // ssize_t splice(int in, off64_t *offIn, int out, off64_t *offOut, size_t length, unsigned flags)
   private static final int SPLICE = number(275, 76);
   // int shutdown(int fd, int how)
@@ -85,6 +81,8 @@ public class Syscalls {
   private static final int OPENAT = number(257, 56);
   // int prlimit64(pid_t process, int resource, const struct rlimit *new, struct rlimit *old)
   private static final int PRLIMIT64 = number(302, 261);
+  // int setpriority(int which, id_t who, int nice)
+  private static final int SETPRIORITY = number(141, 140);
   // ssize_t getrandom(void *buffer, size_t length, unsigned flags)
   private static final int GETRANDOM = number(318, 278);
   // int bpf(int command, union bpf_attr *attributes, unsigned size)
@@ -111,7 +109,7 @@ public class Syscalls {
    * @param x86 of asm/unistd_64.h
    * @param generic of asm-generic/unistd.h, which the younger architectures go by
    */
-  private static int number(int x86, int generic) {
+  static int number(int x86, int generic) {
     return switch (ARCHITECTURE) {
       case "amd64" -> x86;
       case "aarch64", "riscv64" -> generic;
@@ -129,7 +127,7 @@ public class Syscalls {
   }
 
   /** Moves bytes: made again if a signal comes before any byte moved. */
-  private long move(int number, long a, long b, long c, long d, long e, long f) {
+  long move(int number, long a, long b, long c, long d, long e, long f) {
     long result = call(number, a, b, c, d, e, f);
     for (int i = 0; i < MOST_INTERRUPTS && result == -Linux.EINTR; i++) {
       result = call(number, a, b, c, d, e, f);
@@ -305,6 +303,16 @@ public class Syscalls {
     return scratch.get(JAVA_LONG, 0);
   }
 
+  /**
+   * Has the calling thread give way to others: setpriority(2), which on Linux is about one thread.
+   * It can't be taken back without CAP_SYS_NICE.
+   *
+   * @param nice 0–19; each step is worth a quarter
+   */
+  public int giveWay(int nice) {
+    return call(SETPRIORITY, 0, 0, nice); // PRIO_PROCESS, the caller
+  }
+
   /** Private memory, all zero, as pages of its own; its address, or a negative errno. */
   public long map(long lengthBytes) {
     int protection = Linux.PROT_READ | Linux.PROT_WRITE;
@@ -362,32 +370,6 @@ public class Syscalls {
   public int sendMany(int fd, long messages, int count) {
     int flags = Linux.MSG_DONTWAIT | Linux.MSG_NOSIGNAL;
     return (int) move(SENDMMSG, fd, messages, count, flags, 0, 0);
-  }
-
-  /** Sends one message from a msghdr, without raising SIGPIPE. */
-  long sendMessage(int fd, long message) {
-    return move(SENDMSG, fd, message, Linux.MSG_NOSIGNAL, 0, 0, 0);
-  }
-
-  /** Receives into a msghdr; descriptors that come with it are close-on-exec. */
-  long receiveMessage(int fd, long message) {
-    return move(RECVMSG, fd, message, Linux.MSG_CMSG_CLOEXEC, 0, 0, 0);
-  }
-
-  /** Has calls for a descriptor wait: for a thread of its own, never on a loop. */
-  public int makeBlocking(int fd) {
-    return call(FCNTL, fd, Linux.F_SETFL, 0);
-  }
-
-  /** Has sends and receives of a blocking socket fail with EAGAIN after so long; 0: never. */
-  public int setTimeout(int fd, long millis) {
-    int result = 0;
-    for (int name : new int[] {Linux.SO_RCVTIMEO, Linux.SO_SNDTIMEO}) {
-      scratch.set(JAVA_LONG, 0, millis / 1_000);
-      scratch.set(JAVA_LONG, 8, millis % 1_000 * 1_000);
-      result = Math.min(result, setScratchOption(fd, Linux.SOL_SOCKET, name, 16));
-    }
-    return result;
   }
 
   /** Moves bytes between a socket and a pipe without copying them through user space. */

@@ -7,8 +7,6 @@ import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
-import io.sluice.proxy.observe.AccessLog;
-import io.sluice.proxy.observe.AccessRecord;
 import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
@@ -17,7 +15,6 @@ import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -175,17 +172,6 @@ abstract class Session extends Sessions.Entry {
     }
     if (!isWatched) {
       abort(SessionEnd.FAILED);
-    }
-  }
-
-  /** Counts in what another daemon had opened. */
-  final void enter() {
-    relay.gate().enter();
-    destination().reopen();
-    for (int index = 0; index < upstreams.length; index++) {
-      if (upstreams[index] != null) {
-        target(index).opened();
-      }
     }
   }
 
@@ -430,20 +416,7 @@ abstract class Session extends Sessions.Entry {
     }
     destination.close();
     relay.ended();
-    if (AccessLog.isOn()) {
-      LookupContext connection = connection();
-      AccessLog.add(
-          new AccessRecord(
-              connection.copyTo(new Tuple()),
-              destination.label(),
-              targetName(),
-              how,
-              phase,
-              loop().timeMillis() - ending.startMillis(),
-              copying.bytesIn(),
-              copying.bytesOut(),
-              via == null ? null : via.toString()));
-    }
+    SessionView.record(this, how, phase);
   }
 
   private Outcome.Phase phase() {

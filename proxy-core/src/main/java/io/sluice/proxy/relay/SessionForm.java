@@ -95,7 +95,20 @@ final class SessionForm {
         upstream.close();
       }
     }
+    if (isTaken) {
+      enter(session);
+    }
     return isTaken ? session : null;
+  }
+
+  /** Counts in what another daemon had opened. */
+  private static void enter(Session session) {
+    session.destination().reopen();
+    for (int index = 0; index < session.upstreams.length; index++) {
+      if (session.upstreams[index] != null) {
+        session.target(index).opened();
+      }
+    }
   }
 
   // ---- one that waits for its PROXY header

@@ -360,9 +360,7 @@ public final class TcpRelay implements ConnectionHandler {
   public @Nullable Movable take(Unpacker description) {
     try (description) {
       Sessions.Entry entry = SessionForm.unpack(this, description);
-      if (entry instanceof Session session) {
-        session.enter();
-      } else if (entry != null) {
+      if (entry != null) {
         gate.enter();
       }
       return entry;

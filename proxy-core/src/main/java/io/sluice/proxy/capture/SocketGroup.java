@@ -117,9 +117,7 @@ final class SocketGroup {
   }
 
   private void each(
-      LoopTasks tasks,
-      Consumer<Acceptor> ofTcp,
-      BiConsumer<DatagramHandler, CaptureSocket> ofUdp) {
+      LoopTasks tasks, Consumer<Acceptor> ofTcp, BiConsumer<DatagramHandler, CaptureSocket> ofUdp) {
     for (Member member : members) {
       tasks.add(
           member.worker.loop(),

@@ -180,13 +180,13 @@ public final class Daemon {
         address == null
             ? null
             : new AdminServer(
-            address,
-            config.admin(),
-            new AdminServer.Pages(
-                scrape::writeTo,
-                loopWatch::stuck,
-                this::notReady,
-                out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+                address,
+                config.admin(),
+                new AdminServer.Pages(
+                    scrape::writeTo,
+                    loopWatch::stuck,
+                    this::notReady,
+                    out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
   }
 
   /**

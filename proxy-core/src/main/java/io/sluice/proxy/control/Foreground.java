@@ -252,8 +252,7 @@ public final class Foreground {
   }
 
   /** Serves until it is to stop, or another daemon has taken over: then true. */
-  private boolean serve(Daemon daemon, Changes changes, Config config)
-      throws InterruptedException {
+  private boolean serve(Daemon daemon, Changes changes, Config config) throws InterruptedException {
     TakeoverSocket takeover = takeoverSocket(config);
     try {
       sayReady(daemon);

@@ -91,17 +91,21 @@ final class HandingOver {
   }
 
   /** Flows that the other daemon has taken; they are gone when it serves. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Parted(Loop loop, Parting some, int[] refused) {}
 
   private void handFlows() throws IOException, InterruptedException {
     for (LoopSessions.Relays it : daemon.relays()) {
-      each(it.loop(), it.udp().moves()::leaving, some -> {
-        int[] refused = new int[0];
-        Parted last = new Parted(it.loop(), some, refused);
-        parted.add(last);
-        refused = hand(Frame.FLOWS, some);
-        parted.set(parted.size() - 1, new Parted(it.loop(), some, refused));
-      });
+      each(
+          it.loop(),
+          it.udp().moves()::leaving,
+          some -> {
+            int[] refused = new int[0];
+            Parted last = new Parted(it.loop(), some, refused);
+            parted.add(last);
+            refused = hand(Frame.FLOWS, some);
+            parted.set(parted.size() - 1, new Parted(it.loop(), some, refused));
+          });
     }
   }
 
@@ -129,20 +133,23 @@ final class HandingOver {
   private int handSessionsOnce() throws IOException, InterruptedException {
     int[] handed = {0};
     for (LoopSessions.Relays it : daemon.relays()) {
-      each(it.loop(), it.tcp()::leaving, some -> {
-        boolean isGone = false;
-        try {
-          int[] refused = hand(Frame.SESSIONS, some);
-          LoopSessions.onLoop(it.loop(), Executors.callable(() -> some.gone(refused)));
-          isGone = true;
-          handed[0] += some.size() - refused.length;
-          wire.send(Frame.YOURS);
-        } finally {
-          if (!isGone) {
-            it.loop().execute(some::back);
-          }
-        }
-      });
+      each(
+          it.loop(),
+          it.tcp()::leaving,
+          some -> {
+            boolean isGone = false;
+            try {
+              int[] refused = hand(Frame.SESSIONS, some);
+              LoopSessions.onLoop(it.loop(), Executors.callable(() -> some.gone(refused)));
+              isGone = true;
+              handed[0] += some.size() - refused.length;
+              wire.send(Frame.YOURS);
+            } finally {
+              if (!isGone) {
+                it.loop().execute(some::back);
+              }
+            }
+          });
     }
     return handed[0];
   }

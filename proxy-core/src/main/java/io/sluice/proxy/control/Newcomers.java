@@ -36,7 +36,8 @@ final class Newcomers {
       running.add(
           it.loop()
               .events()
-              .submit(() -> it.udp().moves().frontCookies().forEach(cookie -> fronts.put(cookie, index))));
+              .submit(() ->
+                  it.udp().moves().frontCookies().forEach(cookie -> fronts.put(cookie, index))));
     }
     await(running);
   }

@@ -52,8 +52,7 @@ final class TakingOver implements AutoCloseable {
     this.wire = Wire.connect(socket, MOST_BYTES);
     boolean isWelcome = false;
     try {
-      wire.send(
-          Frame.HELLO, new Packer().u16(Form.LEAST).u16(Form.NUMBER).text(Version.current()));
+      wire.send(Frame.HELLO, new Packer().u16(Form.LEAST).u16(Form.NUMBER).text(Version.current()));
       try (Wire.Received welcome = wire.expect(Frame.WELCOME);
           Wire.Received document = wire.expect(Frame.DOCUMENT)) {
         int _ = welcome.fields().u16();
@@ -128,8 +127,7 @@ final class TakingOver implements AutoCloseable {
   }
 
   /** Takes what the other daemon hands over, until it says that this was all of its kind. */
-  private void takeUntil(Frame last, Newcomers newcomers)
-      throws IOException, InterruptedException {
+  private void takeUntil(Frame last, Newcomers newcomers) throws IOException, InterruptedException {
     try {
       while (true) {
         try (Wire.Received frame = wire.receive()) {

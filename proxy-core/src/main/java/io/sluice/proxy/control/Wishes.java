@@ -78,11 +78,7 @@ final class Wishes {
   synchronized Wish await(long millis) throws InterruptedException {
     long until = Loop.nowMillis() + millis;
     long left = millis;
-    while (!isReloadWished
-        && !isStopWished
-        && changesAsked == 0
-        && handover == null
-        && left > 0) {
+    while (!isReloadWished && !isStopWished && changesAsked == 0 && handover == null && left > 0) {
       wait(left);
       left = until - Loop.nowMillis();
     }

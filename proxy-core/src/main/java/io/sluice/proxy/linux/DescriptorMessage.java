@@ -60,8 +60,7 @@ public final class DescriptorMessage {
       timeval.set(JAVA_LONG, 0, timeoutMillis / 1_000);
       timeval.set(JAVA_LONG, 8, timeoutMillis % 1_000 * 1_000);
       for (int name : new int[] {Linux.SO_RCVTIMEO, Linux.SO_SNDTIMEO}) {
-        long set =
-            syscalls.move(SETSOCKOPT, fd, Linux.SOL_SOCKET, name, timeval.address(), 16, 0);
+        long set = syscalls.move(SETSOCKOPT, fd, Linux.SOL_SOCKET, name, timeval.address(), 16, 0);
         result = Math.min(result, set);
       }
     }

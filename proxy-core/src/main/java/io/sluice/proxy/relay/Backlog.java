@@ -134,8 +134,7 @@ final class Backlog {
   /** Describes what waits; a pipe goes with what is in it. */
   void pack(Packer out) {
     NativeBuffer buffer = held;
-    out.bytes(
-        buffer == null ? ByteBuffer.allocate(0) : buffer.bytes().slice(from, until - from));
+    out.bytes(buffer == null ? ByteBuffer.allocate(0) : buffer.bytes().slice(from, until - from));
     out.i32(inPipe);
     if (inPipe > 0) {
       out.descriptor(Pipes.readEnd(pipe)).descriptor(Pipes.writeEnd(pipe));

@@ -60,8 +60,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
   }
 
   /** One that another daemon has begun to wait for. */
-  HeaderWait(
-      TcpRelay relay, int fd, LookupContext physical, long timeoutMillis, int lowWater) {
+  HeaderWait(TcpRelay relay, int fd, LookupContext physical, long timeoutMillis, int lowWater) {
     this(relay, fd, physical, timeoutMillis);
     this.lowWater = lowWater;
   }

@@ -127,8 +127,7 @@ final class SessionForm {
     if (physical == null) {
       return null;
     }
-    LookupContext context =
-        physical.describe(relay.scratch(), Protocol.TCP, ifindex);
+    LookupContext context = physical.describe(relay.scratch(), Protocol.TCP, ifindex);
     return new HeaderWait(relay, in.descriptor(), context, leftMillis, lowWater);
   }
 

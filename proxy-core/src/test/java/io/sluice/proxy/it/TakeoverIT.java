@@ -114,7 +114,8 @@ final class TakeoverIT {
         }
       }
       connection.shutdownOutput();
-      String answer = new String(connection.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      String answer =
+          new String(connection.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       return List.of(answer.strip(), sent + " " + Streams.patternChecksum(sent));
     }
   }
@@ -151,9 +152,9 @@ final class TakeoverIT {
         DatagramSocket dns = new DatagramSocket(new InetSocketAddress(Streams.LOOPBACK, 0));
         DatagramSocket asking = new DatagramSocket(new InetSocketAddress(Streams.LOOPBACK, 0));
         ExecutorService clients = Executors.newCachedThreadPool()) {
-      clients.submit(() -> echo(dns, sources));
+      var _ = clients.submit(() -> echo(dns, sources));
       asking.setSoTimeout(10_000);
-      InetSocketAddress ask = new InetSocketAddress("127.0.0.1", port);
+      InetSocketAddress ask = new InetSocketAddress(Streams.LOOPBACK, port);
       Path file = file(2, server, dns.getLocalPort());
       SluiceProcess daemon = start(file);
       Future<Integer> shorts = clients.submit(() -> askAgainAndAgain(served));

@@ -2,7 +2,6 @@ package io.sluice.config;
 
 import io.sluice.steering.binding.BindingTable;
 import java.util.IdentityHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Used by one thread at a time: {@link #run} by any, the rest by who makes the changes.
  */
 public final class Compaction {
-  private final Map<BindingTable, BindingTable> compacted = new IdentityHashMap<>();
+  private final IdentityHashMap<BindingTable, BindingTable> compacted = new IdentityHashMap<>();
 
   private Compaction() {}
 

@@ -37,7 +37,7 @@ final class PackageEdgesTest {
           use(
               "linux",
               "asks the kernel",
-              "admin api arrival capture check connect control doctor flow header kernel loop relay target"),
+              "admin api arrival capture check connect control doctor flow handover header kernel loop relay target"),
           use(
               "observe",
               "counts, logs, and says why a session ended",
@@ -50,6 +50,10 @@ final class PackageEdgesTest {
               "arrival",
               "knows by which socket and way traffic came",
               "capture connect flow header kernel relay"),
+          use(
+              "handover",
+              "tells another daemon what there is, or hears it",
+              "capture control flow relay"),
           use(
               "health",
               "reads and reports whether an address answers",

@@ -7,6 +7,7 @@ import io.sluice.proxy.arrival.CapturedRanges;
 import io.sluice.proxy.arrival.ConnectionHandler;
 import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.arrival.Exceptions;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.kernel.KernelLookup;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.AcceptGate;
@@ -53,6 +54,15 @@ public final class Captures implements Captured {
 
   public Captures(List<Worker> workers) {
     this(workers, InheritedSockets.ofProcess());
+  }
+
+  /** With what another daemon hands over: it serves on, until it is told not to. */
+  public Captures(List<Worker> workers, List<HandedSocket> given) {
+    this(workers, InheritedSockets.given(given));
+    sockets.give(given);
+    given.stream()
+        .filter(it -> it.kind() == HandedSocket.Kind.LINK)
+        .forEach(it -> kernel.adopt(it.fd()));
   }
 
   Captures(List<Worker> workers, InheritedSockets inherited) {
@@ -131,6 +141,7 @@ public final class Captures implements Captured {
       rules.remove();
     }
     sockets.closeOthers(plan);
+    sockets.closeGiven();
     missing.clear();
     plan.sockets().keySet().stream().filter(it -> !sockets.has(it)).forEach(missing::add);
     states = look();
@@ -260,6 +271,38 @@ public final class Captures implements Captured {
    */
   public void closeListening() {
     sockets.closeListening();
+  }
+
+  /** What another daemon is to have of the ways in; the descriptors stay this one's. */
+  public List<HandedSocket> hand() {
+    List<HandedSocket> all = new ArrayList<>();
+    sockets.hand(all);
+    inherited.hand(all);
+    if (kernel.link() >= 0) {
+      all.add(HandedSocket.plain(HandedSocket.Kind.LINK, kernel.link()));
+    }
+    return all;
+  }
+
+  /**
+   * Takes nothing in until {@link #resume}: what comes waits in the kernel.
+   *
+   * @return false if a loop doesn't answer
+   */
+  public boolean pause() {
+    return sockets.pause();
+  }
+
+  /** Takes in what has waited, and what comes. */
+  public void resume() {
+    sockets.resume();
+  }
+
+  /** Closes what another daemon has now, and leaves it as it is, with what waits in it. */
+  public void letGo() {
+    rules.forget();
+    kernel.close(); // its descriptors only: the link is another's
+    sockets.letGo();
   }
 
   /** Gives back what the kernel has of us besides sockets: programs and rules. */

@@ -154,8 +154,18 @@ final class Plan {
      * @param publish makes the snapshot what lookups read
      */
     void commit(Consumer<Snapshot> publish) {
-      isDone = true;
+      publish(publish);
+      open();
+    }
+
+    /** The first half of {@link #commit}: lookups read the snapshot. */
+    void publish(Consumer<Snapshot> publish) {
       publish.accept(snapshot);
+    }
+
+    /** The second half: traffic comes in. */
+    void open() {
+      isDone = true;
       if (captures != null) {
         captures.commit();
         snapshot.retainNames(resolver);

@@ -40,6 +40,19 @@ public final class KernelLookup {
     this.bpf = new Bpf(syscalls);
   }
 
+  /** The link's descriptor, for another process; negative if there is none. */
+  public int link() {
+    return link;
+  }
+
+  /**
+   * Takes another process's link, which has a program. The next that comes into force takes that
+   * one's place, and so at no moment there is none.
+   */
+  public void adopt(int other) {
+    link = other;
+  }
+
   /** Whether this process may use it: 0, or the negative errno of trying. */
   public int probe() {
     int map = bpf.createMap(Bpf.MapSpec.of(Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, 1, "sluice_probe"));

@@ -19,9 +19,12 @@ public final class Linux {
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_NOSIGNAL = 0x4000;
+  public static final int MSG_CMSG_CLOEXEC = 0x40000000;
   public static final int MSG_MORE = 0x8000;
   public static final int SHUT_RD = 0;
   public static final int SHUT_WR = 1;
+  public static final int SHUT_RDWR = 2;
+  public static final int SCM_RIGHTS = 1;
 
   // asm-generic/socket.h
   public static final int SOL_SOCKET = 1;
@@ -34,6 +37,8 @@ public final class Linux {
   public static final int SO_REUSEPORT = 15;
   public static final int SO_PEERCRED = 17;
   public static final int SO_RCVLOWAT = 18;
+  public static final int SO_RCVTIMEO = 20;
+  public static final int SO_SNDTIMEO = 21;
   public static final int SO_ACCEPTCONN = 30;
   public static final int SO_ATTACH_REUSEPORT_EBPF = 52;
   public static final int SO_COOKIE = 57;
@@ -150,6 +155,7 @@ public final class Linux {
   public static final int ECONNABORTED = 103;
   public static final int ECONNRESET = 104;
   public static final int ENOBUFS = 105;
+  public static final int ETOOMANYREFS = 109;
   public static final int ETIMEDOUT = 110;
   public static final int ECONNREFUSED = 111;
   public static final int EHOSTDOWN = 112;
@@ -192,6 +198,7 @@ public final class Linux {
       case ECONNABORTED -> "ECONNABORTED";
       case ECONNRESET -> "ECONNRESET";
       case ENOBUFS -> "ENOBUFS";
+      case ETOOMANYREFS -> "ETOOMANYREFS";
       case ETIMEDOUT -> "ETIMEDOUT";
       case ECONNREFUSED -> "ECONNREFUSED";
       case EHOSTDOWN -> "EHOSTDOWN";

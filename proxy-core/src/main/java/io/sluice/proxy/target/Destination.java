@@ -386,6 +386,11 @@ public final class Destination {
     return true;
   }
 
+  /** Counts a session in that another daemon had opened. */
+  public void reopen() {
+    traffic.active.incrementAndGet();
+  }
+
   /** Whether {@link #tryOpen} would say no now. Any thread. */
   public boolean isFull() {
     return spec.maxConnections() > 0 && traffic.active() >= spec.maxConnections();

@@ -182,6 +182,16 @@ public final class Target {
     return life;
   }
 
+  /** The endpoint of an address, as {@link Endpoint#address} writes it; null if it has none. */
+  public @Nullable Endpoint endpoint(String address) {
+    for (Endpoint endpoint : endpoints()) {
+      if (endpoint.address().toString().equals(address)) {
+        return endpoint;
+      }
+    }
+    return null;
+  }
+
   /** Its state, why, and since when. */
   public Status status() {
     return spec.share() == 0 ? takenOut : addresses.status();

@@ -109,7 +109,7 @@ final class CaptureChecks {
     }
   }
 
-  private static boolean takes(CaptureSpec capture, HostPort tcp) {
+  static boolean takes(CaptureSpec capture, HostPort tcp) {
     List<PortRange> except = capture.options().exceptPorts();
     return matches(capture, Protocol.TCP, tcp.port())
         && capture.addresses().stream().anyMatch(it -> it.contains(tcp.address()))

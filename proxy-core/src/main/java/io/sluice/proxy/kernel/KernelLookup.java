@@ -3,6 +3,7 @@ package io.sluice.proxy.kernel;
 import io.sluice.proxy.arrival.CapturedRanges;
 import io.sluice.proxy.arrival.PortSet;
 import io.sluice.proxy.linux.Bpf;
+import io.sluice.proxy.linux.BpfAssembler;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
@@ -68,8 +69,9 @@ public final class KernelLookup {
   }
 
   /** Gets a program for these ranges ready; as {@link #load}. */
-  public Prepared prepare(CapturedRanges ranges, Map<Protocol, Integer> fds) {
-    Loading loading = load(ranges, fds);
+  public Prepared prepare(
+      CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
+    Loading loading = load(ranges, fds, policy);
     return loading.program < 0 ? new Prepared(NONE, NONE, loading.wrong) : withLink(loading);
   }
 
@@ -149,8 +151,10 @@ public final class KernelLookup {
    * @param fds the sockets that it assigns to, and so to their reuseport groups, until they are
    *     closed: one of each protocol that is captured. A packet of a family that a socket doesn't
    *     take is passed
+   * @param policy what it decides itself; null for nothing
    */
-  Loading load(CapturedRanges ranges, Map<Protocol, Integer> fds) {
+  Loading load(
+      CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
     int sockets =
         bpf.createMap(
             Bpf.MapSpec.of(
@@ -167,25 +171,30 @@ public final class KernelLookup {
           return new Loading(NONE, said("can't put a socket into its map", result));
         }
       }
-      return load(ranges, sockets);
+      return load(ranges, sockets, policy);
     } finally {
       int _ = syscalls.close(sockets); // the program holds it
     }
   }
 
-  private Loading load(CapturedRanges ranges, int sockets) {
+  private Loading load(CapturedRanges ranges, int sockets, @Nullable Policy policy) {
     int[] maps = {NONE, NONE, NONE};
     try {
       String wrong = makeMaps(ranges, maps);
       if (wrong != null) {
         return new Loading(NONE, wrong);
       }
+      BpfAssembler code = LookupProgram.code(maps[0], maps[1], maps[2], sockets, policy);
+      String excess = Policy.excess(code);
+      if (excess != null) {
+        return new Loading(NONE, excess);
+      }
       Bpf.LoadedProgram loaded =
           bpf.load(
               Linux.BPF_PROG_TYPE_SK_LOOKUP,
               Linux.BPF_SK_LOOKUP,
-              LookupProgram.code(maps[0], maps[1], maps[2], sockets),
-              "sluice_capture");
+              code.assemble(),
+              policy == null ? "sluice_capture" : "sluice_steer");
       return loaded.isLoaded()
           ? new Loading(loaded.fd(), "")
           : new Loading(NONE, said("can't load the program", loaded.fd()) + "\n" + loaded.log());

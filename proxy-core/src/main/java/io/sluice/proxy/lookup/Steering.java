@@ -63,7 +63,12 @@ public final class Steering {
       counters.strangeSocket(socket);
       return refused(Refusal.PROGRAM_ERROR);
     }
-    Target target = Target.of(socket).admitted(context, tried);
+    Target selected = Target.of(socket);
+    if (selected.destination().spec().offload().isRequired()) {
+      refuse(Refusal.NOT_OFFLOADED, selected, 0);
+      return answer.refused(Refusal.NOT_OFFLOADED);
+    }
+    Target target = selected.admitted(context, tried);
     if (target == null) {
       return refused(Refusal.TARGETS_DOWN);
     }

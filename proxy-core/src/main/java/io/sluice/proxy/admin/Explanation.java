@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  *     running daemon knows (round-robin, least-connections), or only the payload says (payload,
  *     quic), or a program
  * @param reason why it is refused; null if it isn't
+ * @param path whether the kernel gives it to the target; null if it doesn't come to a target
  */
 public record Explanation(
     Lookup lookup,
@@ -39,7 +40,8 @@ public record Explanation(
     String verdict,
     @Nullable String label,
     @Nullable String target,
-    @Nullable String reason) {
+    @Nullable String reason,
+    @Nullable OffloadPath path) {
 
   /** What one program did. */
   record Step(String program, String outcome, List<Program.Candidate> considered) {}
@@ -74,7 +76,8 @@ public record Explanation(
           "drop",
           null,
           null,
-          Refusal.NOT_CAPTURED.word());
+          Refusal.NOT_CAPTURED.word(),
+          null);
     }
     LookupContext context = lookup.toContext(new LookupContext()).withoutPacket();
     Verdict verdict =
@@ -99,7 +102,8 @@ public record Explanation(
               "drop",
               null,
               null,
-              drop.reason().word());
+              drop.reason().word(),
+              null);
       case Verdict.Assign assign ->
           found(lookup, snapshot, capture, steps, "assign", assign.socket());
       case Verdict.Pass pass -> found(lookup, snapshot, capture, steps, "pass", pass.listener());
@@ -134,16 +138,18 @@ public record Explanation(
     if (socket == null) {
       String reason = Refusal.NO_LISTENER.word();
       return new Explanation(
-          lookup, snapshot.generation(), capture, steps, null, verdict, null, null, reason);
+          lookup, snapshot.generation(), capture, steps, null, verdict, null, null, reason, null);
     }
     if (!Target.isBehind(socket)) {
       String reason = Refusal.PROGRAM_ERROR.word();
       return new Explanation(
-          lookup, snapshot.generation(), capture, steps, null, "drop", null, null, reason);
+          lookup, snapshot.generation(), capture, steps, null, "drop", null, null, reason, null);
     }
     Target target = Target.of(socket);
     Destination destination = target.destination();
     String targetText = isSettled(destination) ? target.toString() : null;
+    OffloadPath path =
+        OffloadPath.of(lookup, snapshot, capture, verdict.equals("pass"), target);
     int count = destination.targets().size();
     String group =
         count
@@ -158,7 +164,8 @@ public record Explanation(
         verdict,
         destination.label(),
         targetText,
-        null);
+        path.isRefused() ? Refusal.NOT_OFFLOADED.word() : null,
+        path);
   }
 
   private static String unsettled(Destination destination) {
@@ -212,6 +219,9 @@ public record Explanation(
     if (group != null && label != null) {
       line(text, verdict.equals("pass") ? "listener" : "socket", label, group);
     }
+    if (path != null && path.target().destination().spec().offload().isWanted()) {
+      text.append(String.format("  %-10s %s%n", "path", path));
+    }
     text.append(String.format("  %-10s %s%n", "verdict", verdictLine()));
     return text.toString();
   }
@@ -261,6 +271,7 @@ public record Explanation(
     json.put("label", label);
     json.put("target", target);
     json.put("reason", reason);
+    json.put("path", path == null ? null : path.toString());
     json.put("lookup", lookup.toString());
     json.put("generation", generation);
     json.put("steps", all);

@@ -100,16 +100,22 @@ final class SteeredTarget {
       return OffloadState.not(Kind.OFF, String.valueOf(obstacle));
     }
     IpAddress address = ip.address();
-    if (target.spec().share() == 0 || !target.isUp()) {
-      String word = target.status().state().word();
-      return OffloadState.not(Kind.OUT, "its state is " + word);
+    if (target.spec().share() == 0 || target.endpoints().stream().anyMatch(Endpoint::isHeld)) {
+      return out();
     }
     if (!routes.leadHere(address.family(), address.high(), address.low(), false)) {
       return REMOTE;
     }
     long now = cookie == 0 ? 0 : maps.cookie(slot);
-    if (now != 0 && now == cookie && !thoroughly) {
+    if (now != 0 && now == cookie && target.isUp() && !thoroughly) {
       return state;
+    }
+    if (!target.isUp() && finder.find(address, ip.port(), slot) == TargetFinder.Found.REGISTERED) {
+      // As good as a connection: one that asks for it would be made.
+      target.endpoints().forEach(Endpoint::succeeded);
+    }
+    if (!target.isUp()) {
+      return out();
     }
     TargetFinder.Found found =
         now == 0 ? finder.find(address, ip.port(), slot) : TargetFinder.Found.REGISTERED;
@@ -121,6 +127,10 @@ final class SteeredTarget {
       case UNSUPPORTED -> MULTIPATH;
       case REFUSED -> REFUSED;
     };
+  }
+
+  private OffloadState out() {
+    return OffloadState.not(Kind.OUT, "its state is " + target.status().state().word());
   }
 
   private OffloadState registered(TargetFinder finder) {

@@ -43,6 +43,7 @@ public final class ConfigDiff {
         new Limit("flows", limits.flows()),
         new Limit("halfClosed", limits.halfClosed()),
         new Limit("drain", limits.drain()),
+        new Limit("lameDuck", limits.lameDuck()),
         new Limit("buffers", limits.bufferBytes()));
   }
 

@@ -60,6 +60,7 @@ import org.slf4j.LoggerFactory;
 public final class Daemon {
   private static final Logger log = LoggerFactory.getLogger(Daemon.class);
   private static final long POLL_MILLIS = 20;
+  private static final long RECONCILE_MILLIS = 1_000;
 
   private final Config config; // that it starts with
   private final Counters counters = new Counters();
@@ -336,6 +337,24 @@ public final class Daemon {
   public void reloadRefused(String why) {
     counters.reloads(false).increment();
     log.error("reload refused, the old configuration stays in force\n{}", why);
+  }
+
+  /**
+   * Serves on for {@code limits.lameDuck}, while {@code /readyz} already says no: whoever sends
+   * traffic here can turn elsewhere first. Comes before {@link #stop}.
+   */
+  public void leave() throws InterruptedException {
+    draining = true;
+    long left = snapshot().config().limits().lameDuck().toMillis();
+    if (left > 0) {
+      log.info("lame duck lastsMillis={} sessions={}", left, sessions());
+    }
+    while (left > 0) {
+      long millis = Math.min(left, RECONCILE_MILLIS);
+      Thread.sleep(millis);
+      left -= millis;
+      reconcile();
+    }
   }
 
   /**

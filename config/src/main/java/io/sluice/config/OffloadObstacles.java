@@ -130,8 +130,11 @@ public final class OffloadObstacles {
     boolean isRequired = destination.offload().isRequired();
     List<String> all = new ArrayList<>(of(destination));
     boolean isAll = !all.isEmpty();
-    if (!isAll) {
-      destination.targets().stream().map(this::of).filter(it -> it != null).forEach(all::add);
+    for (TargetSpec target : isAll ? List.<TargetSpec>of() : destination.targets()) {
+      String obstacle = of(target);
+      if (obstacle != null) {
+        all.add(obstacle);
+      }
     }
     for (String obstacle : all) {
       if (isRequired) {

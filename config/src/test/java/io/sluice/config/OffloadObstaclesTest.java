@@ -27,7 +27,8 @@ final class OffloadObstaclesTest {
   void aClassInTheChainKeepsEverythingFromTheKernel() throws Exception {
     Config config = read(TWO.replace("W", "1").replace("S", "hash"));
     Place nowhere = new Place("f", 1, 1, "programs");
-    ProgramSpec own = new ProgramSpec.Custom("own", new JarClass(Path.of("own.jar"), "Own", nowhere, nowhere));
+    ProgramSpec own =
+        new ProgramSpec.Custom("own", new JarClass(Path.of("own.jar"), "Own", nowhere, nowhere));
     assertThat(obstacles(config, List.of())).isEmpty();
     assertThat(obstacles(config, List.of(own)))
         .containsExactly("program own is a class, which the kernel can't run");

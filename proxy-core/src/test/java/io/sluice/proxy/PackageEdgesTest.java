@@ -66,7 +66,10 @@ final class PackageEdgesTest {
               "lookup",
               "asks for a decision, or shows what would be decided",
               "admin api cli control flow offload relay"),
-          use("kernel", "has the kernel bring traffic to our sockets, or to targets", "capture offload"),
+          use(
+              "kernel",
+              "has the kernel bring traffic to our sockets, or to targets",
+              "capture offload"),
           use(
               "capture",
               "opens what the captures need, or shows it",

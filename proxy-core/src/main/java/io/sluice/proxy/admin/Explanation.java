@@ -148,8 +148,7 @@ public record Explanation(
     Target target = Target.of(socket);
     Destination destination = target.destination();
     String targetText = isSettled(destination) ? target.toString() : null;
-    OffloadPath path =
-        OffloadPath.of(lookup, snapshot, capture, verdict.equals("pass"), target);
+    OffloadPath path = OffloadPath.of(lookup, snapshot, capture, verdict.equals("pass"), target);
     int count = destination.targets().size();
     String group =
         count

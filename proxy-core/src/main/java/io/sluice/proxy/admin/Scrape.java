@@ -146,8 +146,7 @@ public final class Scrape implements AutoCloseable {
       }
       case OFFLOAD_DROPS -> {
         for (var it : counters.kernelDrops().entrySet()) {
-          text.sample(
-              it.getValue().sum(), it.getKey().program(), it.getKey().reason().word());
+          text.sample(it.getValue().sum(), it.getKey().program(), it.getKey().reason().word());
         }
       }
       case OFFLOADED, OFFLOAD_FALLBACKS, TARGET_OFFLOADED -> {

@@ -95,8 +95,7 @@ public final class Captures implements Captured {
         wanted.captures().forEach(it -> failures.add(failure(it, wrong)));
       }
     }
-    return new CaptureChange(
-        this, next, failures, prepared, program, withoutPolicy.toString());
+    return new CaptureChange(this, next, failures, prepared, program, withoutPolicy.toString());
   }
 
   private static CaptureFailure failure(CaptureSpec capture, String wrong) {

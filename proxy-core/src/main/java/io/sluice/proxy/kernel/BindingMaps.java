@@ -150,9 +150,7 @@ public final class BindingMaps {
     return java.util.Objects.requireNonNull(tries.get(family));
   }
 
-  /**
-   * Whether all labels of a table have numbers already, so that no more than the tries change.
-   */
+  /** Whether all labels of a table have numbers already, so that no more than the tries change. */
   public boolean knows(BindingTable.Difference difference) {
     return difference.put().stream()
         .allMatch(it -> it.protocol() == Protocol.UDP || labels.containsKey(it.label()));

@@ -153,8 +153,7 @@ public final class KernelLookup {
    *     take is passed
    * @param policy what it decides itself; null for nothing
    */
-  Loading load(
-      CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
+  Loading load(CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
     int sockets =
         bpf.createMap(
             Bpf.MapSpec.of(

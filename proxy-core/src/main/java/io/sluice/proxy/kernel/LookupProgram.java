@@ -72,8 +72,7 @@ public final class LookupProgram {
           .exit()
           .label("unselected");
     }
-    code
-        .load(Size.WORD, Register.R7, Register.R6, SkLookupContext.PROTOCOL)
+    code.load(Size.WORD, Register.R7, Register.R6, SkLookupContext.PROTOCOL)
         .store(Size.WORD, Register.R10, KEY + 4, Register.R7)
         .load(Size.WORD, Register.R2, Register.R6, SkLookupContext.FAMILY)
         .jump(If.EQ, Register.R2, Linux.AF_INET6, "ipv6")

@@ -82,9 +82,7 @@ final class SelectionCode {
   /** Adds 1 to a number of the value that R7 points to; this processor has it for itself. */
   private static BpfAssembler count(BpfAssembler code, TargetMaps.Count what) {
     int at = 8 * what.ordinal();
-    return code.load(Size.DOUBLE, R1, R7, at)
-        .alu(Alu.ADD, R1, 1)
-        .store(Size.DOUBLE, R7, at, R1);
+    return code.load(Size.DOUBLE, R1, R7, at).alu(Alu.ADD, R1, 1).store(Size.DOUBLE, R7, at, R1);
   }
 
   /** Leaves in R2 what {@link TupleHash} gives, in all of its bits; R1 and R9 stay. */

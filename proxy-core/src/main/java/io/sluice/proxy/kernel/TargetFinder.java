@@ -32,8 +32,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The lookup runs SK_LOOKUP programs, ours too. So what was found counts only if it listens on
  * the target's port, and on its address or on all.
  *
- * <p>A second program, of SK_LOOKUP, asks by a test run whether a slot's socket takes connections of
- * a family: it may have stopped to listen, or be of one family only.
+ * <p>A second program, of SK_LOOKUP, asks by a test run whether a slot's socket takes connections
+ * of a family: it may have stopped to listen, or be of one family only.
  *
  * <p>Called by one thread at a time.
  */
@@ -106,8 +106,7 @@ public final class TargetFinder {
       return new Made(null, "can't make a map: " + Linux.errnoName(-request));
     }
     Bpf.LoadedProgram finder =
-        bpf.load(
-            Linux.BPF_PROG_TYPE_SCHED_CLS, 0, findCode(request, maps.slots()), "sluice_find");
+        bpf.load(Linux.BPF_PROG_TYPE_SCHED_CLS, 0, findCode(request, maps.slots()), "sluice_find");
     Bpf.LoadedProgram prober =
         finder.isLoaded()
             ? bpf.load(
@@ -117,8 +116,7 @@ public final class TargetFinder {
                 "sluice_probe")
             : finder;
     if (prober.isLoaded()) {
-      return new Made(
-          new TargetFinder(syscalls, bpf, request, finder.fd(), prober.fd()), "");
+      return new Made(new TargetFinder(syscalls, bpf, request, finder.fd(), prober.fd()), "");
     }
     int _ = syscalls.close(request);
     if (finder.isLoaded()) {
@@ -157,8 +155,7 @@ public final class TargetFinder {
 
   /** Whether the socket in a slot takes connections of a family now. */
   public boolean takes(int slot, io.sluice.steering.Family family) {
-    ByteBuffer context =
-        ByteBuffer.allocate(SkLookupContext.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer context = ByteBuffer.allocate(SkLookupContext.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     context.putInt(SkLookupContext.FAMILY, family.number());
     context.putInt(SkLookupContext.PROTOCOL, Linux.IPPROTO_TCP);
     context.putInt(SkLookupContext.REMOTE_IP4, slot).putInt(SkLookupContext.REMOTE_IP6, slot);

@@ -80,8 +80,7 @@ public final class TargetMaps {
     Bpf.MapSpec[] specs = {
       recordSpec,
       entrySpec,
-      Bpf.MapSpec.of(
-          Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, Math.max(1, size.targets), "sluice_targets"),
+      Bpf.MapSpec.of(Linux.BPF_MAP_TYPE_SOCKMAP, 4, 8, Math.max(1, size.targets), "sluice_targets"),
       Bpf.MapSpec.of(
           Linux.BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8 * COUNTS, size.labels + 1, "sluice_counts"),
       Bpf.MapSpec.of(
@@ -92,7 +91,8 @@ public final class TargetMaps {
       fds[i] = bpf.createMap(specs[i]);
       if (fds[i] < 0) {
         closeAll(syscalls, fds, i);
-        return new Made(null, "can't make the map " + specs[i].name() + ": " + Linux.errnoName(-fds[i]));
+        return new Made(
+            null, "can't make the map " + specs[i].name() + ": " + Linux.errnoName(-fds[i]));
       }
     }
     BpfArray records = BpfArray.of(syscalls, fds[0], recordSpec);
@@ -180,9 +180,7 @@ public final class TargetMaps {
   public long cookie(int slot) {
     byte[] value = new byte[8];
     int result = bpf.lookup(slots, index(slot), value);
-    return result < 0
-        ? 0
-        : ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    return result < 0 ? 0 : ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN).getLong();
   }
 
   /** What was counted of a label, by {@link Count}; valid until the next call. */

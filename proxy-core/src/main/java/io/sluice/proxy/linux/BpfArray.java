@@ -52,10 +52,7 @@ public final class BpfArray {
     return address < 0
         ? null
         : new BpfArray(
-            syscalls,
-            fd,
-            MemorySegment.ofAddress(address).reinterpret(bytes),
-            spec.maxEntries());
+            syscalls, fd, MemorySegment.ofAddress(address).reinterpret(bytes), spec.maxEntries());
   }
 
   /** The map's descriptor, for programs. */

@@ -203,12 +203,11 @@ public final class Offload implements AutoCloseable {
 
   private void start() {
     ScheduledExecutorService made =
-        Executors.newSingleThreadScheduledExecutor(
-            task -> {
-              Thread looking = new Thread(task, "sluice-offload");
-              looking.setDaemon(true);
-              return looking;
-            });
+        Executors.newSingleThreadScheduledExecutor(task -> {
+          Thread looking = new Thread(task, "sluice-offload");
+          looking.setDaemon(true);
+          return looking;
+        });
     var _ =
         made.scheduleWithFixedDelay(this::look, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
     thread = made;

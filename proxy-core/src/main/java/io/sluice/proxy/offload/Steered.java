@@ -109,7 +109,9 @@ final class Steered {
     TargetMaps.Made made = TargetMaps.make(syscalls, size);
     TargetMaps maps = made.maps();
     TargetFinder.Made found =
-        maps == null ? new TargetFinder.Made(null, made.wrong()) : TargetFinder.make(syscalls, maps);
+        maps == null
+            ? new TargetFinder.Made(null, made.wrong())
+            : TargetFinder.make(syscalls, maps);
     TargetFinder finder = found.finder();
     if (maps == null || finder == null) {
       if (maps != null) {

@@ -76,11 +76,7 @@ final class SteeredTarget {
    * @param connected told if the relay connects to it while nobody listens
    */
   void look(
-      TargetMaps maps,
-      TargetFinder finder,
-      Routes routes,
-      boolean thoroughly,
-      Runnable connected) {
+      TargetMaps maps, TargetFinder finder, Routes routes, boolean thoroughly, Runnable connected) {
     OffloadState found = found(maps, finder, routes, thoroughly);
     if (slot >= 0 && cookie != 0 && !found.isOffloaded()) {
       maps.empty(slot);

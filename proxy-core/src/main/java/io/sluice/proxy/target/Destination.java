@@ -291,7 +291,9 @@ public final class Destination {
     }
   }
 
-  /** Why none of its targets is offloaded at the moment though it could be; empty if some may be. */
+  /**
+   * Why none of its targets is offloaded at the moment though it could be; empty if some may be.
+   */
   public String offloadTrouble() {
     return offloadTrouble;
   }

@@ -143,13 +143,16 @@ class PolicyConformanceTest {
       case 1 ->
           cookie == 0
               ? "passed"
-              : byCookie.getOrDefault(cookie, "a socket that isn't known").replace("relay", "relayed");
+              : byCookie
+                  .getOrDefault(cookie, "a socket that isn't known")
+                  .replace("relay", "relayed");
       default -> "failed with " + answer;
     };
   }
 
   /** What becomes of a packet, as the engine and the targets' states have it. */
-  private static String engineSays(Snapshot snapshot, CapturedRanges ranges, LookupContext context) {
+  private static String engineSays(
+      Snapshot snapshot, CapturedRanges ranges, LookupContext context) {
     if (!ranges.contains(
         context.protocol(),
         context.family(),

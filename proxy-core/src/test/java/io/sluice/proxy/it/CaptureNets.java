@@ -76,10 +76,7 @@ final class CaptureNets implements AutoCloseable {
     Awaitility.await("servers that listen on " + List.of(addresses))
         .atMost(Duration.ofSeconds(20))
         .until(() ->
-            on
-                    .run("ss", "-Hlntu", "sport", "=", ":" + RealServers.ANNOUNCED_PORT)
-                    .lines()
-                    .count()
+            on.run("ss", "-Hlntu", "sport", "=", ":" + RealServers.ANNOUNCED_PORT).lines().count()
                 == 2L * addresses.length); // a listener and a datagram socket each
     return servers;
   }
@@ -120,7 +117,10 @@ final class CaptureNets implements AutoCloseable {
         .awaitLine("ready");
   }
 
-  /** Sluice on the gateway as a user who has nothing but these capabilities, and can't read where we build. */
+  /**
+   * Sluice on the gateway as a user who has nothing but these capabilities, and can't read where we
+   * build.
+   */
   SluiceProcess startAsNobody(String capabilities, Path configuration) throws Exception {
     assumeTrue(Netns.has("setpriv"), "needs setpriv");
     for (Path path = directory; path.startsWith("/tmp"); path = path.getParent()) {

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -165,8 +164,7 @@ final class KernelCaptureIT {
   @Test
   void anOrdinaryUserWithoutRightsIsToldWhichAreMissing() throws Exception {
     Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
-    SluiceProcess sluice =
-        nets.startAsNobody("-all", configuration);
+    SluiceProcess sluice = nets.startAsNobody("-all", configuration);
     assertThat(sluice.awaitExit()).isEqualTo(78);
     assertThat(sluice.output().lines().filter(it -> it.startsWith("sluice:")))
         .hasSize(3)
@@ -184,9 +182,7 @@ final class KernelCaptureIT {
     nets.assertAnswers(20, seed, "tcp,udp", "8080-8080", CaptureNets.IPV4);
     privileged.signal("TERM");
     assertThat(privileged.awaitExit()).isZero();
-    SluiceProcess ordinary =
-        nets.startAsNobody("-all", configuration)
-            .awaitLine("ready");
+    SluiceProcess ordinary = nets.startAsNobody("-all", configuration).awaitLine("ready");
     assertThat(ordinary.output()).contains("captured name=edge method=bind");
     nets.assertAnswers(20, seed, "tcp,udp", "8080-8080", CaptureNets.IPV4);
   }

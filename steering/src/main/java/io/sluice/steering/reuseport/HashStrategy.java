@@ -37,7 +37,9 @@ final class HashStrategy implements Strategy {
     return members.nextUsable(memberAt(point), tried, evenDown);
   }
 
-  /** With weights divided by what they have in common: the quotient of hash and total is the same. */
+  /**
+   * With weights divided by what they have in common: the quotient of hash and total is the same.
+   */
   @Override
   public int[] choices(int most) {
     long divisor = members.commonDivisor();

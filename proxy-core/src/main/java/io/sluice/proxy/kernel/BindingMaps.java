@@ -15,6 +15,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -117,13 +118,15 @@ public final class BindingMaps {
     }
 
     int flush() {
-      byte[] someKeys = java.util.Arrays.copyOf(keys.array(), keys.position());
-      byte[] someValues = java.util.Arrays.copyOf(values.array(), values.position());
-      int result = bpf.updateMany(trie(family), someKeys, someValues, count);
-      keys.clear();
-      values.clear();
+      int result = bpf.updateMany(trie(family), drained(keys), drained(values), count);
       count = 0;
       return result;
+    }
+
+    private static byte[] drained(ByteBuffer buffer) {
+      byte[] content = new byte[buffer.flip().remaining()];
+      buffer.get(content).clear();
+      return content;
     }
   }
 
@@ -133,7 +136,7 @@ public final class BindingMaps {
 
   /** What a label is to programs: from 1 on. It must be there. */
   public int labelId(String label) {
-    return java.util.Objects.requireNonNull(labels.get(label), label);
+    return Objects.requireNonNull(labels.get(label), label);
   }
 
   /** The labels and their numbers. */
@@ -147,7 +150,7 @@ public final class BindingMaps {
   }
 
   int trie(Family family) {
-    return java.util.Objects.requireNonNull(tries.get(family));
+    return Objects.requireNonNull(tries.get(family));
   }
 
   /** Whether all labels of a table have numbers already, so that no more than the tries change. */

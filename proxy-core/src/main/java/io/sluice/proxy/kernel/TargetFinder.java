@@ -18,6 +18,7 @@ import io.sluice.proxy.linux.BpfAssembler.If;
 import io.sluice.proxy.linux.BpfAssembler.Size;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
+import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -131,7 +132,7 @@ public final class TargetFinder {
 
   /** Looks for a target's socket, and puts it into the slot. */
   public Found find(IpAddress address, int port, int slot) {
-    boolean ipv4 = address.family() == io.sluice.steering.Family.IPV4;
+    boolean ipv4 = address.family() == Family.IPV4;
     ByteBuffer value = ByteBuffer.allocate(REQUEST_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     value.put(ipv4 ? LOCAL_IP4 : LOCAL_IP6, address.toBytes());
     int tupleBytes = ipv4 ? IPV4_TUPLE_BYTES : IPV6_TUPLE_BYTES;
@@ -154,7 +155,7 @@ public final class TargetFinder {
   }
 
   /** Whether the socket in a slot takes connections of a family now. */
-  public boolean takes(int slot, io.sluice.steering.Family family) {
+  public boolean takes(int slot, Family family) {
     ByteBuffer context = ByteBuffer.allocate(SkLookupContext.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     context.putInt(SkLookupContext.FAMILY, family.number());
     context.putInt(SkLookupContext.PROTOCOL, Linux.IPPROTO_TCP);

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -147,6 +148,11 @@ public final class BindingMaps {
   /** The table that the maps have. */
   public BindingTable table() {
     return table;
+  }
+
+  /** Whether they hold this table, and know these labels. */
+  public boolean has(BindingTable other, Set<String> others) {
+    return table.equals(other) && labels.keySet().containsAll(others);
   }
 
   int trie(Family family) {

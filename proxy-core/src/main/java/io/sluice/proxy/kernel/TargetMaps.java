@@ -35,6 +35,8 @@ public final class TargetMaps {
   private final int slots;
   private final int counts;
   private final int drops;
+  private final int inner;
+  private final int readers;
   private final long[] counted = new long[COUNTS];
   private final long[] dropped = new long[1];
 
@@ -45,7 +47,9 @@ public final class TargetMaps {
       BpfArray entries,
       int slots,
       int counts,
-      int drops) {
+      int drops,
+      int inner,
+      int readers) {
     this.syscalls = syscalls;
     this.bpf = bpf;
     this.records = records;
@@ -53,6 +57,8 @@ public final class TargetMaps {
     this.slots = slots;
     this.counts = counts;
     this.drops = drops;
+    this.inner = inner;
+    this.readers = readers;
   }
 
   /** Maps, or what is wrong: one of the two is null. */
@@ -66,11 +72,7 @@ public final class TargetMaps {
    * @param entries of all labels together
    * @param programs that may drop
    */
-  public record Size(int labels, int targets, int entries, int programs) {
-    boolean fits(Size other) {
-      return labels <= other.labels && targets <= other.targets && entries <= other.entries;
-    }
-  }
+  public record Size(int labels, int targets, int entries, int programs) {}
 
   /** Makes maps: nothing is offloaded, and the policy isn't in force. */
   public static Made make(Syscalls syscalls, Size size) {
@@ -84,10 +86,13 @@ public final class TargetMaps {
       Bpf.MapSpec.of(
           Linux.BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8 * COUNTS, size.labels + 1, "sluice_counts"),
       Bpf.MapSpec.of(
-          Linux.BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, Math.max(1, 2 * size.programs), "sluice_drops")
+          Linux.BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, Math.max(1, 2 * size.programs), "sluice_drops"),
+      Bpf.MapSpec.of(Linux.BPF_MAP_TYPE_ARRAY, 4, 8, 1, "sluice_inner"),
+      null
     };
     int[] fds = new int[specs.length];
     for (int i = 0; i < specs.length; i++) {
+      specs[i] = specs[i] == null ? readersSpec(fds[i - 1]) : specs[i];
       fds[i] = bpf.createMap(specs[i]);
       if (fds[i] < 0) {
         closeAll(syscalls, fds, i);
@@ -105,7 +110,7 @@ public final class TargetMaps {
       closeAll(syscalls, fds, fds.length);
       return new Made(null, "can't map a map into memory");
     }
-    return new Made(new TargetMaps(syscalls, bpf, records, entries, fds[2], fds[3], fds[4]), "");
+    return new Made(new TargetMaps(syscalls, bpf, records, entries, fds[2], fds[3], fds[4], fds[5], fds[6]), "");
   }
 
   private static void closeAll(Syscalls syscalls, int[] fds, int count) {
@@ -114,6 +119,22 @@ public final class TargetMaps {
         int _ = syscalls.close(fds[i]);
       }
     }
+  }
+
+  /** A map of maps, of which only an update counts: see {@link #awaitRuns}. */
+  private static Bpf.MapSpec readersSpec(int inner) {
+    return new Bpf.MapSpec(
+        Linux.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, inner, "sluice_readers");
+  }
+
+  /**
+   * Waits until no program runs any more that has begun before: some 10 ms. The kernel does so when
+   * a map of maps is updated.
+   *
+   * @return false if it couldn't be waited for
+   */
+  public boolean awaitRuns() {
+    return bpf.update(readers, index(0), index(inner), Linux.BPF_ANY) >= 0;
   }
 
   BpfArray records() {
@@ -203,6 +224,6 @@ public final class TargetMaps {
   public void close() {
     records.close();
     entries.close();
-    closeAll(syscalls, new int[] {slots, counts, drops}, 3);
+    closeAll(syscalls, new int[] {slots, counts, drops, inner, readers}, 5);
   }
 }

@@ -44,9 +44,9 @@ public final class Offload implements AutoCloseable {
   }
 
   /** What is ready to come into force, or why nothing is. */
-  public final class Prepared {
+  public static final class Prepared {
     private final Snapshot snapshot;
-    private final @Nullable Steered steered;
+    private final @Nullable Steered steered; // what is in force, if that only changes
     private String trouble;
 
     private Prepared(Snapshot snapshot, @Nullable Steered steered, String trouble) {
@@ -89,13 +89,17 @@ public final class Offload implements AutoCloseable {
     if (Steered.candidates(snapshot).isEmpty()) {
       return new Prepared(snapshot, null, "");
     }
+    Steered now = inForce;
+    if (now != null && now.isNearly(snapshot)) {
+      return new Prepared(snapshot, now, "");
+    }
     Steered.Made made = Steered.make(syscalls, snapshot, inForce, this::wake);
     return new Prepared(snapshot, made.steered(), made.wrong());
   }
 
   /** Gives back what was prepared. */
   public synchronized void abort(Prepared prepared) {
-    if (prepared.steered != null) {
+    if (prepared.steered != null && prepared.steered != inForce) {
       prepared.steered.close(inForce);
     }
   }
@@ -105,12 +109,16 @@ public final class Offload implements AutoCloseable {
     Steered before = inForce;
     boolean isUsed = prepared.steered != null && prepared.trouble.isEmpty();
     inForce = isUsed ? prepared.steered : null;
-    if (before != null) {
+    if (inForce != null && inForce == before) {
+      if (!inForce.update(prepared.snapshot, this::wake)) {
+        log.warn("not all offloaded why=\"the kernel's maps are full\"");
+      }
+    } else if (before != null) {
       before.count(counters);
       before.close(inForce);
     }
-    if (prepared.steered != null && !isUsed) {
-      prepared.steered.close(before);
+    if (prepared.steered != null && prepared.steered != before && !isUsed) {
+      prepared.steered.close(null);
     }
     tell(prepared);
     if (inForce == null) {

@@ -5,6 +5,7 @@ import io.sluice.config.Config;
 import io.sluice.config.OffloadObstacles;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.ProxyProtocolIn;
+import io.sluice.config.TargetAddress;
 import io.sluice.proxy.kernel.BindingMaps;
 import io.sluice.proxy.kernel.Policy;
 import io.sluice.proxy.kernel.TargetFinder;
@@ -19,38 +20,56 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one snapshot has in the kernel: maps, and what is in them. Called by one thread at a time.
+ * What the kernel has of the snapshot in force: maps, and what is in them. Another snapshot whose
+ * programs, captures, bindings and labels are the same {@linkplain #update changes} what differs;
+ * any other is made anew. Called by one thread at a time.
  */
 final class Steered {
   /** Room for labels that bindings get at run time. */
   private static final int SPARE_LABELS = 256;
 
+  private static final int SPARE_SLOTS = 64;
+  private static final int SPARE_ENTRIES = 1024;
+  private static final int MOST_ENTRIES = 65_537;
+
   private final TargetMaps maps;
   private final TargetFinder finder;
   private final BindingMaps bindings;
   private final Policy policy;
+  private final List<CaptureSpec> captures;
   private final Routes routes;
-  private final List<SteeredDestination> destinations = new ArrayList<>();
+  private final FreeRanges slots;
+  private final FreeRanges entries;
+  private final Map<String, SteeredDestination> destinations = new LinkedHashMap<>(); // by label
   private final long[] dropped;
 
   private Steered(
       Syscalls syscalls,
       TargetMaps maps,
       TargetFinder finder,
-      BindingMaps bindings,
-      Policy policy) {
+      TargetMaps.Size size,
+      Policy policy,
+      List<CaptureSpec> captures) {
     this.maps = maps;
     this.finder = finder;
-    this.bindings = bindings;
+    this.bindings = policy.bindings();
     this.policy = policy;
+    this.captures = captures;
     this.routes = new Routes(syscalls);
+    this.slots = new FreeRanges(size.targets());
+    this.entries = new FreeRanges(size.entries());
     this.dropped = new long[2 * policy.programs().size()];
   }
 
@@ -59,13 +78,14 @@ final class Steered {
 
   /** The destinations that the kernel may serve, by what the configuration says. */
   static List<Destination> candidates(Snapshot snapshot) {
-    OffloadObstacles obstacles = obstacles(snapshot.config());
+    OffloadObstacles obstacles = obstacles(snapshot);
     return snapshot.destinations().stream()
         .filter(it -> it.spec().offload().isWanted() && obstacles.of(it.spec()).isEmpty())
         .toList();
   }
 
-  private static OffloadObstacles obstacles(Config config) {
+  private static OffloadObstacles obstacles(Snapshot snapshot) {
+    Config config = snapshot.config();
     return new OffloadObstacles(config.captures(), config.programs());
   }
 
@@ -77,35 +97,17 @@ final class Steered {
    */
   static Made make(
       Syscalls syscalls, Snapshot snapshot, @Nullable Steered before, Runnable connected) {
-    List<Destination> candidates = candidates(snapshot);
-    Config config = snapshot.config();
-    Set<String> labels = new LinkedHashSet<>();
-    for (Destination each : snapshot.destinations()) {
-      if (each.protocol() == Protocol.TCP) {
-        labels.add(each.label());
-      }
-    }
-    boolean isShared =
-        before != null
-            && before.bindings.table().equals(snapshot.bindings())
-            && before.bindings.labels().keySet().containsAll(labels);
-    BindingMaps bindings = isShared ? before.bindings : null;
+    Set<String> labels = labels(snapshot);
+    BindingMaps.Made bound =
+        before != null && before.bindings.has(snapshot.bindings(), labels)
+            ? new BindingMaps.Made(before.bindings, "")
+            : BindingMaps.fill(syscalls, snapshot.bindings(), labels);
+    BindingMaps bindings = bound.maps();
     if (bindings == null) {
-      BindingMaps.Made made = BindingMaps.fill(syscalls, snapshot.bindings(), labels);
-      bindings = made.maps();
-      if (bindings == null) {
-        return new Made(null, made.wrong());
-      }
+      return new Made(null, bound.wrong());
     }
-    int targets = 0;
-    int entries = 0;
-    for (Destination each : candidates) {
-      targets += each.targets().size();
-      entries += each.group().choices(MOST_ENTRIES).length + 1;
-    }
-    TargetMaps.Size size =
-        new TargetMaps.Size(
-            bindings.labels().size() + SPARE_LABELS, targets, entries, config.programs().size());
+    Config config = snapshot.config();
+    TargetMaps.Size size = size(candidates(snapshot), bindings, config.programs().size());
     TargetMaps.Made made = TargetMaps.make(syscalls, size);
     TargetMaps maps = made.maps();
     TargetFinder.Made found =
@@ -117,19 +119,43 @@ final class Steered {
       if (maps != null) {
         maps.close();
       }
-      if (!isShared) {
+      if (before == null || before.bindings != bindings) {
         bindings.close();
       }
       return new Made(null, found.wrong());
     }
     Policy policy =
         new Policy(config.programs(), labels, announcers(config.captures()), bindings, maps);
-    Steered steered = new Steered(syscalls, maps, finder, bindings, policy);
-    steered.fill(candidates, obstacles(config), connected);
+    Steered steered = new Steered(syscalls, maps, finder, size, policy, config.captures());
+    steered.fill(snapshot, connected);
     return new Made(steered, "");
   }
 
-  private static final int MOST_ENTRIES = 65_537;
+  private static TargetMaps.Size size(
+      List<Destination> candidates, BindingMaps bindings, int programs) {
+    int targets = 0;
+    int entries = 0;
+    for (Destination each : candidates) {
+      targets += each.targets().size();
+      entries += each.group().choices(MOST_ENTRIES).length + 1;
+    }
+    return new TargetMaps.Size(
+        bindings.labels().size() + SPARE_LABELS,
+        2 * targets + SPARE_SLOTS,
+        2 * entries + SPARE_ENTRIES,
+        programs);
+  }
+
+  /** The labels that have a TCP destination. */
+  private static Set<String> labels(Snapshot snapshot) {
+    Set<String> labels = new LinkedHashSet<>();
+    for (Destination each : snapshot.destinations()) {
+      if (each.protocol() == Protocol.TCP) {
+        labels.add(each.label());
+      }
+    }
+    return labels;
+  }
 
   /** Peers that may speak for clients. */
   private static List<IpPrefix> announcers(List<CaptureSpec> captures) {
@@ -143,29 +169,111 @@ final class Steered {
     return List.copyOf(all);
   }
 
-  private void fill(List<Destination> candidates, OffloadObstacles obstacles, Runnable connected) {
-    int slot = 0;
-    int entry = 0;
-    for (Destination each : candidates) {
-      List<SteeredTarget> targets = new ArrayList<>();
-      for (Target target : each.targets()) {
-        String obstacle = obstacles.of(target.spec());
-        targets.add(
-            obstacle == null
-                ? new SteeredTarget(target, slot++)
-                : new SteeredTarget(target, obstacle));
-      }
-      int count = each.group().choices(MOST_ENTRIES).length;
-      destinations.add(
-          new SteeredDestination(each, targets, bindings.labelId(each.label()), entry, count));
-      entry += count + 1;
+  private void fill(Snapshot snapshot, Runnable connected) {
+    for (Destination each : candidates(snapshot)) {
+      SteeredDestination made = Objects.requireNonNull(destination(each, snapshot, Map.of()));
+      destinations.put(each.label(), made);
     }
     look(true, connected);
     Set<String> unknown = new HashSet<>(bindings.labels().keySet());
     unknown.removeAll(policy.labels());
     unknown.forEach(label -> maps.missing(bindings.labelId(label)));
-    destinations.forEach(it -> it.enter(maps));
+    destinations.values().forEach(it -> it.enter(maps));
     maps.isInForce(true);
+  }
+
+  /**
+   * A destination with slots and entries of its own.
+   *
+   * @param known targets that have a slot already, which they keep
+   * @return null if there is no room for it
+   */
+  private @Nullable SteeredDestination destination(
+      Destination destination, Snapshot snapshot, Map<TargetAddress, SteeredTarget> known) {
+    OffloadObstacles obstacles = obstacles(snapshot);
+    List<SteeredTarget> targets = new ArrayList<>();
+    for (Target target : destination.targets()) {
+      SteeredTarget before = known.get(target.spec().address());
+      String obstacle = obstacles.of(target.spec());
+      int slot = obstacle != null || before != null ? 0 : slots.take(1);
+      if (slot < 0) {
+        return null;
+      }
+      targets.add(
+          obstacle != null
+              ? new SteeredTarget(target, obstacle)
+              : before != null ? before.with(target) : new SteeredTarget(target, slot));
+    }
+    int count = destination.group().choices(MOST_ENTRIES).length;
+    int first = entries.take(count + 1);
+    int label = bindings.labelId(destination.label());
+    return first < 0 ? null : new SteeredDestination(destination, targets, label, first, count);
+  }
+
+  /** Whether another snapshot differs only in what {@link #update} changes. */
+  boolean isNearly(Snapshot next) {
+    Config config = next.config();
+    return config.captures().equals(captures)
+        && config.programs().equals(policy.programs())
+        && labels(next).equals(policy.labels())
+        && bindings.has(next.bindings(), policy.labels());
+  }
+
+  /**
+   * Goes over to another snapshot, destination by destination: each is made beside the old one, and
+   * takes its place by one write.
+   *
+   * @param next which {@linkplain #isNearly is nearly the same}
+   * @return false if there is no room for all of it: the relay has what is left
+   */
+  boolean update(Snapshot next, Runnable connected) {
+    Map<String, SteeredDestination> before = new HashMap<>(destinations);
+    List<SteeredDestination> gone = new ArrayList<>();
+    boolean isWhole = true;
+    destinations.clear();
+    for (Destination each : candidates(next)) {
+      SteeredDestination old = before.remove(each.label());
+      if (old != null && old.destination() == each) {
+        destinations.put(each.label(), old);
+        continue;
+      }
+      SteeredDestination made = destination(each, next, old == null ? Map.of() : old.bySlot());
+      if (made == null) {
+        isWhole = false;
+      } else {
+        made.look(maps, finder, routes, true, connected);
+        made.enter(maps);
+        destinations.put(each.label(), made);
+      }
+      if (old != null) {
+        gone.add(old);
+      }
+    }
+    gone.addAll(before.values());
+    leave(gone);
+    return isWhole;
+  }
+
+  /** Has the relay get what no other destination took over, and gives places back. */
+  private void leave(Collection<SteeredDestination> gone) {
+    Set<Integer> used = new HashSet<>();
+    destinations.values().forEach(it -> it.targets().forEach(target -> used.add(target.slot())));
+    List<Integer> unused = new ArrayList<>();
+    for (SteeredDestination old : gone) {
+      old.count(maps);
+      if (!destinations.containsKey(old.destination().label())) {
+        maps.relayed(old.label());
+      }
+      old.targets().stream()
+          .map(SteeredTarget::slot)
+          .filter(it -> it >= 0 && !used.contains(it))
+          .forEach(unused::add);
+    }
+    unused.forEach(maps::empty);
+    if (!gone.isEmpty() && maps.awaitRuns()) { // nobody reads the old places any more
+      unused.forEach(it -> slots.give(it, 1));
+      gone.forEach(it -> entries.give(it.first(), it.count() + 1));
+    }
   }
 
   Policy policy() {
@@ -180,30 +288,25 @@ final class Steered {
     return maps;
   }
 
-  List<SteeredDestination> destinations() {
-    return destinations;
+  Collection<SteeredDestination> destinations() {
+    return destinations.values();
   }
 
   /** Looks at all targets, and has the entries follow. */
   void look(boolean thoroughly, Runnable connected) {
-    for (SteeredDestination destination : destinations) {
-      for (SteeredTarget target : destination.targets()) {
-        target.look(maps, finder, routes, thoroughly, connected);
-      }
-      destination.select(maps);
-    }
+    destinations.values().forEach(it -> it.look(maps, finder, routes, thoroughly, connected));
   }
 
   /** Says of each target what was found. */
   void publish() {
-    for (SteeredDestination destination : destinations) {
+    for (SteeredDestination destination : destinations.values()) {
       destination.targets().forEach(it -> it.target().offload(it.state()));
     }
   }
 
   /** Adds what the kernel has counted since the last time. */
   void count(Counters counters) {
-    destinations.forEach(it -> it.count(maps));
+    destinations.values().forEach(it -> it.count(maps));
     List<ProgramSpec> programs = policy.programs();
     for (int i = 0; i < dropped.length; i++) {
       boolean isMiss = i % 2 == 1;
@@ -220,12 +323,12 @@ final class Steered {
   /**
    * Gives the descriptors back.
    *
-   * @param next who has taken the bindings over, if anybody has
+   * @param other who has the same bindings, and goes on; null if nobody does
    */
-  void close(@Nullable Steered next) {
+  void close(@Nullable Steered other) {
     maps.close();
     finder.close();
-    if (next == null || next.bindings != bindings) {
+    if (other == null || other.bindings != bindings) {
       bindings.close();
     }
   }

@@ -1,12 +1,17 @@
 package io.sluice.proxy.offload;
 
+import io.sluice.config.TargetAddress;
+import io.sluice.proxy.kernel.TargetFinder;
 import io.sluice.proxy.kernel.TargetMaps;
 import io.sluice.proxy.kernel.TargetMaps.Count;
+import io.sluice.proxy.linux.Routes;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.OffloadFallback;
 import io.sluice.steering.Family;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -47,12 +52,46 @@ final class SteeredDestination {
     return destination;
   }
 
+  int label() {
+    return label;
+  }
+
+  int first() {
+    return first;
+  }
+
+  int count() {
+    return count;
+  }
+
+  /** Its targets that have a slot. */
+  Map<TargetAddress, SteeredTarget> bySlot() {
+    Map<TargetAddress, SteeredTarget> all = new HashMap<>();
+    for (SteeredTarget target : targets) {
+      if (target.slot() >= 0) {
+        all.put(target.target().spec().address(), target);
+      }
+    }
+    return all;
+  }
+
+  /** Looks at its targets, and has the entries follow. */
+  void look(
+      TargetMaps maps,
+      TargetFinder finder,
+      Routes routes,
+      boolean thoroughly,
+      Runnable connected) {
+    targets.forEach(it -> it.look(maps, finder, routes, thoroughly, connected));
+    select(maps);
+  }
+
   List<SteeredTarget> targets() {
     return targets;
   }
 
   /** Has its entries say what the engine would select, each by one write. */
-  void select(TargetMaps maps) {
+  private void select(TargetMaps maps) {
     int[] choices = destination.group().choices(count);
     for (int i = 0; i < count; i++) {
       write(maps, i, i < choices.length ? choices[i] : -1);

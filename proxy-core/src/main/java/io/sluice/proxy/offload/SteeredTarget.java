@@ -53,6 +53,19 @@ final class SteeredTarget {
     this.slot = NO_SLOT;
   }
 
+  /** The same place in the kernel for the same target of another snapshot. */
+  SteeredTarget with(Target next) {
+    SteeredTarget same = new SteeredTarget(next, slot);
+    same.state = state;
+    same.cookie = cookie;
+    return same;
+  }
+
+  /** Its slot; negative if it has none. */
+  int slot() {
+    return slot;
+  }
+
   Target target() {
     return target;
   }

@@ -32,8 +32,12 @@ public final class OffloadObstacles {
       found.add("no capture is by method sk_lookup, which takes the kernel to decide");
     }
     for (ProgramSpec program : programs) {
-      if (program instanceof ProgramSpec.Custom) {
-        found.add("program " + program.name() + " is a class, which the kernel can't run");
+      switch (program) {
+        case ProgramSpec.Custom _ ->
+            found.add("program " + program.name() + " is a class, which the kernel can't run");
+        case ProgramSpec.Shadowed _ ->
+            found.add("program " + program.name() + " has a shadow, which the kernel doesn't ask");
+        case ProgramSpec.Bindings _, ProgramSpec.Rules _ -> {}
       }
     }
     addOwn(destination, found);

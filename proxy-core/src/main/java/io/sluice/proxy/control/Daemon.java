@@ -22,6 +22,7 @@ import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
+import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -83,7 +84,7 @@ public final class Daemon {
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops, LookupTaps lookups) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -105,7 +106,7 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops()));
+      workers.add(new Worker(loop, tcp, udp, steering.drops(), steering.taps()));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
@@ -198,6 +199,7 @@ public final class Daemon {
         counters,
         () -> Loop.nowMillis() - startedMillis,
         workers.stream().map(Worker::drops).toList(),
+        workers.stream().map(Worker::lookups).toList(),
         new LoopSessions(
             workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
         transactions);
@@ -306,6 +308,11 @@ public final class Daemon {
     if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }
+  }
+
+  /** Puts an equal configuration, whose bindings were compiled anew, in the place of this one. */
+  void recompiled(Config equal) {
+    snapshot = snapshot().recompiled(equal);
   }
 
   /** Compares what is wanted with what is there, and mends it. To be called every second or so. */

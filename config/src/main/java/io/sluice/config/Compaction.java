@@ -2,6 +2,7 @@ package io.sluice.config;
 
 import io.sluice.steering.binding.BindingTable;
 import java.util.IdentityHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**

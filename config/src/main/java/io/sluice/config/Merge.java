@@ -199,6 +199,8 @@ final class Merge {
     }
     OffloadObstacles offload = new OffloadObstacles(effective, programs);
     if (problems.errors() == 0) {
+      CaptureChecks.checkTargets(
+          effective, captures, destinations.stream().map(Located::value).toList(), root);
       destinations.forEach(offload::check);
     }
     if (effective.isEmpty() && problems.errors() == 0) {

@@ -9,8 +9,8 @@ import io.sluice.config.HostPort;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.AdminServer;
 import io.sluice.proxy.admin.Scrape;
-import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.api.AdminSocket;
+import io.sluice.proxy.api.ReadOnly;
 import io.sluice.proxy.api.Routes;
 import io.sluice.proxy.api.Running;
 import io.sluice.proxy.capture.CaptureState;
@@ -22,7 +22,6 @@ import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
-import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -33,7 +32,6 @@ import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
-import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.offload.Offload;
 import io.sluice.proxy.relay.TcpRelay;
@@ -81,10 +79,11 @@ public final class Daemon {
   private @Nullable AdminServer admin;
   private @Nullable AdminSocket socket;
   private volatile @Nullable Snapshot snapshot; // null before the start
+  private volatile @Nullable Transactions transactions;
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops, LookupTaps lookups) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, Steering steering) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -106,12 +105,14 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops(), steering.taps()));
+      workers.add(new Worker(loop, tcp, udp, steering));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
-    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
+    this.scrape =
+        new Scrape(
+            this::snapshot, captures::states, connections, flows, counters, Version.current());
   }
 
   private static MultiThreadIoEventLoopGroup loops(int count) {
@@ -164,7 +165,9 @@ public final class Daemon {
                 scrape::writeTo,
                 loopWatch::stuck,
                 this::notReady,
-                out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+                new ReadOnly(this::running),
+                this::snapshot,
+                counters));
   }
 
   /**
@@ -176,13 +179,14 @@ public final class Daemon {
    */
   public void openSocket(@Nullable Transactions transactions)
       throws IOException, InterruptedException {
+    this.transactions = transactions;
     AdminSocketSpec spec = config.admin().socket();
     Path path = spec.listeningPath();
     if (path == null) {
       return;
     }
     try {
-      socket = new AdminSocket(path, spec, Routes.of(running(transactions)));
+      socket = new AdminSocket(path, spec, Routes.of(running()));
     } catch (IOException failure) {
       if (spec.path() != null) {
         throw failure;
@@ -191,15 +195,16 @@ public final class Daemon {
     }
   }
 
-  private Running running(@Nullable Transactions transactions) {
+  private Running running() {
     return new Running(
         this::snapshot,
         captures::states,
         this::limits,
         counters,
         () -> Loop.nowMillis() - startedMillis,
-        workers.stream().map(Worker::drops).toList(),
-        workers.stream().map(Worker::lookups).toList(),
+        workers.stream().map(it -> it.steering.drops()).toList(),
+        workers.stream().map(it -> it.steering.clients()).toList(),
+        workers.stream().map(it -> it.steering.taps()).toList(),
         new LoopSessions(
             workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
         transactions);

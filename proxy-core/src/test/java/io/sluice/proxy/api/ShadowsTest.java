@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Path;
@@ -24,7 +25,7 @@ final class ShadowsTest {
     try (Socket client = new Socket()) {
       client.setSoTimeout(10_000);
       client.bind(new InetSocketAddress(from, 0));
-      client.connect(new InetSocketAddress("127.0.0.1", port));
+      client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
       client.getOutputStream().write(7);
       assertThat(client.getInputStream().read()).isEqualTo(7);
     }

@@ -34,6 +34,7 @@ import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Version;
+import io.sluice.proxy.offload.Offload;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
@@ -70,6 +71,7 @@ public final class Daemon {
   private final SessionLimit flows;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
+  private final Offload offload = new Offload(counters);
   private final LoopWatch loopWatch;
   private final Scrape scrape;
   private final BufferLimit buffers;
@@ -143,7 +145,7 @@ public final class Daemon {
    */
   public void start() throws IOException, InterruptedException {
     boolean isStarted = false;
-    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures)) {
+    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures, offload)) {
       prepared.warnings().forEach(log::warn);
       log.info(
           "started version={} loops={} openFiles={}",
@@ -297,6 +299,7 @@ public final class Daemon {
 
   /** An endpoint's state has changed: its sessions end if it is down, and they are to. */
   private void targetChanged(Endpoint endpoint, Status before, Status after) {
+    offload.wake();
     if (after.state() == TargetState.DOWN && endpoint.protocol() == Protocol.TCP) {
       for (Worker worker : workers) {
         worker.loop.execute(() -> worker.tcp.targetDown(endpoint));
@@ -316,7 +319,7 @@ public final class Daemon {
    * @throws RefusedException if it can't come into force: then nothing has changed
    */
   public Plan.Prepared prepare(Config next) throws RefusedException, InterruptedException {
-    return Plan.of(snapshot(), next).prepare(resolver, captures);
+    return Plan.of(snapshot(), next).prepare(resolver, captures, offload);
   }
 
   /**
@@ -432,6 +435,7 @@ public final class Daemon {
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
     captures.release();
+    offload.close();
     closeAdmin();
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
     checks.close();

@@ -242,6 +242,10 @@ public final class Daemon {
     return captures;
   }
 
+  Offload offload() {
+    return offload;
+  }
+
   Resolver resolver() {
     return resolver;
   }

@@ -86,7 +86,7 @@ final class Connecting {
   }
 
   void pack(Packer out, long nowMillis) {
-    out.i64(nowMillis - wantedSinceMillis).i64(nowMillis - soughtSinceMillis);
+    out.i64(nowMillis - wantedSinceMillis).i64(System.nanoTime() - soughtSinceNanos);
   }
 
   /** The only connection that another daemon was making for a session. */
@@ -95,7 +95,8 @@ final class Connecting {
     long now = session.loop().timeMillis();
     connecting.wanted = 0;
     connecting.wantedSinceMillis = now - in.i64();
-    connecting.soughtSinceMillis = now - in.i64();
+    connecting.soughtSinceNanos = System.nanoTime() - in.i64();
+    connecting.attemptedAtNanos = connecting.soughtSinceNanos;
     return connecting;
   }
 

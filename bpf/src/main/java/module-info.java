@@ -3,6 +3,7 @@ module io.sluice.bpf {
   requires transitive io.sluice.steering;
   requires static transitive org.jspecify;
 
+  exports io.sluice.bpf;
   exports io.sluice.bpf.isa;
   exports io.sluice.bpf.object;
   exports io.sluice.bpf.run;

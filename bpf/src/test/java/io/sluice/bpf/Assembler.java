@@ -48,8 +48,7 @@ final class Assembler {
   private static final Map<String, Integer> ATOMICS =
       Map.of("add", 0x00, "or", 0x40, "and", 0x50, "xor", 0xa0, "xchg", 0xe1, "cmpxchg", 0xf1);
 
-  private static final Map<Character, Integer> SIZES =
-      Map.of('b', 0x10, 'h', 0x08, 'w', 0x00);
+  private static final Map<Character, Integer> SIZES = Map.of('b', 0x10, 'h', 0x08, 'w', 0x00);
 
   private static final Pattern MEMORY = Pattern.compile("\\[%?r(\\d+)([+-][0-9a-fx]+)?]");
   private static final Pattern ARITHMETIC_NAME = Pattern.compile("([a-z]+)(32|64)?");
@@ -201,7 +200,8 @@ final class Assembler {
   }
 
   private void atomic(String text) {
-    Matcher parts = Pattern.compile("(fetch )?([a-z]+)(32)?\\s+(\\[.*])\\s*,\\s*(%?r\\d+)").matcher(text);
+    Matcher parts =
+        Pattern.compile("(fetch )?([a-z]+)(32)?\\s+(\\[.*])\\s*,\\s*(%?r\\d+)").matcher(text);
     if (!parts.matches()) {
       throw new IllegalArgumentException(text);
     }

@@ -29,7 +29,8 @@ import org.junit.jupiter.api.Test;
  */
 final class ConformanceTest {
   private static final Path CASES =
-      Path.of(System.getProperty("bpf.conformance", "../../shared/bpf-conformance")).resolve("tests");
+      Path.of(System.getProperty("bpf.conformance", "../../shared/bpf-conformance"))
+          .resolve("tests");
 
   /** Cases that are refused, and with what: a call of a register's address, as by the kernel. */
   private static final Map<String, String> REFUSED =

@@ -186,8 +186,7 @@ final class Interpreter implements Code {
 
   private static boolean isTaken(Instruction it, Value[] registers) {
     Value left = registers[it.destination()];
-    Value right =
-        it.isRegisterSource() ? registers[it.source()] : Value.of(it.immediate());
+    Value right = it.isRegisterSource() ? registers[it.source()] : Value.of(it.immediate());
     boolean wide = it.instructionClass() == Opcode.JMP;
     if (wide && (it.code() == Opcode.JEQ || it.code() == Opcode.JNE)) {
       boolean same = left.object == right.object && left.number == right.number;
@@ -216,8 +215,7 @@ final class Interpreter implements Code {
   private Value reference(int at, Instruction it) {
     return switch (program.reference(at)) {
       case null ->
-          Value.of(
-              program.word(at + 1) >>> 32 << 32 | Integer.toUnsignedLong(it.immediate()));
+          Value.of(program.word(at + 1) >>> 32 << 32 | Integer.toUnsignedLong(it.immediate()));
       case Reference.ToMap(var map) -> new Value(0, maps.get(map));
       case Reference.ToValue(var map, int offset) ->
           new Value(offset, ((ArrayMap) maps.get(map)).lookup(0));
@@ -263,15 +261,12 @@ final class Interpreter implements Code {
     Value base = registers[it.destination()];
     long address = base.number + it.offset();
     Value value =
-        it.instructionClass() == Opcode.STX
-            ? registers[it.source()]
-            : Value.of(it.immediate());
+        it.instructionClass() == Opcode.STX ? registers[it.source()] : Value.of(it.immediate());
     if (it.isAtomic()) {
       Memory.spill(run, base.object, address, it.size(), null);
       long expected = registers[0] == null ? 0 : registers[0].number;
       long old =
-          Memory.atomic(
-              base.object, address, it.size(), it.immediate(), value.number, expected);
+          Memory.atomic(base.object, address, it.size(), it.immediate(), value.number, expected);
       if (it.immediate() == Opcode.CMPXCHG) {
         registers[0] = Value.of(old);
       } else if ((it.immediate() & Opcode.FETCH) != 0) {
@@ -293,8 +288,7 @@ final class Interpreter implements Code {
       throw Trap.overBudget();
     }
     if (it.source() == Opcode.CALL_LOCAL) {
-      return callFunction(
-          run, at + 1 + it.immediate(), Arrays.copyOfRange(registers, 1, 6));
+      return callFunction(run, at + 1 + it.immediate(), Arrays.copyOfRange(registers, 1, 6));
     }
     Helper helper = Helper.of(it.immediate());
     if (helper == Helper.LOOP) {

@@ -117,8 +117,7 @@ final class ArithmeticEmitter {
     if (it.isWide() && (it.code() == Opcode.ADD || it.code() == Opcode.SUB)) {
       moveObject(it, left, right);
     }
-    boolean shifts =
-        it.code() == Opcode.LSH || it.code() == Opcode.RSH || it.code() == Opcode.ARSH;
+    boolean shifts = it.code() == Opcode.LSH || it.code() == Opcode.RSH || it.code() == Opcode.ARSH;
     registers.loadNumber(to);
     if (!it.isWide()) {
       code.l2i();
@@ -226,7 +225,8 @@ final class ArithmeticEmitter {
           MEMORY, "same", MethodTypeDesc.of(CD_boolean, CD_Object, CD_long, CD_Object, CD_long));
     } else {
       code.loadConstant((long) it.immediate())
-          .invokestatic(MEMORY, "isNumber", MethodTypeDesc.of(CD_boolean, CD_Object, CD_long, CD_long));
+          .invokestatic(
+              MEMORY, "isNumber", MethodTypeDesc.of(CD_boolean, CD_Object, CD_long, CD_long));
     }
     if (ifEqual) {
       code.ifne(target);
@@ -257,8 +257,7 @@ final class ArithmeticEmitter {
       return;
     }
     if (isUnsigned(it)) {
-      code.invokestatic(
-          CD_Long, "compareUnsigned", MethodTypeDesc.of(CD_int, CD_long, CD_long));
+      code.invokestatic(CD_Long, "compareUnsigned", MethodTypeDesc.of(CD_int, CD_long, CD_long));
     } else {
       code.lcmp();
     }

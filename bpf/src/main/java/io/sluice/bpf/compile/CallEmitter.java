@@ -58,8 +58,7 @@ final class CallEmitter {
   private void checkBudget() {
     Label left = code.newLabel();
     code.iload(registers.budget).ifge(left);
-    code.invokestatic(
-        FunctionEmitter.TRAP, "overBudget", MethodTypeDesc.of(FunctionEmitter.TRAP));
+    code.invokestatic(FunctionEmitter.TRAP, "overBudget", MethodTypeDesc.of(FunctionEmitter.TRAP));
     code.athrow().labelBinding(left);
   }
 

@@ -152,8 +152,7 @@ final class FunctionEmitter {
         .invokestatic(
             Registers.descriptor(Arrays.class),
             "fill",
-            MethodTypeDesc.of(
-                CD_void, Registers.BYTES, CD_int, CD_int, CD_byte));
+            MethodTypeDesc.of(CD_void, Registers.BYTES, CD_int, CD_int, CD_byte));
   }
 
   private void one(int index, Instruction it) {

@@ -42,8 +42,7 @@ final class MemoryEmitter {
       case SOCKET -> {
         registers.loadObject(it.source());
         code.loadConstant(it.offset()).loadConstant(it.size());
-        code.invokestatic(
-            SOCKETS, "load", MethodTypeDesc.of(CD_long, CD_Object, CD_int, CD_int));
+        code.invokestatic(SOCKETS, "load", MethodTypeDesc.of(CD_long, CD_Object, CD_int, CD_int));
         signExtend(it);
         registers.storeNumber(it.destination());
       }
@@ -67,8 +66,7 @@ final class MemoryEmitter {
     code.aload(0);
     switch (field.kind()) {
       case NUMBER -> {
-        code.invokestatic(
-            accessors, field.accessor(), MethodTypeDesc.of(CD_long, Registers.RUN));
+        code.invokestatic(accessors, field.accessor(), MethodTypeDesc.of(CD_long, Registers.RUN));
         if (field.shift() != 0) {
           code.loadConstant(field.shift()).lushr();
         }
@@ -78,15 +76,13 @@ final class MemoryEmitter {
         registers.storeNumber(it.destination());
       }
       case SOCKET, PACKET -> {
-        code.invokestatic(
-            accessors, field.accessor(), MethodTypeDesc.of(CD_Object, Registers.RUN));
+        code.invokestatic(accessors, field.accessor(), MethodTypeDesc.of(CD_Object, Registers.RUN));
         registers.storeObject(it.destination());
         code.lconst_0();
         registers.storeNumber(it.destination());
       }
       case PACKET_END -> {
-        code.invokestatic(
-            accessors, field.accessor(), MethodTypeDesc.of(CD_Object, Registers.RUN));
+        code.invokestatic(accessors, field.accessor(), MethodTypeDesc.of(CD_Object, Registers.RUN));
         code.dup();
         registers.storeObject(it.destination());
         code.invokestatic(MEMORY, "end", MethodTypeDesc.of(CD_long, CD_Object));

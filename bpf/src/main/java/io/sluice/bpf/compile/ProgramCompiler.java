@@ -86,8 +86,7 @@ public final class ProgramCompiler {
   }
 
   private boolean splitIfTooLong(MethodModel method) {
-    int length =
-        method.findAttribute(Attributes.code()).map(CodeAttribute::codeLength).orElse(0);
+    int length = method.findAttribute(Attributes.code()).map(CodeAttribute::codeLength).orElse(0);
     String name = method.methodName().stringValue();
     if (length <= MAX_METHOD_BYTES || name.charAt(0) != 'f') {
       return true;
@@ -112,8 +111,7 @@ public final class ProgramCompiler {
                   "<init>",
                   MTD_void,
                   0,
-                  code ->
-                      code.aload(0).invokespecial(CD_Object, "<init>", MTD_void).return_());
+                  code -> code.aload(0).invokespecial(CD_Object, "<init>", MTD_void).return_());
               it.withMethodBody("run", RUN_METHOD, ClassFile.ACC_PUBLIC, ProgramCompiler::start);
               verified.functions().forEach(function -> function(it, function));
             });
@@ -134,8 +132,7 @@ public final class ProgramCompiler {
           Registers.FUNCTION,
           ClassFile.ACC_STATIC,
           code ->
-              new FunctionEmitter(code, verified, constants, NAME, function, function, end)
-                  .emit());
+              new FunctionEmitter(code, verified, constants, NAME, function, function, end).emit());
       return;
     }
     int[] bounds = bounds(function, end, count);
@@ -151,8 +148,7 @@ public final class ProgramCompiler {
           method(function) + "_" + i,
           Registers.PART,
           ClassFile.ACC_STATIC,
-          code ->
-              new FunctionEmitter(code, verified, constants, NAME, function, from, to).emit());
+          code -> new FunctionEmitter(code, verified, constants, NAME, function, from, to).emit());
     }
   }
 

@@ -82,7 +82,8 @@ public final class Arithmetic {
       case Opcode.RSH -> a >>> b;
       case Opcode.ARSH -> a >> b;
       case Opcode.NEG -> -a;
-      default -> throw new IllegalArgumentException("no arithmetic is 0x" + Integer.toHexString(code));
+      default ->
+          throw new IllegalArgumentException("no arithmetic is 0x" + Integer.toHexString(code));
     };
   }
 
@@ -97,8 +98,7 @@ public final class Arithmetic {
 
   /** Swaps always in the 64-bit class; in the other to big or little endian, which we are. */
   private static long swapped(Instruction instruction, long value) {
-    boolean swap =
-        instruction.instructionClass() == Opcode.ALU64 || instruction.isRegisterSource();
+    boolean swap = instruction.instructionClass() == Opcode.ALU64 || instruction.isRegisterSource();
     return switch (instruction.immediate()) {
       case 16 -> (swap ? Short.reverseBytes((short) value) : value) & 0xffffL;
       case 32 -> (swap ? Integer.reverseBytes((int) value) : value) & 0xffff_ffffL;

@@ -35,8 +35,26 @@ public final class Disassembler {
 
   private static final Map<Integer, String> ATOMICS =
       Map.of(
-          0x00, "+", 0x40, "|", 0x50, "&", 0xa0, "^", 0x01, "fetch +", 0x41, "fetch |", 0x51,
-          "fetch &", 0xa1, "fetch ^", Opcode.XCHG, "xchg", Opcode.CMPXCHG, "cmpxchg");
+          0x00,
+          "+",
+          0x40,
+          "|",
+          0x50,
+          "&",
+          0xa0,
+          "^",
+          0x01,
+          "fetch +",
+          0x41,
+          "fetch |",
+          0x51,
+          "fetch &",
+          0xa1,
+          "fetch ^",
+          Opcode.XCHG,
+          "xchg",
+          Opcode.CMPXCHG,
+          "cmpxchg");
 
   private Disassembler() {}
 

@@ -17,8 +17,7 @@ public record Instruction(long word) {
   public static final int FRAME_POINTER = 10;
 
   /** An instruction of its fields. */
-  public static Instruction of(
-      int opcode, int destination, int source, int offset, int immediate) {
+  public static Instruction of(int opcode, int destination, int source, int offset, int immediate) {
     return new Instruction(
         opcode & 0xffL
             | (destination & 0xfL) << 8

@@ -121,8 +121,7 @@ public final class LinkedProgram {
       case Reference.ToValue value ->
           "r%d = &%s[%d]".formatted(words[index] >>> 8 & 15, value.map(), value.offset());
       case Reference.ToFunction function ->
-          "r%d = func[%s]"
-              .formatted(words[index] >>> 8 & 15, functions.get(function.start()));
+          "r%d = func[%s]".formatted(words[index] >>> 8 & 15, functions.get(function.start()));
     };
   }
 

@@ -64,8 +64,7 @@ public final class MapSpec {
   /** A section of globals: an array of one value. */
   static MapSpec ofGlobals(String section, byte[] contents, boolean readOnly) {
     int flags = readOnly ? 0x80 : 0; // BPF_F_RDONLY_PROG
-    return new MapSpec(
-        section, 2, 4, contents.length, 1, flags, null, contents, List.of(), 0, 0);
+    return new MapSpec(section, 2, 4, contents.length, 1, flags, null, contents, List.of(), 0, 0);
   }
 
   public String name() {

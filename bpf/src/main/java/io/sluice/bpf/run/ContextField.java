@@ -9,8 +9,7 @@ package io.sluice.bpf.run;
  * @param shift by how many bits a number is shifted right, for a narrow load
  * @param size how many bytes of it count
  */
-public record ContextField(
-    Kind kind, Class<?> accessors, String accessor, int shift, int size) {
+public record ContextField(Kind kind, Class<?> accessors, String accessor, int shift, int size) {
   /** What a field is. */
   public enum Kind {
     NUMBER,

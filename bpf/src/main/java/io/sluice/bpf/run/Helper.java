@@ -31,8 +31,7 @@ public enum Helper {
   MAP_UPDATE_ELEM(2, MapHelpers.class, "update", Result.NUMBER, MAP, KEY, VALUE, NUMBER),
   MAP_DELETE_ELEM(3, MapHelpers.class, "delete", Result.NUMBER, MAP, KEY),
   KTIME_GET_NS(5, PlainHelpers.class, "ktime", Result.NUMBER),
-  TRACE_PRINTK(
-      6, Printing.class, "printk", Result.NUMBER, READ, SIZE, NUMBER, NUMBER, NUMBER),
+  TRACE_PRINTK(6, Printing.class, "printk", Result.NUMBER, READ, SIZE, NUMBER, NUMBER, NUMBER),
   GET_PRANDOM_U32(7, PlainHelpers.class, "random", Result.NUMBER),
   GET_SMP_PROCESSOR_ID(8, PlainHelpers.class, "processor", Result.NUMBER),
   GET_CURRENT_PID_TGID(14, PlainHelpers.class, "noProcess", Result.NUMBER),
@@ -43,8 +42,7 @@ public enum Helper {
   SK_RELEASE(86, PlainHelpers.class, "release", Result.NUMBER, SOCKET),
   PROBE_READ_USER(112, PlainHelpers.class, "noUserMemory", Result.NUMBER, WRITE, SIZE, NUMBER),
   JIFFIES64(118, PlainHelpers.class, "jiffies", Result.NUMBER),
-  SK_ASSIGN(
-      124, SkLookupFields.class, "assign", Result.NUMBER, CONTEXT, SOCKET_OR_NULL, NUMBER),
+  SK_ASSIGN(124, SkLookupFields.class, "assign", Result.NUMBER, CONTEXT, SOCKET_OR_NULL, NUMBER),
   KTIME_GET_BOOT_NS(125, PlainHelpers.class, "ktime", Result.NUMBER),
   RINGBUF_OUTPUT(130, RingBuffers.class, "output", Result.NUMBER, MAP, READ, SIZE, NUMBER),
   RINGBUF_RESERVE(131, RingBuffers.class, "reserve", Result.RECORD, MAP, NUMBER, NUMBER),

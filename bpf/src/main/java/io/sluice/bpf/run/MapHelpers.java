@@ -86,8 +86,7 @@ public final class MapHelpers {
       long valueOffset,
       long flags) {
     if (map instanceof ArrayMap it) {
-      return it.update(
-          indexOf(key, keyOffset), copy(value, valueOffset, it.valueSize()), flags);
+      return it.update(indexOf(key, keyOffset), copy(value, valueOffset, it.valueSize()), flags);
     }
     if (!(map instanceof BpfMap it)) {
       throw Trap.nullPointer();

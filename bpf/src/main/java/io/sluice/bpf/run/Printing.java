@@ -43,9 +43,13 @@ public final class Printing {
       long value = width == 0 && kind != 'p' ? (int) values[used++] : values[used++];
       switch (kind) {
         case 'u' ->
-            out.append(width == 0 ? Integer.toUnsignedString((int) value) : Long.toUnsignedString(value));
+            out.append(
+                width == 0 ? Integer.toUnsignedString((int) value) : Long.toUnsignedString(value));
         case 'x', 'p' ->
-            out.append(width == 0 && kind == 'x' ? Integer.toHexString((int) value) : Long.toHexString(value));
+            out.append(
+                width == 0 && kind == 'x'
+                    ? Integer.toHexString((int) value)
+                    : Long.toHexString(value));
         default -> out.append(value);
       }
     }

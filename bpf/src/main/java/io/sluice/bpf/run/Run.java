@@ -16,7 +16,6 @@ public final class Run {
   /** How deep functions may call each other (MAX_CALL_FRAMES). */
   public static final int MAX_FRAMES = 8;
 
-
   /** The frames of all functions that run. */
   public final byte[] stack = new byte[MAX_FRAMES * FRAME_BYTES];
 
@@ -101,7 +100,6 @@ public final class Run {
       throw Trap.overBudget();
     }
   }
-
 
   /** The loop whose values of per-CPU maps this run has; 0 off the loops. */
   int loop() {

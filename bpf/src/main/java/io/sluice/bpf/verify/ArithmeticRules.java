@@ -79,7 +79,14 @@ final class ArithmeticRules {
       if (number.isZero()) {
         return pointer;
       }
-      verifier.reject(index, "pointer arithmetic on " + pointer + " prohibited");
+      verifier.reject(
+          index,
+          "pointer arithmetic on "
+              + pointer
+              + " prohibited"
+              + (pointer.kind() == RegisterType.Kind.CONTEXT
+                  ? ": clang computed an address in it; keep the loads apart with asm volatile"
+                  : ""));
       return pointer;
     }
     if (pointer.nullable()) {

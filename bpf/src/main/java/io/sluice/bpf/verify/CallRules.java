@@ -63,8 +63,7 @@ final class CallRules {
     if (!helper.isFor(verifier.type)) {
       throw verifier.rejection(
           index,
-          "%s is not for %s programs"
-              .formatted(HelperNames.describe(number), verifier.type));
+          "%s is not for %s programs".formatted(HelperNames.describe(number), verifier.type));
     }
     if (helper.note() != null) {
       verifier.lint(index, helper + " " + helper.note());
@@ -115,12 +114,7 @@ final class CallRules {
   }
 
   private RegisterType argument(
-      int index,
-      Helper helper,
-      State state,
-      int register,
-      Argument argument,
-      @Nullable MapSpec map)
+      int index, Helper helper, State state, int register, Argument argument, @Nullable MapSpec map)
       throws RejectedException {
     RegisterType given = verifier.use(index, state, register);
     switch (argument) {
@@ -202,8 +196,7 @@ final class CallRules {
       mismatch(index, register, given, kind.name().toLowerCase(Locale.ROOT));
     } else if (given.nullable()) {
       verifier.reject(
-          index,
-          "R%d type=%s: it may be null; compare it with 0 first".formatted(register, given));
+          index, "R%d type=%s: it may be null; compare it with 0 first".formatted(register, given));
     }
   }
 
@@ -225,8 +218,7 @@ final class CallRules {
     }
     if (given.nullable()) {
       verifier.reject(
-          index,
-          "R%d type=%s: it may be null; compare it with 0 first".formatted(register, given));
+          index, "R%d type=%s: it may be null; compare it with 0 first".formatted(register, given));
     }
     MapSpec map = given.map();
     if (given.kind() == RegisterType.Kind.VALUE && map != null) {
@@ -243,7 +235,8 @@ final class CallRules {
   private void stack(
       int index, State state, int register, RegisterType given, int size, boolean writes)
       throws RejectedException {
-    boolean known = given.known() && size >= 0 && given.value() >= -512 && given.value() + size <= 0;
+    boolean known =
+        given.known() && size >= 0 && given.value() >= -512 && given.value() + size <= 0;
     if (writes) {
       if (known) {
         state.overwrite((int) given.value(), size);
@@ -258,8 +251,7 @@ final class CallRules {
     }
   }
 
-  private void checkRange(
-      int index, RegisterType given, int size, int from, int to, String what)
+  private void checkRange(int index, RegisterType given, int size, int from, int to, String what)
       throws RejectedException {
     if (given.known() && size >= 0 && (given.value() < from || given.value() + size > to)) {
       verifier.reject(

@@ -153,7 +153,9 @@ final class MemoryRules {
     }
   }
 
-  /** A constant of .rodata, which nothing changes once the program is loaded; null if it is none. */
+  /**
+   * A constant of .rodata, which nothing changes once the program is loaded; null if it is none.
+   */
   static @Nullable Long constant(RegisterType base, int offset, int size) {
     MapSpec map = base.map();
     if (map == null || !base.known() || base.nullable() || !map.isReadOnly()) {
@@ -204,8 +206,7 @@ final class MemoryRules {
     }
   }
 
-  private void atomic(
-      int index, Instruction it, RegisterType base, RegisterType value, State state)
+  private void atomic(int index, Instruction it, RegisterType base, RegisterType value, State state)
       throws RejectedException {
     if (value.isPointer() && !value.isAny()) {
       verifier.reject(index, "R" + it.source() + " leaks a pointer into memory");

@@ -14,7 +14,10 @@ import org.jspecify.annotations.Nullable;
 final class State {
   private final RegisterType[] registers = new RegisterType[Instruction.REGISTERS];
 
-  /** What 8 bytes of the stack hold, by their offset from the frame pointer, as they were stored as a whole. */
+  /**
+   * What 8 bytes of the stack hold, by their offset from the frame pointer, as they were stored as
+   * a whole.
+   */
   private final NavigableMap<Integer, RegisterType> slots = new TreeMap<>();
 
   /** The bytes of the stack that may have been written, from the frame's beginning. */

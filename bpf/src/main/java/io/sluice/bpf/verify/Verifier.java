@@ -78,7 +78,8 @@ public final class Verifier {
     }
     State start = entry();
     boolean isMemory = type == ProgramType.MEMORY;
-    start.register(1, RegisterType.of(isMemory ? RegisterType.Kind.MEMORY : RegisterType.Kind.CONTEXT));
+    start.register(
+        1, RegisterType.of(isMemory ? RegisterType.Kind.MEMORY : RegisterType.Kind.CONTEXT));
     if (isMemory) {
       start.register(2, RegisterType.SCALAR);
     }
@@ -108,8 +109,7 @@ public final class Verifier {
 
   private static State entry() {
     State state = new State();
-    state.register(
-        Instruction.FRAME_POINTER, RegisterType.at(RegisterType.Kind.STACK, 0, null));
+    state.register(Instruction.FRAME_POINTER, RegisterType.at(RegisterType.Kind.STACK, 0, null));
     return state;
   }
 
@@ -240,8 +240,7 @@ public final class Verifier {
         : null;
   }
 
-  private void lintComparison(
-      int index, boolean equality, RegisterType left, RegisterType right) {
+  private void lintComparison(int index, boolean equality, RegisterType left, RegisterType right) {
     boolean mixed = left.isPointer() != right.isPointer() && !left.isAny() && !right.isAny();
     if (mixed) {
       lint(index, "compares a pointer with a number: the outcome isn't the kernel's");
@@ -269,8 +268,7 @@ public final class Verifier {
     }
   }
 
-  private void exitProgram(int index, State state, RegisterType returned)
-      throws RejectedException {
+  private void exitProgram(int index, State state, RegisterType returned) throws RejectedException {
     if (returned.isPointer() && !returned.isAny()) {
       reject(index, "R0 leaks a pointer (" + returned + ") as return value");
     }
@@ -309,8 +307,7 @@ public final class Verifier {
       start.register(
           register,
           isStack
-              ? new RegisterType(
-                  RegisterType.Kind.MEMORY, false, 0, null, given.nullable(), -1)
+              ? new RegisterType(RegisterType.Kind.MEMORY, false, 0, null, given.nullable(), -1)
               : given.ofUnknownOrigin());
     }
     State known = entries.get(first);
@@ -374,10 +371,7 @@ public final class Verifier {
     return new RejectedException(
         "instruction %d (%s)%s: %s"
             .formatted(
-                index,
-                program.text(index).strip(),
-                source == null ? "" : " at " + source,
-                why),
+                index, program.text(index).strip(), source == null ? "" : " at " + source, why),
         log());
   }
 

@@ -1,5 +1,6 @@
 package io.sluice.proxy.lookup;
 
+import io.sluice.bpf.LookupProgram;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
@@ -12,6 +13,7 @@ import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.program.BpfObjects;
 import io.sluice.proxy.program.Jars;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
@@ -102,7 +104,7 @@ public record Snapshot(
     }
     BindingTable bindings = config.bindings();
     ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
-    List<ProgramChain.Link> links = links(config.programs(), bindings, maps, jars);
+    List<ProgramChain.Link> links = links(config, bindings, maps, jars, previous);
     List<Socket> listening = new ArrayList<>();
     for (ListenerSpec spec : config.listeners()) {
       int slot = slot(slots, spec.destination(), spec.protocol());
@@ -177,11 +179,15 @@ public record Snapshot(
   }
 
   private static List<ProgramChain.Link> links(
-      List<ProgramSpec> specs, BindingTable bindings, ProgramMaps maps, Jars jars)
+      Config config,
+      BindingTable bindings,
+      ProgramMaps maps,
+      Jars jars,
+      @Nullable Snapshot previous)
       throws ConfigException {
     List<ProgramChain.Link> links = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
-    for (ProgramSpec spec : specs) {
+    for (ProgramSpec spec : config.programs()) {
       try {
         Program program =
             switch (spec) {
@@ -191,6 +197,12 @@ public record Snapshot(
                   RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
               case ProgramSpec.Custom custom ->
                   jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
+              case ProgramSpec.Bpf bpf ->
+                  BpfObjects.load(
+                      bpf.object(),
+                      config.loops(),
+                      loaded(previous, bpf.name()),
+                      (label, protocol) -> maps.lookup(maps.slot(label, protocol)));
             };
         links.add(new ProgramChain.Link(spec.name(), program));
       } catch (ConfigException unusable) {
@@ -199,6 +211,19 @@ public record Snapshot(
     }
     refuseIfAny(problems);
     return links;
+  }
+
+  /** The eBPF program that ran under a name. */
+  private static @Nullable LookupProgram loaded(@Nullable Snapshot previous, String name) {
+    if (previous == null) {
+      return null;
+    }
+    for (ProgramChain.Link link : previous.engine.programs().links()) {
+      if (link.name().equals(name) && link.program() instanceof LookupProgram program) {
+        return program;
+      }
+    }
+    return null;
   }
 
   private static Map<Key, Integer> bindingCounts(BindingTable bindings) {
@@ -229,6 +254,7 @@ public record Snapshot(
               case ProgramSpec.Rules program ->
                   program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
               case ProgramSpec.Custom _ -> true;
+              case ProgramSpec.Bpf _ -> true;
             });
   }
 

@@ -4,6 +4,7 @@ import io.sluice.bpf.object.MapSpec;
 import io.sluice.bpf.run.Run;
 import io.sluice.steering.Program;
 import java.util.HexFormat;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -12,21 +13,16 @@ final class Explanation implements Run.Trace {
   private static final int MAX_LINES = 64;
 
   private final List<Program.Candidate> candidates;
-  private final Map<MapSpec, Object> maps;
+  private final IdentityHashMap<Object, String> names = new IdentityHashMap<>();
 
   Explanation(List<Program.Candidate> candidates, Map<MapSpec, Object> maps) {
     this.candidates = candidates;
-    this.maps = maps;
+    maps.forEach((spec, map) -> names.put(map, spec.name()));
   }
 
   @Override
   public void lookedUp(Object map, byte[] key, boolean found) {
-    String name =
-        maps.entrySet().stream()
-            .filter(it -> it.getValue() == map)
-            .map(it -> it.getKey().name())
-            .findFirst()
-            .orElse("a map in a map");
+    String name = names.getOrDefault(map, "a map in a map");
     add(
         "lookup " + name + "[" + HexFormat.ofDelimiter(" ").formatHex(key) + "]",
         found ? "found" : "nothing",

@@ -18,7 +18,7 @@ import java.util.Objects;
 final class Constants {
   private final Map<MapSpec, Object> maps;
   private final List<Object> data = new ArrayList<>();
-  private final Map<Object, Integer> indexes = new IdentityHashMap<>();
+  private final IdentityHashMap<Object, Integer> indexes = new IdentityHashMap<>();
 
   Constants(Map<MapSpec, Object> maps) {
     this.maps = maps;

@@ -39,7 +39,7 @@ public final class Maps {
   private final EventLoops loops;
   private final GracePeriod grace;
   private final AtomicInteger next = new AtomicInteger();
-  private final Map<MapSpec, Object> made = new IdentityHashMap<>();
+  private final IdentityHashMap<MapSpec, Object> made = new IdentityHashMap<>();
 
   /**
    * @param loops where programs run: their number is that of the CPUs

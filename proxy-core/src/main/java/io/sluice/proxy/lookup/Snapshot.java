@@ -200,7 +200,7 @@ public record Snapshot(
               case ProgramSpec.Bpf bpf ->
                   BpfObjects.load(
                       bpf.object(),
-                      config.loops(),
+                      threads(config),
                       loaded(previous, bpf.name()),
                       (label, protocol) -> maps.lookup(maps.slot(label, protocol)));
             };
@@ -211,6 +211,11 @@ public record Snapshot(
     }
     refuseIfAny(problems);
     return links;
+  }
+
+  /** How many loops there will be. */
+  private static int threads(Config config) {
+    return config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
   }
 
   /** The eBPF program that ran under a name. */

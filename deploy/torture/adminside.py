@@ -32,16 +32,20 @@ def admin_pipeline(rig, outcome, seconds, random):
     require_alive(outcome, liveness)
 
 
+def connect_admin(rig, count, held):
+    for _ in range(count):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex((rig.address, rig.admin))
+        held.append(s)
+
+
 @attack("admin-connections", "B9", "1,024 admin connections that ask nothing, with 1,024 descriptors", short=True, mixed=False,
         own={"files": 1024})
 def admin_connections(rig, outcome, seconds, random):
     held = []
     try:
-        for _ in range(1024):
-            s = socket.socket()
-            s.setblocking(False)
-            s.connect_ex((rig.address, rig.admin))
-            held.append(s)
+        connect_admin(rig, 1024, held)
         rig.pause(0.5)
         rig.reload()
         with Liveness(rig) as liveness:
@@ -56,11 +60,7 @@ def admin_trickle(rig, outcome, seconds, random):
     held = []
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: "
     try:
-        for _ in range(200):
-            s = socket.socket()
-            s.setblocking(False)
-            s.connect_ex((rig.address, rig.admin))
-            held.append(s)
+        connect_admin(rig, 200, held)
         at = 0
         with Liveness(rig) as liveness:
             for _ in every(rig, seconds, 0.1):

@@ -72,13 +72,13 @@ class Campaign:
         self.healthy = self.rig = None
 
     def settle(self, before):
-        """Waits until what an attack opened is closed; how long that took."""
+        """Waits until what an attack opened is closed, and its memory is given back by and by; how long that took."""
         began = time.monotonic()
         while self.rig.alive() and time.monotonic() < began + SETTLE_SECONDS:
             if abs(self.rig.descriptors() - before["descriptors"]) <= verdict.slack("descriptors", before["descriptors"]):
                 break
             time.sleep(0.2)
-        time.sleep(0.5)
+        time.sleep(1.5)
         return time.monotonic() - began
 
     def execute(self, attacks, seconds, outcome):
@@ -102,6 +102,7 @@ class Campaign:
         row["title"] = attacks[0].title if len(attacks) == 1 else " + ".join(a.name for a in attacks)
         outcome = Outcome()
         row["before"] = self.rig.vitals(not self.options.short)
+        time.sleep(0.5)  # counting live objects stops the daemon for some 70 ms: who waited then isn't the attack's
         self.healthy.report()
         busy, ours = sum(measure.machine_seconds()), own_seconds()
         began = time.monotonic()

@@ -67,17 +67,22 @@ BAD_HEADERS = [
 ]
 
 
+def send_bad_headers(rig, random, count, seconds):
+    """Connections that each send a wrong header, after so many seconds."""
+    held = connect_many(rig, "header", count)
+    rig.pause(seconds)
+    for s in held:
+        try:
+            s.send(random.choice(BAD_HEADERS))
+        except OSError:
+            pass
+    close_all(held)
+
+
 @attack("bad-headers", "–", "wrong PROXY headers, 200 a second", label="header", peers=True, short=True)
 def bad_headers(rig, outcome, seconds, random):
     for _ in every(rig, seconds, 0.05):
-        held = connect_many(rig, "header", 10)
-        rig.pause(0.005)
-        for s in held:
-            try:
-                s.send(random.choice(BAD_HEADERS))
-            except OSError:
-                pass
-        close_all(held)
+        send_bad_headers(rig, random, 10, 0.005)
 
 
 @attack("slow-headers", "–", "500 PROXY headers, a byte at a time", label="header", peers=True)

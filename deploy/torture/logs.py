@@ -6,19 +6,12 @@ import subprocess
 import time
 
 from attack import attack, close_all, connect_many, every
-from holders import BAD_HEADERS
+from holders import send_bad_headers
 
 
 def warn(rig, random):
     """Makes the daemon say something about wrong headers."""
-    held = connect_many(rig, "header", 8)
-    rig.pause(0.02)
-    for s in held:
-        try:
-            s.send(random.choice(BAD_HEADERS))
-        except OSError:
-            pass
-    close_all(held)
+    send_bad_headers(rig, random, 8, 0.02)
 
 
 def fill(rig):

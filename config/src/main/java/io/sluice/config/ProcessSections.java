@@ -12,7 +12,7 @@ final class ProcessSections {
 
   private static final int MAX_SESSIONS = 10_000_000;
   static final List<String> LIMIT_KEYS =
-      List.of("connections", "flows", "halfClosed", "drain", "buffers");
+      List.of("connections", "flows", "halfClosed", "drain", "lameDuck", "buffers");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
   private static final List<String> ADMIN_KEYS =
@@ -38,6 +38,7 @@ final class ProcessSections {
         fields.optional("flows", defaults.flows(), value -> value.integer(1, MAX_SESSIONS)),
         fields.optional("halfClosed", defaults.halfClosed(), Value::duration),
         fields.optional("drain", defaults.drain(), Value::durationOrZero),
+        fields.optional("lameDuck", defaults.lameDuck(), Value::durationOrZero),
         fields.optional(
             "buffers", defaults.bufferBytes(), value -> value.bytes(LEAST_BUFFERS, MOST_BUFFERS)));
   }

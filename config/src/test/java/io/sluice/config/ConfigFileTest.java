@@ -22,19 +22,7 @@ class ConfigFileTest {
     Path file = Files.writeString(directory.resolve("f.yaml"), "old");
     AtomicInteger readings = new AtomicInteger();
 
-    byte[] bytes =
-        ConfigFile.read(
-            file,
-            new Problems("f"),
-            (in, max) -> {
-              byte[] read = in.readNBytes(max);
-              if (readings.incrementAndGet() == 1) {
-                Files.writeString(file, "newer");
-              }
-              return read;
-            });
-
-    assertThat(new String(bytes, StandardCharsets.UTF_8)).isEqualTo("newer");
+    assertThat(read(file, readings, () -> Files.writeString(file, "newer"))).isEqualTo("newer");
     assertThat(readings).hasValue(2);
   }
 
@@ -45,19 +33,8 @@ class ConfigFileTest {
     Files.setLastModifiedTime(next, Files.getLastModifiedTime(file)); // the same size, too
     AtomicInteger readings = new AtomicInteger();
 
-    byte[] bytes =
-        ConfigFile.read(
-            file,
-            new Problems("f"),
-            (in, max) -> {
-              byte[] read = in.readNBytes(max);
-              if (readings.incrementAndGet() == 1) {
-                Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
-              }
-              return read;
-            });
-
-    assertThat(new String(bytes, StandardCharsets.UTF_8)).isEqualTo("new");
+    assertThat(read(file, readings, () -> Files.move(next, file, StandardCopyOption.ATOMIC_MOVE)))
+        .isEqualTo("new");
   }
 
   @Test
@@ -74,6 +51,26 @@ class ConfigFileTest {
         .withMessage(
             "f.yaml: changed each time while it was read, 5 times; write it under another name, and"
                 + " rename it when it is whole");
+  }
+
+  private interface Writing {
+    Path write() throws IOException;
+  }
+
+  /** Reads a file that is written after its first reading. */
+  private static String read(Path file, AtomicInteger readings, Writing writing) throws Exception {
+    byte[] bytes =
+        ConfigFile.read(
+            file,
+            new Problems("f"),
+            (in, max) -> {
+              byte[] read = in.readNBytes(max);
+              if (readings.incrementAndGet() == 1) {
+                Path _ = writing.write();
+              }
+              return read;
+            });
+    return new String(bytes, StandardCharsets.UTF_8);
   }
 
   private static byte[] grow(Path file, InputStream in, int max, AtomicInteger readings)

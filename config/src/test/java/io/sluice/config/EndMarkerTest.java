@@ -34,13 +34,7 @@ class EndMarkerTest {
     Files.write(file, whole);
     assertThatCode(() -> ConfigReader.load(file)).doesNotThrowAnyException();
 
-    for (int length = 0; length < whole.length - 1; length++) { // the last byte is a line end
-      Files.write(file, Arrays.copyOf(whole, length));
-
-      assertThatExceptionOfType(ConfigException.class)
-          .as("cut after %d of %d bytes", length, whole.length)
-          .isThrownBy(() -> ConfigReader.load(file));
-    }
+    noCutIsAccepted(whole, file, 0, file);
   }
 
   @Test
@@ -66,13 +60,7 @@ class EndMarkerTest {
     Files.write(table, whole);
     assertThat(ConfigReader.read(file).bindings().size()).isEqualTo(3);
 
-    for (int length = 0; length < whole.length - 1; length++) {
-      Files.write(table, Arrays.copyOf(whole, length));
-
-      assertThatExceptionOfType(ConfigException.class)
-          .as("cut after %d of %d bytes", length, whole.length)
-          .isThrownBy(() -> ConfigReader.load(file));
-    }
+    noCutIsAccepted(whole, table, 0, file);
   }
 
   @Test
@@ -94,13 +82,7 @@ class EndMarkerTest {
     Files.write(table, whole);
     assertThat(ConfigReader.read(file).bindings().size()).isEqualTo(1);
 
-    for (int length = 1; length < whole.length - 1; length++) { // nothing at all is an empty table
-      Files.write(table, Arrays.copyOf(whole, length));
-
-      assertThatExceptionOfType(ConfigException.class)
-          .as("cut after %d of %d bytes", length, whole.length)
-          .isThrownBy(() -> ConfigReader.load(file));
-    }
+    noCutIsAccepted(whole, table, 1, file); // nothing at all is an empty table
   }
 
   @Test
@@ -108,5 +90,17 @@ class EndMarkerTest {
     Loaded loaded = ConfigReader.load("f", "version: 1\nlisteners: []\nend: true\n", Map.of());
 
     assertThat(loaded.config().listeners()).isEmpty();
+  }
+
+  /** The last byte is a line end, which may be missing. */
+  private static void noCutIsAccepted(byte[] whole, Path cut, int leastBytes, Path file)
+      throws IOException {
+    for (int length = leastBytes; length < whole.length - 1; length++) {
+      Files.write(cut, Arrays.copyOf(whole, length));
+
+      assertThatExceptionOfType(ConfigException.class)
+          .as("cut after %d of %d bytes", length, whole.length)
+          .isThrownBy(() -> ConfigReader.load(file));
+    }
   }
 }

@@ -23,9 +23,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code select: program}: classes compiled here into jars, in a daemon with two loops. */
@@ -35,20 +35,8 @@ final class DestinationProgramTest {
 
   @TempDir private Path directory = Path.of(".");
   private final int port = TestDaemon.freePort();
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @RegisterExtension final Opened open = new Opened();
   private final List<Integer> targets = new ArrayList<>();
-
-  @AfterEach
-  void close() throws Exception {
-    for (AutoCloseable it : open.reversed()) {
-      it.close();
-    }
-  }
-
-  private <T extends AutoCloseable> T opened(T it) {
-    open.add(it);
-    return it;
-  }
 
   private Path jar() {
     return directory.resolve("p.jar");
@@ -125,14 +113,14 @@ final class DestinationProgramTest {
   }
 
   private TestDaemon daemon(Protocol protocol, String keys) throws Exception {
-    return opened(TestDaemon.start(yaml(protocol, keys)));
+    return open.add(TestDaemon.start(yaml(protocol, keys)));
   }
 
   /** Two servers that answer each datagram with their number. */
   private void startUdpServers() throws SocketException {
     for (int i = 0; i < 2; i++) {
       byte[] answer = {(byte) ('0' + i)};
-      DatagramSocket server = opened(udp());
+      DatagramSocket server = open.add(udp());
       targets.add(server.getLocalPort());
       Thread _ =
           Thread.ofPlatform()
@@ -173,7 +161,7 @@ final class DestinationProgramTest {
     startUdpServers();
     byFirstByte(0);
     TestDaemon daemon = daemon(Protocol.UDP, "datagram");
-    DatagramSocket client = opened(udp());
+    DatagramSocket client = open.add(udp());
 
     assertThat(List.of(ask(client, "a"), ask(client, "b"), ask(client, "c")))
         .containsExactly("1", "0", "1");
@@ -189,8 +177,8 @@ final class DestinationProgramTest {
     startUdpServers();
     byFirstByte(0);
     String yaml = yaml(Protocol.UDP, "datagram");
-    TestDaemon daemon = opened(TestDaemon.start(yaml));
-    DatagramSocket client = opened(udp());
+    TestDaemon daemon = open.add(TestDaemon.start(yaml));
+    DatagramSocket client = open.add(udp());
     assertThat(ask(client, "a")).isEqualTo("1");
 
     Files.writeString(jar(), "no jar");
@@ -209,7 +197,7 @@ final class DestinationProgramTest {
   @Test
   void connectionsAreSelectedByTheProgram() throws Exception {
     for (String word : List.of("even", "odd")) {
-      targets.add(opened(TestServer.start(it -> Streams.send(it, word))).port());
+      targets.add(open.add(TestServer.start(it -> Streams.send(it, word))).port());
     }
     byPort("0", "1");
     TestDaemon _ = daemon(Protocol.TCP, "connection");
@@ -238,7 +226,7 @@ final class DestinationProgramTest {
               its.add(it);
             }
           };
-      targets.add(opened(TestServer.start(keep)).port());
+      targets.add(open.add(TestServer.start(keep)).port());
     }
     program(
         "StreamVerdict",

@@ -2,6 +2,7 @@ package io.sluice.proxy.api;
 
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
+import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param limits how near to its limits it is
  * @param uptimeMillis for how long it has been running
  * @param drops what each loop refused last
+ * @param lookups who follows the lookups of each loop
  * @param sessions what is going on
  * @param transactions how it is changed; null if it can't be
  */
@@ -27,6 +29,7 @@ public record Running(
     Counters counters,
     Supplier<Long> uptimeMillis,
     List<DropLog> drops,
+    List<LookupTaps> lookups,
     Sessions sessions,
     @Nullable Transactions transactions) {
 

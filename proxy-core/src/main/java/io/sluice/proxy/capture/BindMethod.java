@@ -7,7 +7,6 @@ import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
-import io.sluice.steering.Protocol;
 import java.util.function.Consumer;
 
 /**
@@ -17,21 +16,17 @@ import java.util.function.Consumer;
  */
 record BindMethod() implements CaptureMethod {
   @Override
-  public void sockets(
-      CaptureSpec capture,
-      Protocol protocol,
-      IpPrefix prefix,
-      boolean ipv6,
-      Consumer<CapturePlan.Key> wanted) {
+  public void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted) {
     boolean isExcepted =
-        capture.options().exceptAddresses().stream().anyMatch(it -> it.contains(prefix));
+        part.capture().options().exceptAddresses().stream()
+            .anyMatch(it -> it.contains(part.prefix()));
     if (isExcepted) {
       return;
     }
-    Arrival arrival = prefix.isSingle() ? Arrival.BOUND : Arrival.WILDCARD;
-    for (PortRange range : Exceptions.ports(capture, protocol).ranges()) {
+    Arrival arrival = part.prefix().isSingle() ? Arrival.BOUND : Arrival.WILDCARD;
+    for (PortRange range : Exceptions.ports(part.capture(), part.protocol()).ranges()) {
       for (int port = range.first(); port <= range.last(); port++) {
-        wanted.accept(new CapturePlan.Key(protocol, bound(prefix), port, arrival));
+        wanted.accept(new CapturePlan.Key(part.protocol(), bound(part.prefix()), port, arrival));
       }
     }
   }

@@ -21,17 +21,15 @@ sealed interface CaptureMethod
     };
   }
 
+  /** The traffic of one protocol to one prefix of a capture. */
+  record Part(CaptureSpec capture, Protocol protocol, IpPrefix prefix) {}
+
   /**
-   * Says which sockets a capture needs for the traffic of a protocol to a prefix.
+   * Says which sockets that traffic needs.
    *
    * @param ipv6 whether this machine has IPv6 sockets at all
    */
-  void sockets(
-      CaptureSpec capture,
-      Protocol protocol,
-      IpPrefix prefix,
-      boolean ipv6,
-      Consumer<CapturePlan.Key> wanted);
+  void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted);
 
   /** How traffic to a prefix and port comes in: by which of our sockets, or by which range. */
   String way(CaptureSpec capture, IpPrefix prefix, int port);

@@ -86,7 +86,10 @@ public record CapturePlan(
       CaptureMethod method = CaptureMethod.of(capture.method());
       for (Protocol protocol : capture.protocols()) {
         for (IpPrefix prefix : capture.addresses()) {
-          method.sockets(capture, protocol, prefix, ipv6, key -> wanted.putIfAbsent(key, capture));
+          method.sockets(
+              new CaptureMethod.Part(capture, protocol, prefix),
+              ipv6,
+              key -> wanted.putIfAbsent(key, capture));
         }
       }
     }

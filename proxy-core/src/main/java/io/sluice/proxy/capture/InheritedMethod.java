@@ -2,18 +2,12 @@ package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
 import io.sluice.steering.IpPrefix;
-import io.sluice.steering.Protocol;
 import java.util.function.Consumer;
 
 /** {@code inherited}: the sockets are there already, see {@link InheritedSockets}. */
 record InheritedMethod() implements CaptureMethod {
   @Override
-  public void sockets(
-      CaptureSpec capture,
-      Protocol protocol,
-      IpPrefix prefix,
-      boolean ipv6,
-      Consumer<CapturePlan.Key> wanted) {}
+  public void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted) {}
 
   @Override
   public String way(CaptureSpec capture, IpPrefix prefix, int port) {

@@ -5,7 +5,6 @@ import io.sluice.proxy.arrival.Arrival;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
-import io.sluice.steering.Protocol;
 import java.util.function.Consumer;
 
 /**
@@ -18,16 +17,11 @@ record KernelMethod() implements CaptureMethod {
   private static final IpAddress LOOPBACK_BOTH = IpAddress.ipv6(0, 0xffff_7f00_0001L);
 
   @Override
-  public void sockets(
-      CaptureSpec capture,
-      Protocol protocol,
-      IpPrefix prefix,
-      boolean ipv6,
-      Consumer<CapturePlan.Key> wanted) {
+  public void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted) {
     // Of both even if only IPv4 is captured: a reload that brings IPv6 finds it there.
-    boolean both = ipv6 || prefix.family() == Family.IPV6;
+    boolean both = ipv6 || part.prefix().family() == Family.IPV6;
     IpAddress bound = both ? LOOPBACK_BOTH : LOOPBACK_IPV4;
-    wanted.accept(new CapturePlan.Key(protocol, bound, 0, Arrival.SK_LOOKUP));
+    wanted.accept(new CapturePlan.Key(part.protocol(), bound, 0, Arrival.SK_LOOKUP));
   }
 
   @Override

@@ -5,7 +5,6 @@ import io.sluice.proxy.arrival.Arrival;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
-import io.sluice.steering.Protocol;
 import java.util.function.Consumer;
 
 /**
@@ -19,14 +18,10 @@ record RulesMethod(Arrival arrival) implements CaptureMethod {
   private static final IpAddress LOOPBACK_IPV6 = IpAddress.ipv6(0, 1);
 
   @Override
-  public void sockets(
-      CaptureSpec capture,
-      Protocol protocol,
-      IpPrefix prefix,
-      boolean ipv6,
-      Consumer<CapturePlan.Key> wanted) {
-    int port = capture.options().socketPort();
-    wanted.accept(new CapturePlan.Key(protocol, bound(prefix.family()), port, arrival));
+  public void sockets(Part part, boolean ipv6, Consumer<CapturePlan.Key> wanted) {
+    int port = part.capture().options().socketPort();
+    wanted.accept(
+        new CapturePlan.Key(part.protocol(), bound(part.prefix().family()), port, arrival));
   }
 
   private IpAddress bound(Family family) {

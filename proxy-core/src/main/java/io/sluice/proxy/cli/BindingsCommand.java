@@ -33,19 +33,21 @@ final class BindingsCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Map<String, @Nullable String> parameters = new LinkedHashMap<>();
     parameters.put("match", match.isEmpty() ? null : String.join(" ", match));
+    parameters.put("places", output.isJson() ? null : "true"); // tubular's form has none
     AdminClient.Reply reply =
         socket.client().get(AdminClient.withParameters("/bindings", parameters));
     return output.show(
         reply,
         spec.commandLine().getOut(),
         (answer, out) -> {
-          Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT");
+          Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT", "PLACE");
           for (Fields it : answer.list("bindings")) {
             table.row(
                 it.text("label"),
                 it.text("protocol"),
                 it.text("prefix"),
-                it.number("port") == 0 ? "any" : it.text("port"));
+                it.number("port") == 0 ? "any" : it.text("port"),
+                it.text("place"));
           }
           table.printTo(out);
         });

@@ -66,7 +66,6 @@ import picocli.CommandLine.Spec;
       HistoryCommands.History.class,
       HistoryCommands.Diff.class,
       CaptureCommand.class,
-      ProgramCommand.class,
       DemoCommand.class,
       Commands.Version.class,
       CommandLine.HelpCommand.class

@@ -200,9 +200,21 @@ final class DocumentChanges {
 
   @Command(
       name = "program",
-      description = "Adds, removes or moves a program of a running daemon.",
-      synopsisSubcommandLabel = "add|remove|move",
-      subcommands = {Add.class, Remove.class, Move.class})
+      description = {
+        "Adds, removes, moves or tries a program of a running daemon;",
+        "check, run and dump look at an eBPF object, without a daemon."
+      },
+      synopsisSubcommandLabel = "add|remove|move|shadow|promote|check|run|dump",
+      subcommands = {
+        Add.class,
+        Remove.class,
+        Move.class,
+        ShadowCommands.Show.class,
+        ShadowCommands.Promote.class,
+        ObjectCommands.Check.class,
+        ObjectCommands.Run.class,
+        ObjectCommands.Dump.class
+      })
   static final class Programs extends Things {}
 
   /** Commands that are about things of one kind. */

@@ -22,6 +22,7 @@ import io.sluice.proxy.flow.UdpRelay;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
+import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -59,6 +60,7 @@ import org.slf4j.LoggerFactory;
 public final class Daemon {
   private static final Logger log = LoggerFactory.getLogger(Daemon.class);
   private static final long POLL_MILLIS = 20;
+  private static final long RECONCILE_MILLIS = 1_000;
 
   private final Config config; // that it starts with
   private final Counters counters = new Counters();
@@ -80,7 +82,7 @@ public final class Daemon {
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops, LookupTaps lookups) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -102,7 +104,7 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops()));
+      workers.add(new Worker(loop, tcp, udp, steering.drops(), steering.taps()));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
@@ -195,6 +197,7 @@ public final class Daemon {
         counters,
         () -> Loop.nowMillis() - startedMillis,
         workers.stream().map(Worker::drops).toList(),
+        workers.stream().map(Worker::lookups).toList(),
         new LoopSessions(
             workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
         transactions);
@@ -304,6 +307,11 @@ public final class Daemon {
     }
   }
 
+  /** Puts an equal configuration, whose bindings were compiled anew, in the place of this one. */
+  void recompiled(Config equal) {
+    snapshot = snapshot().recompiled(equal);
+  }
+
   /** Compares what is wanted with what is there, and mends it. To be called every second or so. */
   public void reconcile() {
     captures.reconcile();
@@ -333,6 +341,24 @@ public final class Daemon {
   public void reloadRefused(String why) {
     counters.reloads(false).increment();
     log.error("reload refused, the old configuration stays in force\n{}", why);
+  }
+
+  /**
+   * Serves on for {@code limits.lameDuck}, while {@code /readyz} already says no: whoever sends
+   * traffic here can turn elsewhere first. Comes before {@link #stop}.
+   */
+  public void leave() throws InterruptedException {
+    draining = true;
+    long left = snapshot().config().limits().lameDuck().toMillis();
+    if (left > 0) {
+      log.info("lame duck lastsMillis={} sessions={}", left, sessions());
+    }
+    while (left > 0) {
+      long millis = Math.min(left, RECONCILE_MILLIS);
+      Thread.sleep(millis);
+      left -= millis;
+      reconcile();
+    }
   }
 
   /**

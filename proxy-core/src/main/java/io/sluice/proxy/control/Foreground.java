@@ -95,6 +95,7 @@ public final class Foreground {
       return ExitCode.FAILED;
     }
     Systemd.tell("STOPPING=1");
+    daemon.leave();
     daemon.stop();
     return ExitCode.DONE;
   }

@@ -255,7 +255,7 @@ public final class ProxyHeader {
     return checksum.getValue() == bits(in, at, 4);
   }
 
-  private static int unsignedShort(ByteBuffer in, int at) {
+  static int unsignedShort(ByteBuffer in, int at) {
     return (in.get(at) & 0xff) << 8 | (in.get(at + 1) & 0xff);
   }
 
@@ -439,21 +439,6 @@ public final class ProxyHeader {
    * @param in what was {@linkplain #read read}, unchanged since
    */
   public byte[] tlvs(ByteBuffer in) {
-    if (tlvsBytes == 0) {
-      return NO_TLVS;
-    }
-    ByteBuffer kept = ByteBuffer.allocate(tlvsBytes);
-    int at = tlvsAt;
-    while (at < tlvsAt + tlvsBytes) {
-      int type = in.get(at) & 0xff;
-      int length = 3 + unsignedShort(in, at + 1);
-      if (type != TLV_CRC32C && type != TLV_NOOP) {
-        kept.put(in.slice(at, length));
-      }
-      at += length;
-    }
-    byte[] result = new byte[kept.position()];
-    kept.get(0, result);
-    return result;
+    return tlvsBytes == 0 ? NO_TLVS : PassedTlvs.of(in, tlvsAt, tlvsBytes);
   }
 }

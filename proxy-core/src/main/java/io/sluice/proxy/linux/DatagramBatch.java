@@ -12,7 +12,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,7 +75,7 @@ public final class DatagramBatch {
   private final MemorySegment names;
   private final MemorySegment controls;
   private final MemorySegment payload;
-  private final View view;
+  private final SlotPayload view;
   private final long stride;
   private final ByteBuffer bytes;
   private @Nullable MemorySegment beginning; // made for the first that is needed
@@ -99,7 +98,7 @@ public final class DatagramBatch {
     MemorySegment receivingIovecs = arena.allocate(slots * IOVEC_BYTES, 64);
     this.stride = slotBytes + SKEW_BYTES;
     this.payload = arena.allocate(slots * stride, PAGE_BYTES);
-    this.view = new View(payload);
+    this.view = new SlotPayload(payload);
     this.bytes = payload.asByteBuffer();
     MemorySegment addressed = fromClients ? receiving : sending;
     for (int i = 0; i < slots; i++) {
@@ -269,27 +268,6 @@ public final class DatagramBatch {
     view.start = sendingIovecs.get(JAVA_LONG, payloadIovec(slot)) - payload.address();
     view.length = length(slot);
     return view;
-  }
-
-  /** The bytes of one slot. */
-  private static final class View implements Payload {
-    private final MemorySegment memory;
-    private long start;
-    private int length;
-
-    View(MemorySegment memory) {
-      this.memory = memory;
-    }
-
-    @Override
-    public int length() {
-      return length;
-    }
-
-    @Override
-    public int at(int index) {
-      return memory.get(JAVA_BYTE, start + Objects.checkIndex(index, length)) & 0xff;
-    }
   }
 
   /** Whether the received datagram was longer than the slot. */

@@ -35,6 +35,11 @@ public final class NativeBuffer {
         : new NativeBuffer(MemorySegment.ofAddress(address).reinterpret(capacityBytes));
   }
 
+  /** A part of a mapping, page-aligned; each part can be given back by its own {@link #unmap}. */
+  public NativeBuffer part(long offsetBytes, long capacityBytes) {
+    return new NativeBuffer(memory.asSlice(offsetBytes, capacityBytes));
+  }
+
   /** Gives the memory of {@link #map} back to the kernel; nobody touches it any more. */
   public void unmap(Syscalls syscalls) {
     int _ = syscalls.unmap(memory.address(), memory.byteSize());

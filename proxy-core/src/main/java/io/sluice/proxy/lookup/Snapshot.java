@@ -23,6 +23,7 @@ import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Shadow;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
 import io.sluice.steering.binding.BindingTable;
@@ -134,23 +135,26 @@ public record Snapshot(
    * only}: all else is the same, and shared.
    */
   public Snapshot rebound(Config next) {
+    return rebound(next, generation + 1);
+  }
+
+  /** The same snapshot of an equal configuration, whose bindings were compiled in another way. */
+  public Snapshot recompiled(Config equal) {
+    return rebound(equal, generation);
+  }
+
+  private Snapshot rebound(Config next, long number) {
     Map<Key, Integer> slots = new LinkedHashMap<>();
     for (Destination destination : destinations) {
       slots.put(new Key(destination.label(), destination.protocol()), slots.size());
     }
     BindingTable table = next.bindings();
-    List<ProgramChain.Link> links = new ArrayList<>();
-    for (ProgramChain.Link link : engine.programs().links()) {
-      links.add(
-          link.program() instanceof BindingsProgram
-              ? new ProgramChain.Link(
-                  link.name(),
-                  BindingsProgram.of(
-                      table, sockets, (label, protocol) -> slot(slots, label, protocol)))
-              : link);
-    }
+    BindingsProgram ofTable =
+        BindingsProgram.of(table, sockets, (label, protocol) -> slot(slots, label, protocol));
+    List<ProgramChain.Link> links =
+        engine.programs().links().stream().map(it -> rebound(it, ofTable)).toList();
     return new Snapshot(
-        generation + 1,
+        number,
         next,
         table,
         new SkLookup(ProgramChain.of(links), engine.listeners()),
@@ -160,6 +164,16 @@ public record Snapshot(
         asksForInterface,
         headerSources,
         sockets);
+  }
+
+  private static ProgramChain.Link rebound(ProgramChain.Link link, BindingsProgram next) {
+    Shadow shadow = link.shadow();
+    return new ProgramChain.Link(
+        link.name(),
+        link.program() instanceof BindingsProgram ? next : link.program(),
+        shadow != null && shadow.candidate() instanceof BindingsProgram
+            ? new Shadow(next, shadow.comparison())
+            : shadow);
   }
 
   /** Has the resolver forget the names that it doesn't have. */
@@ -187,24 +201,19 @@ public record Snapshot(
       throws ConfigException {
     List<ProgramChain.Link> links = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
+    BpfObjects objects =
+        new BpfObjects(
+            config.loops(),
+            name -> loaded(previous, name),
+            (label, protocol) -> maps.lookup(maps.slot(label, protocol)));
     for (ProgramSpec spec : config.programs()) {
       try {
-        Program program =
-            switch (spec) {
-              case ProgramSpec.Bindings _ ->
-                  BindingsProgram.of(bindings, maps.sockets(), maps.slots());
-              case ProgramSpec.Rules rules ->
-                  RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
-              case ProgramSpec.Custom custom ->
-                  jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
-              case ProgramSpec.Bpf bpf ->
-                  BpfObjects.load(
-                      bpf.object(),
-                      threads(config),
-                      loaded(previous, bpf.name()),
-                      (label, protocol) -> maps.lookup(maps.slot(label, protocol)));
-            };
-        links.add(new ProgramChain.Link(spec.name(), program));
+        Program program = program(spec, bindings, maps, jars, objects);
+        Shadow shadow =
+            spec instanceof ProgramSpec.Shadowed its
+                ? new Shadow(program(its.shadow(), bindings, maps, jars, objects), comparison(its, previous))
+                : null;
+        links.add(new ProgramChain.Link(spec.name(), program, shadow));
       } catch (ConfigException unusable) {
         problems.addAll(unusable.problems());
       }
@@ -213,9 +222,31 @@ public record Snapshot(
     return links;
   }
 
-  /** How many loops there will be. */
-  private static int threads(Config config) {
-    return config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
+  private static Program program(
+      ProgramSpec spec, BindingTable bindings, ProgramMaps maps, Jars jars, BpfObjects objects)
+      throws ConfigException {
+    return switch (spec) {
+      case ProgramSpec.Bindings _ -> BindingsProgram.of(bindings, maps.sockets(), maps.slots());
+      case ProgramSpec.Rules rules -> RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
+      case ProgramSpec.Custom custom ->
+          jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
+      case ProgramSpec.Bpf bpf -> objects.load(bpf);
+      case ProgramSpec.Shadowed its -> program(its.program(), bindings, maps, jars, objects);
+    };
+  }
+
+  /** That of the snapshot before, if it compares the same two. */
+  private static Shadow.Comparison comparison(
+      ProgramSpec.Shadowed spec, @Nullable Snapshot previous) {
+    if (previous != null && previous.config.programs().contains(spec)) {
+      for (ProgramChain.Link link : previous.engine.programs().links()) {
+        Shadow shadow = link.shadow();
+        if (shadow != null && link.name().equals(spec.name())) {
+          return shadow.comparison();
+        }
+      }
+    }
+    return new Shadow.Comparison();
   }
 
   /** The eBPF program that ran under a name. */
@@ -252,15 +283,18 @@ public record Snapshot(
 
   /** A class from a jar may ask for it, so we must know it. */
   private static boolean asksForInterface(Config config) {
-    return config.programs().stream()
-        .anyMatch(it ->
-            switch (it) {
-              case ProgramSpec.Bindings _ -> false;
-              case ProgramSpec.Rules program ->
-                  program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
-              case ProgramSpec.Custom _ -> true;
-              case ProgramSpec.Bpf _ -> true;
-            });
+    return config.programs().stream().anyMatch(Snapshot::asksForInterface);
+  }
+
+  private static boolean asksForInterface(ProgramSpec spec) {
+    return switch (spec) {
+      case ProgramSpec.Bindings _ -> false;
+      case ProgramSpec.Rules program ->
+          program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
+      case ProgramSpec.Custom _, ProgramSpec.Bpf _ -> true;
+      case ProgramSpec.Shadowed its ->
+          asksForInterface(its.program()) || asksForInterface(its.shadow());
+    };
   }
 
   /** Whether a capture that takes this address and port says that datagrams may come from there. */

@@ -9,7 +9,6 @@ import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
-import io.sluice.steering.reuseport.Tried;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -21,8 +20,8 @@ public final class Steering {
   private final LookupContext context;
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
-  private final Tried tried = new Tried();
   private final DropLog drops;
+  private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
   /**
@@ -46,34 +45,34 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
-    Verdict verdict = snapshots.get().engine().lookup(context);
-    Socket socket = verdict.socket();
-    if (socket == null) {
-      Socket selected = context.socket();
-      String label =
-          selected != null && Target.isBehind(selected)
-              ? Target.of(selected).destination().label()
-              : null;
-      Refusal reason =
-          verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER;
-      drops.add(reason, context, label, null, 0);
-      return answer.refused(reason);
+    Snapshot snapshot = snapshots.get();
+    Verdict verdict = snapshot.engine().lookup(context);
+    Target target = answer.of(verdict, context, true).target();
+    if (target != null) {
+      target.destination().traffic().lookups(context.family()).increment();
+    } else {
+      Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
+      drops.add(answer.refusal(), context, label(socket), null, 0);
     }
-    if (!Target.isBehind(socket)) {
-      counters.strangeSocket(socket);
-      return refused(Refusal.PROGRAM_ERROR);
+    LookupTap[] followed = taps.all();
+    if (followed != null) {
+      for (LookupTap tap : followed) {
+        tap.offer(context, snapshot, answer);
+      }
     }
-    Target target = Target.of(socket).admitted(context, tried);
-    if (target == null) {
-      return refused(Refusal.TARGETS_DOWN);
-    }
-    target.destination().traffic().lookups(context.family()).increment();
-    return answer.found(target);
+    return answer;
   }
 
-  private Answer refused(Refusal reason) {
-    refuse(reason);
-    return answer.refused(reason);
+  /** Of the destination that was selected and refuses; null if none was. */
+  private @Nullable String label(@Nullable Socket selected) {
+    if (selected == null) {
+      return null;
+    }
+    if (!Target.isBehind(selected)) {
+      counters.strangeSocket(selected);
+      return null;
+    }
+    return Target.of(selected).destination().label();
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -114,6 +113,11 @@ public final class Steering {
         target == null ? null : target.destination().label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Who follows what is looked up. Any thread. */
+  public LookupTaps taps() {
+    return taps;
   }
 
   /** What was refused last. Any thread may read it. */

@@ -43,6 +43,11 @@ public final class BufferLimit {
     return used.get() >= bytes;
   }
 
+  /** Whether a loop should keep nothing in store: another one may need it. */
+  boolean isHalfSpent() {
+    return used.get() >= bytes / 2;
+  }
+
   void add(int more) {
     used.addAndGet(more);
   }

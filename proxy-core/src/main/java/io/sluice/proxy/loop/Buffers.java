@@ -17,12 +17,20 @@ public final class Buffers {
   /** The size of most; these are kept for a moment, for the next one that needs one. */
   public static final int USUAL_BYTES = 64 << 10;
 
-  private static final int MOST_SPARE = 64;
+  /** What is kept as long as some are taken now and then. */
+  private static final int USUAL_SPARE = 64;
+
+  /** How many go back to the kernel in one tick, so that thousands don't hold up their loop. */
+  private static final int FREED_PER_TICK = 128;
+
+  /** How many one mapping has at most: thousands of calls, from all loops, wait for one lock. */
+  private static final int MOST_PER_MAPPING = 16;
 
   private final Syscalls syscalls;
   private final BufferLimit limit;
   private final ArrayDeque<NativeBuffer> spare = new ArrayDeque<>();
   private boolean isIdle = true;
+  private int perMapping = 1;
 
   Buffers(Syscalls syscalls, BufferLimit limit) {
     this.syscalls = syscalls;
@@ -34,7 +42,9 @@ public final class Buffers {
     if (!limit.isSpent()) {
       return true;
     }
-    freeSpare();
+    while (limit.isSpent() && !spare.isEmpty()) {
+      free(spare.removeLast());
+    }
     return !limit.isSpent();
   }
 
@@ -46,20 +56,39 @@ public final class Buffers {
   public @Nullable NativeBuffer take(int bytes) {
     isIdle = false;
     int size = limit.roundUp(bytes);
-    NativeBuffer kept = size == USUAL_BYTES ? spare.poll() : null;
-    if (kept != null) {
-      return kept;
+    if (size != USUAL_BYTES) {
+      return map(size);
     }
-    NativeBuffer fresh = NativeBuffer.map(syscalls, size);
+    NativeBuffer kept = spare.poll();
+    return kept != null ? kept : mapSome();
+  }
+
+  /** Maps one, and as many spare ones as the last ticks' need lets expect. */
+  private @Nullable NativeBuffer mapSome() {
+    perMapping = limit.isHalfSpent() ? 1 : perMapping;
+    NativeBuffer all = map(perMapping * USUAL_BYTES);
+    if (all == null || perMapping == 1) {
+      perMapping = 2;
+      return all;
+    }
+    for (int i = 1; i < perMapping; i++) {
+      spare.push(all.part((long) i * USUAL_BYTES, USUAL_BYTES));
+    }
+    perMapping = Math.min(2 * perMapping, MOST_PER_MAPPING);
+    return all.part(0, USUAL_BYTES);
+  }
+
+  private @Nullable NativeBuffer map(int bytes) {
+    NativeBuffer fresh = NativeBuffer.map(syscalls, bytes);
     if (fresh != null) {
-      limit.add(size);
+      limit.add(bytes);
     }
     return fresh;
   }
 
   /** Gives back what {@link #take} gave. */
   public void give(NativeBuffer buffer) {
-    if (buffer.capacity() == USUAL_BYTES && spare.size() < MOST_SPARE && !limit.isSpent()) {
+    if (buffer.capacity() == USUAL_BYTES && !limit.isHalfSpent()) {
       spare.push(buffer);
     } else {
       free(buffer);
@@ -76,12 +105,19 @@ public final class Buffers {
     limit.add(-bytes);
   }
 
-  /** A tick has passed: what nobody took since the last one goes back to the kernel. */
-  void tick() {
-    if (isIdle) {
-      freeSpare();
+  /**
+   * A tick has passed: what nobody took since the last one goes back to the kernel, by and by.
+   *
+   * @return whether some is left to go back
+   */
+  boolean tick() {
+    int kept = isIdle ? 0 : USUAL_SPARE;
+    for (int left = FREED_PER_TICK; left > 0 && spare.size() > kept; left--) {
+      free(spare.removeLast());
     }
+    perMapping = isIdle ? 1 : perMapping;
     isIdle = true;
+    return !spare.isEmpty();
   }
 
   void freeSpare() {

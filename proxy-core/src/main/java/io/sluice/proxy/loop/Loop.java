@@ -173,11 +173,11 @@ public final class Loop {
     } catch (RuntimeException | Error failure) {
       fault("a timeout", failure); // thrown on, this would be the last tick
     }
-    buffers.tick();
-    if (timers.size() == 0 && ticking != null) {
+    boolean hasBuffers = buffers.tick();
+    boolean hasPipes = pipes.tick();
+    if (timers.size() == 0 && !hasBuffers && !hasPipes && ticking != null) {
       ticking.cancel(false);
       ticking = null;
-      buffers.freeSpare();
     }
   }
 

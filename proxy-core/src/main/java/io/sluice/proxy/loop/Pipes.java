@@ -5,8 +5,8 @@ import io.sluice.proxy.linux.Syscalls;
 
 /**
  * The pipes that {@code splice(2)} goes through: empty ones are kept for the next direction that
- * needs one. A pipe is the read end in the low 32 bits, the write end in the high ones. Called on
- * the owning event loop only.
+ * needs one, and closed when nobody has needed them for a second. A pipe is the read end in the low
+ * 32 bits, the write end in the high ones. Called on the owning event loop only.
  */
 public final class Pipes {
   /** How much a pipe is asked to hold. */
@@ -14,10 +14,13 @@ public final class Pipes {
 
   private static final int ENDS = 2;
   private static final int MAX_IDLE = 64;
+  private static final int TICKS_KEPT = (int) (1000 / TimerWheel.TICK_MILLIS);
 
   private final Syscalls syscalls;
   private final long[] idle = new long[MAX_IDLE];
   private int idleCount;
+  private int leastIdleCount;
+  private int ticks;
 
   Pipes(Syscalls syscalls) {
     this.syscalls = syscalls;
@@ -26,7 +29,9 @@ public final class Pipes {
   /** An empty pipe, or a negative errno: then one copies. */
   public long take() {
     if (idleCount > 0) {
-      return idle[--idleCount];
+      idleCount--;
+      leastIdleCount = Math.min(leastIdleCount, idleCount);
+      return idle[idleCount];
     }
     if (!Descriptors.tcp().tryTake(ENDS)) {
       return -Linux.EMFILE;
@@ -59,11 +64,29 @@ public final class Pipes {
     Descriptors.tcp().give(ENDS);
   }
 
+  /**
+   * A tick has passed: once a second, closes those that nobody has needed in it.
+   *
+   * @return whether some are left to be closed
+   */
+  boolean tick() {
+    ticks++;
+    if (ticks == TICKS_KEPT) {
+      for (int unneeded = leastIdleCount; unneeded > 0; unneeded--) {
+        close(idle[--idleCount]);
+      }
+      leastIdleCount = idleCount;
+      ticks = 0;
+    }
+    return idleCount > 0;
+  }
+
   /** Closes the idle ones. */
   void closeAll() {
     while (idleCount > 0) {
       close(idle[--idleCount]);
     }
+    leastIdleCount = 0;
   }
 
   public static int readEnd(long pipe) {

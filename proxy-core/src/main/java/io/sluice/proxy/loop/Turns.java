@@ -11,13 +11,13 @@ import java.util.concurrent.Executor;
  */
 public final class Turns {
   /** What a round may move, before the others wait. */
-  static final int ROUND_BYTES = 4 << 20;
+  static final int ROUND_BYTES = 1 << 20;
 
   /** What each may move in its turn at least: with less, calls would cost more than the bytes. */
   static final int LEAST_BYTES = 64 << 10;
 
   /** What is read at once of whoever is new in a round that is spent. */
-  static final int SMALL_BYTES = 8 << 10;
+  static final int SMALL_BYTES = 2 << 10;
 
   /** Who has more to move. */
   public interface Waiting {

@@ -10,6 +10,7 @@ import io.sluice.bpf.run.Maps;
 import io.sluice.bpf.run.ProgramType;
 import io.sluice.config.BpfObject;
 import io.sluice.config.ConfigException;
+import io.sluice.config.ProgramSpec;
 import io.sluice.steering.Errno;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
@@ -19,11 +20,25 @@ import java.nio.file.Files;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Loads programs of eBPF objects that the configuration names, and fills their maps. */
 public final class BpfObjects {
-  private BpfObjects() {}
+  private final int loops;
+  private final Function<String, @Nullable LookupProgram> previous;
+  private final Destinations destinations;
+
+  /**
+   * @param loops how many threads will run them; 0 is one per core
+   * @param previous what ran under a name: maps that are kept come from it
+   */
+  public BpfObjects(
+      int loops, Function<String, @Nullable LookupProgram> previous, Destinations destinations) {
+    this.loops = loops > 0 ? loops : Runtime.getRuntime().availableProcessors();
+    this.previous = previous;
+    this.destinations = destinations;
+  }
 
   /** Finds the socket of a destination. */
   @FunctionalInterface
@@ -35,13 +50,11 @@ public final class BpfObjects {
   /**
    * Loads a program; the file is read anew.
    *
-   * @param loops how many threads will run it
-   * @param previous what ran under its name: maps that are kept come from it
    * @throws ConfigException with one problem, at the object's place
    */
-  public static LookupProgram load(
-      BpfObject from, int loops, @Nullable LookupProgram previous, Destinations destinations)
-      throws ConfigException {
+  public LookupProgram load(ProgramSpec.Bpf spec) throws ConfigException {
+    BpfObject from = spec.object();
+    LookupProgram before = previous.apply(spec.name());
     try {
       ObjectFile file = ObjectFile.read(Files.readAllBytes(from.file()));
       for (Map.Entry<String, BigInteger> global : from.set().entrySet()) {
@@ -50,14 +63,14 @@ public final class BpfObjects {
       LinkedProgram program = program(file, from.program(), from.section());
       Maps maps = Maps.forThreads(loops);
       for (Map.Entry<String, BpfObject.Contents> it : from.maps().entrySet()) {
-        MapSpec spec = named(program, it.getKey());
-        if (it.getValue().keep() && previous != null) {
-          keep(maps, spec, previous);
+        MapSpec map = named(program, it.getKey());
+        if (it.getValue().keep() && before != null) {
+          keep(maps, map, before);
         }
       }
       LookupProgram loaded = LookupProgram.load(file, program, maps, from.budget());
       for (Map.Entry<String, BpfObject.Contents> it : from.maps().entrySet()) {
-        fill(it.getKey(), maps.of(named(program, it.getKey())), it.getValue(), destinations);
+        fill(it.getKey(), maps.of(named(program, it.getKey())), it.getValue());
       }
       return loaded;
     } catch (RejectedException rejected) {
@@ -125,8 +138,7 @@ public final class BpfObjects {
         });
   }
 
-  private static void fill(
-      String name, Object map, BpfObject.Contents contents, Destinations destinations)
+  private void fill(String name, Object map, BpfObject.Contents contents)
       throws RejectedException {
     for (Map.Entry<Integer, BpfObject.Destination> it : contents.destinations().entrySet()) {
       BpfObject.Destination wanted = it.getValue();

@@ -13,7 +13,7 @@ import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.stream.MessageDrop;
 import io.sluice.steering.stream.SkSkb;
 import io.sluice.steering.stream.Strparser;
@@ -66,14 +66,7 @@ final class MessageSession extends Session {
     super(relay, fd, plan.targets().size(), via);
     this.home = home;
     this.plan = plan;
-    LookupContext _ =
-        connection.of(
-            Protocol.TCP,
-            context.remote(),
-            context.remotePort(),
-            context.local(),
-            context.localPort(),
-            context.ingressIfindex());
+    LookupContext _ = connection.of(context.copyTo(new Tuple()), context.ingressIfindex());
     if (via != null) {
       LookupContext _ = via.addTo(connection);
     }
@@ -152,7 +145,7 @@ final class MessageSession extends Session {
         return;
       }
       long count = input.read(client.number(), loop().turns().readBytes());
-      if (!hasRead(client, count)) {
+      if (!copying.hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
         } else if (!input.keep()) {
@@ -160,7 +153,7 @@ final class MessageSession extends Session {
         }
         return;
       }
-      moved(client, count);
+      copying.moved(client, count);
       loop().turns().spend((int) count);
       ending.stirred(loop().timeMillis());
       boolean isFilled = input.isFull();
@@ -202,12 +195,8 @@ final class MessageSession extends Session {
   }
 
   private void resumeIfFree() {
-    try {
-      if (steering.isAwaitedFree()) {
-        resume();
-      }
-    } catch (RuntimeException | Error failure) {
-      failed(failure);
+    if (steering.isAwaitedFree()) {
+      resume();
     }
   }
 
@@ -228,7 +217,7 @@ final class MessageSession extends Session {
         dismiss(SessionEnd.STREAM_ERROR);
       } else {
         if (steering.isAwaitedFree()) {
-          loop().execute(this::resumeIfFree); // it had room again before we stopped
+          later(this::resumeIfFree); // it had room again before we stopped
         }
         if (!wasInMessage && strparser.isInMessage()) {
           loop().schedule(this); // the parser's deadline may be nearer
@@ -241,17 +230,11 @@ final class MessageSession extends Session {
 
   /** Later, because epoll may still have an event for a socket whose number this one gets. */
   void connectLater(int index) {
-    loop().execute(() -> connectAwaited(index));
-  }
-
-  private void connectAwaited(int index) {
-    if (!isClosed() && !isInputOver && upstreams[index] == null) {
-      try {
+    later(() -> {
+      if (!isInputOver && upstreams[index] == null) {
         connect(index);
-      } catch (RuntimeException | Error failure) {
-        failed(failure);
       }
-    }
+    });
   }
 
   @Override
@@ -305,7 +288,7 @@ final class MessageSession extends Session {
         || client.isOpen() && client.blocked) {
       return;
     }
-    boolean _ = copy(from, client);
+    boolean _ = copying.copy(from, client);
     if (from.ended && !isClosed()) {
       if (from.broken) {
         broke(from);

@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
-import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
@@ -40,6 +39,7 @@ abstract class Session extends Sessions.Entry {
   final Peer client;
   final @Nullable Peer[] upstreams;
   final @Nullable Via via;
+  final Copying copying;
   final Ending ending;
 
   /** What makes a connection to a target; null when that is made. */
@@ -47,8 +47,6 @@ abstract class Session extends Sessions.Entry {
 
   private boolean isClosed;
   private boolean isStalled;
-  private long bytesIn;
-  private long bytesOut;
 
   /** When connections are old enough for keepalive; never, if all have it that should. */
   private long keepaliveAtMillis;
@@ -58,6 +56,7 @@ abstract class Session extends Sessions.Entry {
     this.via = via;
     this.client = new Peer(this, fd, Peer.CLIENT, false);
     this.upstreams = new @Nullable Peer[targets];
+    this.copying = new Copying(this);
     this.ending = new Ending(this, relay.loop().timeMillis());
     this.keepaliveAtMillis = ending.startMillis() + KEEPALIVE_AFTER_MILLIS;
   }
@@ -121,11 +120,7 @@ abstract class Session extends Sessions.Entry {
   @Override
   final void begin() {
     relay.sessions().add(this);
-    try {
-      start();
-    } catch (RuntimeException | Error failure) {
-      failed(failure);
-    }
+    guarded(this::start);
   }
 
   // ---- connecting
@@ -205,107 +200,9 @@ abstract class Session extends Sessions.Entry {
     }
   }
 
-  /**
-   * Copies what one peer sends to another, as far as it goes. While there is no room to keep what
-   * the other can't take, it is only looked at, and what was not sent stays where it was.
-   *
-   * @return whether it filled the buffer: much more is to come
-   */
-  final boolean copy(Peer from, Peer to) {
-    int leftBytes = 0;
-    do {
-      int most = loop().turns().readBytes();
-      boolean isRoomy = loop().buffers().hasRoom();
-      long address = loop().buffer().address();
-      long count =
-          isRoomy
-              ? syscalls().receive(from.number(), address, most)
-              : syscalls().peek(from.number(), address, most);
-      if (!hasRead(from, count)) {
-        return false;
-      }
-      int length = (int) count;
-      loop().turns().spend(length);
-      boolean isWanted = to.isOpen() && !to.finSent; // or it is thrown away
-      // A short read of what ends leaves only the end: it goes out in the same packet.
-      boolean isLast = from.hungUp && !from.errored && length < most;
-      int flags = isLast ? Linux.MSG_MORE : 0;
-      int result = 0;
-      if (isRoomy) {
-        result = isWanted ? to.send(loop().buffer(), 0, length, flags) : 0;
-        moved(from, length);
-      } else {
-        int sent = isWanted ? to.offer(loop().buffer(), 0, length, flags) : length;
-        result = sent < length ? sent < 0 ? sent : -Linux.EAGAIN : 0;
-        take(from, Math.max(0, sent));
-      }
-      if (result != 0) {
-        if (result != -Linux.EAGAIN) {
-          broke(to);
-        }
-        return false;
-      }
-      if (length == Loop.BUFFER_BYTES && isRoomy && canSplice(to)) {
-        return true;
-      }
-      if (length < most && !from.hungUp) {
-        return false; // a short read emptied it; more, or a FIN, will be a new edge
-      }
-      if (leftBytes == 0) {
-        leftBytes = loop().turns().turnBytes();
-      }
-      leftBytes -= length;
-    } while (leftBytes > 0);
-    from.yieldTurn();
-    return false;
-  }
-
-  /** Reads what had only been looked at, and has been sent. */
-  private void take(Peer from, int length) {
-    int left = length;
-    while (left > 0) {
-      long taken = syscalls().receive(from.number(), loop().buffer().address(), left);
-      if (taken <= 0) {
-        break; // a reset threw it away
-      }
-      left -= (int) taken;
-    }
-    moved(from, length);
-  }
-
   /** Whether copying is to stop where there is enough for splicing. */
   boolean canSplice(Peer to) {
     return false;
-  }
-
-  /** Notes the result of a read; false if there is nothing to send on. */
-  final boolean hasRead(Peer from, long count) {
-    if (count > 0) {
-      return true;
-    }
-    if (count == 0) {
-      from.ended = true;
-      from.broken |= from.errored; // its FIN has been overtaken by a reset
-    } else if (Peer.isPassing(count)) {
-      stalled(from);
-    } else if (count != -Linux.EAGAIN) {
-      from.ended = true;
-      from.broken = true;
-    } else if (from.broken) {
-      from.ended = true; // it takes no more, so nothing more is awaited of it
-    }
-    return false;
-  }
-
-  /** Counts what a peer has sent. */
-  final void moved(Peer from, long count) {
-    if (from.isClient()) {
-      bytesIn += count;
-      destination().traffic().bytesIn.add(count);
-    } else {
-      bytesOut += count;
-      destination().traffic().bytesOut.add(count);
-    }
   }
 
   // ---- ending
@@ -395,7 +292,25 @@ abstract class Session extends Sessions.Entry {
 
   @Override
   final SessionState state() {
-    return SessionView.of(this, bytesIn, bytesOut);
+    return SessionView.of(this);
+  }
+
+  /** Does something later on, unless the session is over by then. */
+  final void later(Runnable task) {
+    loop()
+        .execute(() -> {
+          if (!isClosed) {
+            guarded(task);
+          }
+        });
+  }
+
+  private void guarded(Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException | Error failure) {
+      failed(failure); // thrown on, it would stop the loop's clock, or its other tasks
+    }
   }
 
   /** Something that can't happen did: ends this session, so that the others live. */
@@ -451,8 +366,8 @@ abstract class Session extends Sessions.Entry {
               how,
               phase,
               loop().timeMillis() - ending.startMillis(),
-              bytesIn,
-              bytesOut,
+              copying.bytesIn(),
+              copying.bytesOut(),
               via == null ? null : via.toString()));
     }
   }

@@ -21,7 +21,7 @@ final class SessionView {
         session.loop().timeMillis() - session.ending.startMillis());
   }
 
-  static SessionState of(Session session, long bytesIn, long bytesOut) {
+  static SessionState of(Session session) {
     long now = session.loop().timeMillis();
     LookupContext context = session.connection();
     return new SessionState(
@@ -33,8 +33,8 @@ final class SessionView {
         word(session),
         now - session.ending.startMillis(),
         Math.max(0, now - session.ending.activeMillis()),
-        bytesIn,
-        bytesOut,
+        session.copying.bytesIn(),
+        session.copying.bytesOut(),
         fares(session, session.client),
         fares(session, session.upstreams[0]),
         session.via == null ? null : session.via.toString());

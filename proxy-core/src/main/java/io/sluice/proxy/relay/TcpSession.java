@@ -9,9 +9,8 @@ import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
@@ -31,13 +30,7 @@ final class TcpSession extends Session {
   /** A side that sends less at a time than this goes back from splicing to copying. */
   private static final int BULK_BYTES = Loop.BUFFER_BYTES / 4;
 
-  private final Family family;
-  private final long remoteHigh;
-  private final long remoteLow;
-  private final long localHigh;
-  private final long localLow;
-  private final char remotePort;
-  private final char localPort;
+  private final Tuple tuple;
   private Target target;
   private int retries;
   private @Nullable Tried tried;
@@ -45,13 +38,7 @@ final class TcpSession extends Session {
   TcpSession(TcpRelay relay, LookupContext context, int fd, Target target, @Nullable Via via) {
     super(relay, fd, 1, via);
     this.target = target;
-    this.family = context.family();
-    this.remoteHigh = context.remoteHigh();
-    this.remoteLow = context.remoteLow();
-    this.remotePort = (char) context.remotePort();
-    this.localHigh = context.localHigh();
-    this.localLow = context.localLow();
-    this.localPort = (char) context.localPort();
+    this.tuple = context.copyTo(new Tuple());
   }
 
   @Override
@@ -71,12 +58,7 @@ final class TcpSession extends Session {
 
   @Override
   LookupContext connection() {
-    LookupContext context = relay.scratch();
-    LookupContext described =
-        family == Family.IPV4
-            ? context.ipv4(Protocol.TCP, (int) remoteLow, remotePort, (int) localLow, localPort, 0)
-            : context.ipv6(
-                Protocol.TCP, remoteHigh, remoteLow, remotePort, localHigh, localLow, localPort, 0);
+    LookupContext described = relay.scratch().of(tuple, 0);
     return via == null ? described : via.addTo(described);
   }
 
@@ -108,21 +90,11 @@ final class TcpSession extends Session {
       if (other != null) {
         target = other;
         // Later, because epoll may still have an event for a socket whose number this one gets.
-        loop().execute(this::connectAgain);
+        later(() -> connect(ONLY));
         return;
       }
     }
     unreachable(reason);
-  }
-
-  private void connectAgain() {
-    if (!isClosed()) {
-      try {
-        connect(ONLY);
-      } catch (RuntimeException | Error failure) {
-        failed(failure);
-      }
-    }
   }
 
   // ---- relaying
@@ -162,7 +134,7 @@ final class TcpSession extends Session {
     if (from.waitsForTurn() && !from.ended) {
       return;
     }
-    if (!from.ended && (from.bulk || copy(from, to))) {
+    if (!from.ended && (from.bulk || copying.copy(from, to))) {
       splice(from, to);
     }
     if (!isClosed() && !ending.isDismissing()) {
@@ -180,7 +152,7 @@ final class TcpSession extends Session {
     from.bulk = loop().buffers().hasRoom() && to.takePipe();
     if (!from.bulk) {
       to.releasePipe();
-      if (copy(from, to)) {
+      if (copying.copy(from, to)) {
         from.yieldTurn();
       }
       return;
@@ -190,14 +162,14 @@ final class TcpSession extends Session {
     while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
       long count = to.fillPipe(from, turnBytes - movedBytes);
-      if (!hasRead(from, count)) {
+      if (!copying.hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();
         return;
       }
       movedBytes += (int) count;
       loop().turns().spend((int) count);
-      moved(from, count);
+      copying.moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {
         if (result != -Linux.EAGAIN) {

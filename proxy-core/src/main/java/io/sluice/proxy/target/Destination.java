@@ -364,6 +364,11 @@ public final class Destination {
     return true;
   }
 
+  /** Whether {@link #tryOpen} would say no now. Any thread. */
+  public boolean isFull() {
+    return spec.maxConnections() > 0 && traffic.active() >= spec.maxConnections();
+  }
+
   /** Takes back {@link #tryOpen}. Any thread. */
   public void close() {
     traffic.active.decrementAndGet();

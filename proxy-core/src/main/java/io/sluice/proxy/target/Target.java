@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -186,6 +187,21 @@ public final class Target {
     return addresses.isAnyUp() || addresses.claim() || destination.isPanicking();
   }
 
+  /** {@link #admits} of the next connection: changes nothing. */
+  private boolean wouldAdmit() {
+    return isAvailable() || destination.isPanicking();
+  }
+
+  /** Whether its name is known to have no address. */
+  public boolean hasNoAddress() {
+    return addresses.areNone();
+  }
+
+  /** Whether it came back so short a time ago that chance decides whether it is spared. */
+  public boolean isStartingSlowly() {
+    return slowStartMillis > 0 && upMillis() < slowStartMillis;
+  }
+
   /** Whether a check says that it doesn't serve, and the destination goes by that. */
   public boolean isRefused() {
     return addresses.areAllHeld() && !destination.isPanicking();
@@ -200,27 +216,44 @@ public final class Target {
    * @return null if checks say that no target serves
    */
   public @Nullable Target admitted(LookupContext context, Tried tried) {
-    if (admits()) {
-      return slowStartMillis > 0 && isSparedNow() ? instead(context, tried) : this;
+    Target admitted = admitted(context, tried, Target::admits);
+    boolean isSpared = slowStartMillis > 0 && admitted == this && isSparedNow();
+    return isSpared ? instead(context, tried) : admitted;
+  }
+
+  /** Whether this connection is one that goes elsewhere, as it came back a short time ago. */
+  private boolean isSparedNow() {
+    long upMillis = upMillis();
+    return upMillis < slowStartMillis
+        && ThreadLocalRandom.current().nextLong(slowStartMillis) >= upMillis;
+  }
+
+  private long upMillis() {
+    long since = addresses.upSinceMillis();
+    return since == Long.MIN_VALUE ? Long.MAX_VALUE : Loop.nowMillis() - since;
+  }
+
+  /**
+   * Whom {@link #admitted} would answer to the next connection, as far as chance doesn't decide:
+   * for who only asks. Takes no probe.
+   *
+   * @return null if checks say that no target serves
+   */
+  public @Nullable Target expected(LookupContext context, Tried tried) {
+    return admitted(context, tried, Target::wouldAdmit);
+  }
+
+  private @Nullable Target admitted(LookupContext context, Tried tried, Predicate<Target> admits) {
+    if (admits.test(this)) {
+      return this;
     }
     boolean isRefused = isRefused();
     if (!isRefused && !destination.isAnyAvailable()) {
       return this;
     }
     tried.clear();
-    Target other = another(context, tried);
+    Target other = another(context, tried, admits);
     return other == null && !isRefused ? this : other;
-  }
-
-  /** Whether this connection is one that goes elsewhere, as it came back a short time ago. */
-  private boolean isSparedNow() {
-    long since = addresses.upSinceMillis();
-    if (since == Long.MIN_VALUE) {
-      return false;
-    }
-    long upMillis = Loop.nowMillis() - since;
-    return upMillis < slowStartMillis
-        && ThreadLocalRandom.current().nextLong(slowStartMillis) >= upMillis;
   }
 
   private Target instead(LookupContext context, Tried tried) {
@@ -240,6 +273,10 @@ public final class Target {
    * @return null if all were tried
    */
   public @Nullable Target another(LookupContext context, Tried tried) {
+    return another(context, tried, Target::admits);
+  }
+
+  private @Nullable Target another(LookupContext context, Tried tried, Predicate<Target> admits) {
     Target last = this;
     while (true) {
       Socket next = destination.group().selectOther(context, last.socket, tried);
@@ -247,7 +284,7 @@ public final class Target {
         return null;
       }
       last = of(next);
-      if (last.admits() || !last.isAvailable() && !last.isRefused()) {
+      if (admits.test(last) || !last.isAvailable() && !last.isRefused()) {
         return last; // in the second case nobody is left who is available
       }
     }

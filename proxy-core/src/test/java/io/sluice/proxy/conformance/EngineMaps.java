@@ -12,6 +12,7 @@ import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
 import java.util.HexFormat;
 import java.util.function.Function;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /** The engine's maps behind one interface. */
@@ -61,7 +62,9 @@ final class EngineMaps {
     return (key, to) -> MapTwin.nextIndex(next.of(key == null ? -1 : MapTwin.index(key)), to);
   }
 
-  private static Object read(int result, byte[] value) {
+  private static Object read(int valueBytes, ToIntFunction<byte[]> copying) {
+    byte[] value = new byte[valueBytes];
+    int result = copying.applyAsInt(value);
     return result < 0 ? result : hex(value);
   }
 
@@ -73,10 +76,7 @@ final class EngineMaps {
     return new Adapter(
         (key, value, flags) -> map.update(MapTwin.index(key), bytes(value), flags),
         key -> map.delete(MapTwin.index(key)),
-        key -> {
-          byte[] value = new byte[map.valueSize()];
-          return read(map.lookupCopy(MapTwin.index(key), value), value);
-        },
+        key -> read(map.valueSize(), value -> map.lookupCopy(MapTwin.index(key), value)),
         indexes(map::nextKey));
   }
 
@@ -84,10 +84,7 @@ final class EngineMaps {
     return new Adapter(
         (key, value, flags) -> map.update(key, bytes(value), flags),
         map::delete,
-        key -> {
-          byte[] value = new byte[map.valueSize()];
-          return read(map.lookupCopy(key, value), value);
-        },
+        key -> read(map.valueSize(), value -> map.lookupCopy(key, value)),
         map::nextKey);
   }
 
@@ -95,10 +92,7 @@ final class EngineMaps {
     return new Adapter(
         (key, value, flags) -> map.update(key, bytes(value), flags),
         map::delete,
-        key -> {
-          byte[] value = new byte[map.valueSize()];
-          return read(map.lookupCopy(key, value), value);
-        },
+        key -> read(map.valueSize(), value -> map.lookupCopy(key, value)),
         map::nextKey);
   }
 

@@ -193,7 +193,7 @@ final class RelayHarness implements AutoCloseable {
         List.of(),
         List.of(),
         1,
-        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), 0),
+        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ZERO, 0),
         new Admin(null, AdminSocketSpec.DEFAULTS));
   }
 

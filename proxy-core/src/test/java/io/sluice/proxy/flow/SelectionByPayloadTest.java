@@ -3,6 +3,7 @@ package io.sluice.proxy.flow;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.observe.SessionEnd;
 import java.io.IOException;
@@ -15,9 +16,9 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** {@code affinity: datagram}, {@code select: payload} and {@code select: quic}, on two loops. */
 @Timeout(60)
@@ -26,19 +27,7 @@ final class SelectionByPayloadTest {
 
   private final int port = TestDaemon.freePort();
   private final List<UdpPeer> servers = new ArrayList<>();
-  private final List<AutoCloseable> open = new ArrayList<>();
-
-  @AfterEach
-  void close() throws Exception {
-    for (AutoCloseable it : open.reversed()) {
-      it.close();
-    }
-  }
-
-  private <T extends AutoCloseable> T opened(T it) {
-    open.add(it);
-    return it;
-  }
+  @RegisterExtension final Opened open = new Opened();
 
   /** Servers that answer a datagram with their number; but not one that begins with a dash. */
   private void startServers(int count) {
@@ -53,7 +42,7 @@ final class SelectionByPayloadTest {
     for (int i = 0; i < count; i++) {
       int number = i;
       servers.add(
-          opened(
+          open.add(
               new UdpPeer("127.0.0.1", 0)
                   .serve((server, datagram) -> {
                     if (!datagram.text().startsWith("-")) {
@@ -78,7 +67,7 @@ final class SelectionByPayloadTest {
   }
 
   private TestDaemon daemon(String keys) throws Exception {
-    return opened(TestDaemon.start(yaml(keys)));
+    return open.add(TestDaemon.start(yaml(keys)));
   }
 
   private String ask(UdpPeer client, String text) throws IOException {
@@ -96,7 +85,7 @@ final class SelectionByPayloadTest {
   void eachDatagramIsSelectedByItselfAndAnsweredFromTheAddressThatWasAsked() throws Exception {
     startServers(3);
     TestDaemon daemon = daemon("select: round-robin, affinity: datagram");
-    UdpPeer client = opened(UdpPeer.client());
+    UdpPeer client = open.add(UdpPeer.client());
     StringBuilder answers = new StringBuilder();
     for (int i = 0; i < 9; i++) {
       answers.append(ask(client, "x"));
@@ -114,7 +103,7 @@ final class SelectionByPayloadTest {
   void aBatchOfDatagramsIsSplitOverTheTargets() throws Exception {
     startServers(3);
     TestDaemon _ = daemon("select: round-robin, affinity: datagram");
-    UdpPeer client = opened(UdpPeer.client());
+    UdpPeer client = open.add(UdpPeer.client());
     Set<String> answers = new TreeSet<>();
     for (int i = 0; i < 90; i++) {
       client.send("x", ASKED, port);
@@ -126,16 +115,20 @@ final class SelectionByPayloadTest {
     assertThat(servers).allMatch(it -> it.heard().size() == 30);
   }
 
+  private Set<String> answers(UdpPeer client, int datagrams) throws Exception {
+    Set<String> answers = new TreeSet<>();
+    for (int i = 0; i < datagrams; i++) {
+      answers.add(ask(client, "x"));
+    }
+    return answers;
+  }
+
   @Test
   void withoutItAllDatagramsOfAClientGoToOneTarget() throws Exception {
     startServers(3);
     TestDaemon daemon = daemon("select: round-robin");
-    UdpPeer client = opened(UdpPeer.client());
-    Set<String> answers = new HashSet<>();
-    for (int i = 0; i < 9; i++) {
-      answers.add(ask(client, "x"));
-    }
-    assertThat(answers).hasSize(1);
+    UdpPeer client = open.add(UdpPeer.client());
+    assertThat(answers(client, 9)).hasSize(1);
     assertThat(daemon.sessions()).isEqualTo(1);
   }
 
@@ -143,10 +136,8 @@ final class SelectionByPayloadTest {
   void thePartsOfAFlowEndWhenTheyAreIdle() throws Exception {
     startServers(3);
     TestDaemon daemon = daemon("select: round-robin, affinity: datagram, idleTimeout: 200ms");
-    UdpPeer client = opened(UdpPeer.client());
-    for (int i = 0; i < 3; i++) {
-      ask(client, "x");
-    }
+    UdpPeer client = open.add(UdpPeer.client());
+    assertThat(answers(client, 3)).containsExactly("0", "1", "2");
     daemon.awaitEnds(SessionEnd.IDLE, 3);
     daemon.awaitSessions(0);
     assertThat(ask(client, "x")).isEqualTo("0");
@@ -156,11 +147,11 @@ final class SelectionByPayloadTest {
   void thePartsOfAFlowAreBounded() throws Exception {
     startServers(3);
     TestDaemon daemon =
-        opened(
+        open.add(
             TestDaemon.start(
                 yaml("select: round-robin, affinity: datagram")
                     + "limits: {flows: 2, drain: 0s}\n"));
-    UdpPeer client = opened(UdpPeer.client());
+    UdpPeer client = open.add(UdpPeer.client());
     assertThat(ask(client, "x")).isEqualTo("0");
     assertThat(ask(client, "x")).isEqualTo("1");
     assertThat(ask(client, "x")).isEqualTo("2"); // the one that was idle longest made room
@@ -174,10 +165,8 @@ final class SelectionByPayloadTest {
   void aTargetThatIsGoneCostsTheOthersNothing() throws Exception {
     startServers(3);
     TestDaemon daemon = daemon("select: round-robin, affinity: datagram");
-    UdpPeer client = opened(UdpPeer.client());
-    for (int i = 0; i < 3; i++) {
-      ask(client, "x");
-    }
+    UdpPeer client = open.add(UdpPeer.client());
+    assertThat(answers(client, 3)).containsExactly("0", "1", "2");
     servers.get(1).close();
     assertThat(ask(client, "x")).isEqualTo("0");
     client.send("x", ASKED, port);
@@ -190,10 +179,10 @@ final class SelectionByPayloadTest {
   void flowsFromBeforeAReloadKeepTheirTarget() throws Exception {
     startServers(3);
     TestDaemon daemon = daemon("select: round-robin");
-    UdpPeer before = opened(UdpPeer.client());
+    UdpPeer before = open.add(UdpPeer.client());
     String its = ask(before, "x");
     daemon.reload(yaml("select: round-robin, affinity: datagram"));
-    UdpPeer after = opened(UdpPeer.client());
+    UdpPeer after = open.add(UdpPeer.client());
     Set<String> answers = new TreeSet<>();
     for (int i = 0; i < 3; i++) {
       assertThat(ask(before, "x")).isEqualTo(its);
@@ -210,7 +199,7 @@ final class SelectionByPayloadTest {
     for (int key = 0; key < 16; key++) {
       Set<String> its = new HashSet<>();
       for (int i = 0; i < 4; i++) {
-        UdpPeer client = opened(UdpPeer.client());
+        UdpPeer client = open.add(UdpPeer.client());
         its.add(ask(client, i + "-key" + (char) ('a' + key) + "rest" + i));
       }
       assertThat(its).as("key %d", key).hasSize(1);
@@ -223,7 +212,7 @@ final class SelectionByPayloadTest {
   void aFlowStaysWhereItsFirstDatagramsPayloadLed() throws Exception {
     startServers(3);
     TestDaemon _ = daemon("select: payload, payload: {length: 4}");
-    UdpPeer client = opened(UdpPeer.client());
+    UdpPeer client = open.add(UdpPeer.client());
     Set<String> answers = new HashSet<>();
     for (int key = 0; key < 16; key++) {
       answers.add(ask(client, "key" + (char) ('a' + key)));
@@ -257,7 +246,7 @@ final class SelectionByPayloadTest {
     TestDaemon daemon = daemon(keys);
     List<byte[]> chosen = new ArrayList<>();
     for (int i = 0; i < 32; i++) {
-      UdpPeer client = opened(UdpPeer.client());
+      UdpPeer client = open.add(UdpPeer.client());
       client.send(initial(i), ASKED, port);
       chosen.add(java.util.Arrays.copyOfRange(client.receive().payload(), 7, 15));
     }
@@ -270,7 +259,7 @@ final class SelectionByPayloadTest {
         shortHeader[0] = 0x40;
         System.arraycopy(id, 0, shortHeader, 1, 8);
         // Open until the end: a closed one's port, given again, would bring its flow along.
-        UdpPeer elsewhere = opened(UdpPeer.client());
+        UdpPeer elsewhere = open.add(UdpPeer.client());
         assertThat(ask(elsewhere, shortHeader)).isEqualTo(String.valueOf(id[0]));
       }
       java.util.Collections.swap(servers, 0, 3);
@@ -288,7 +277,7 @@ final class SelectionByPayloadTest {
           "{address: \"127.0.0.1:%d\", serverId: \"00f%d\"}".formatted(servers.get(i).port(), i));
     }
     TestDaemon _ =
-        opened(
+        open.add(
             TestDaemon.start(
                 """
                 loops: 2
@@ -305,7 +294,7 @@ final class SelectionByPayloadTest {
       byte[] shortHeader = HexFormat.of().parseHex("40" + "0700f0aabbccdd00" + "ffff");
       shortHeader[3] |= (byte) (i % 4);
       shortHeader[8] = (byte) i;
-      UdpPeer elsewhere = opened(UdpPeer.client());
+      UdpPeer elsewhere = open.add(UdpPeer.client());
       assertThat(ask(elsewhere, shortHeader)).isEqualTo(String.valueOf(i % 4));
     }
   }
@@ -317,7 +306,7 @@ final class SelectionByPayloadTest {
     for (int i = 0; i < 16; i++) {
       Set<String> its = new HashSet<>();
       for (int port = 0; port < 4; port++) {
-        its.add(ask(opened(UdpPeer.client()), initial(i)));
+        its.add(ask(open.add(UdpPeer.client()), initial(i)));
       }
       assertThat(its).hasSize(1);
     }

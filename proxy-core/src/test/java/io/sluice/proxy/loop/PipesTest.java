@@ -44,4 +44,33 @@ final class PipesTest {
     pipes.closeAll();
     assertThat(open(taken)).isZero();
   }
+
+  @Test
+  void thoseThatNobodyNeededInASecondAreClosed() {
+    long[] taken = new long[10];
+    for (int i = 0; i < taken.length; i++) {
+      taken[i] = pipes.take();
+    }
+    for (long pipe : taken) {
+      pipes.give(pipe);
+    }
+    second();
+    for (int i = 0; i < 20; i++) {
+      long first = pipes.take();
+      long second = pipes.take();
+      pipes.give(first);
+      pipes.give(second);
+      second();
+    }
+    assertThat(open(taken)).isEqualTo(2);
+    second();
+    assertThat(open(taken)).isZero();
+    assertThat(pipes.tick()).isFalse();
+  }
+
+  private void second() {
+    for (int tick = 0; tick < 1000 / TimerWheel.TICK_MILLIS; tick++) {
+      boolean _ = pipes.tick();
+    }
+  }
 }

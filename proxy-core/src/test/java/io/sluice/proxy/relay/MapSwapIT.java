@@ -8,8 +8,6 @@ import io.sluice.config.Config;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
-import io.sluice.proxy.arrival.CaptureSocket;
-import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.capture.CaptureChange;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.connect.OwnSources;
@@ -271,7 +269,7 @@ final class MapSwapIT {
               (_, _, _, _, _) -> false,
               config.limits().halfClosed().toMillis());
       relays.add(relay);
-      workers.add(new Captures.Worker(loop, gate, relay, new NoDatagrams()));
+      workers.add(new Captures.Worker(loop, gate, relay, new OneLoop.NoDatagrams()));
     }
     Captures captures = new Captures(workers);
     CaptureChange change = captures.prepare(config.captures());
@@ -293,22 +291,5 @@ final class MapSwapIT {
     }
     assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
     boolean _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(5, TimeUnit.SECONDS);
-  }
-
-  private static final class NoDatagrams implements DatagramHandler {
-    @Override
-    public boolean register(CaptureSocket socket) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void open(CaptureSocket socket) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void close(CaptureSocket socket) {
-      throw new UnsupportedOperationException();
-    }
   }
 }

@@ -144,7 +144,7 @@ public final class OneLoop implements AutoCloseable {
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
   }
 
-  private static final class NoDatagrams implements DatagramHandler {
+  static final class NoDatagrams implements DatagramHandler {
     @Override
     public boolean register(CaptureSocket socket) {
       throw new UnsupportedOperationException();

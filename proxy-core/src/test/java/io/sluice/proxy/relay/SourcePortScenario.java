@@ -10,6 +10,7 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 
 /** Runs where there are four local ports, and says how the daemon fared when it needed a fifth. */
 final class SourcePortScenario {
@@ -28,17 +29,23 @@ final class SourcePortScenario {
       }
       daemon.awaitSessions(PORTS);
       TestDaemon.until("all connected", () -> server.accepted() == PORTS);
-      check("the fifth is reset", !isServed(port));
-      check("counted", daemon.drops(Refusal.NO_SOURCE_PORT) == 1);
-      check("paused", daemon.counters().acceptPauses().sum() == 1);
-      for (Socket client : clients) {
-        client.close();
-      }
-      daemon.awaitSessions(0);
-      TestDaemon.until("it serves again", () -> isServed(port));
+      recovers(daemon, clients, () -> isServed(port));
       System.out.println("recovered");
     }
     System.exit(0);
+  }
+
+  /** The next client finds no port and is reset, and served when the others are gone. */
+  static void recovers(TestDaemon daemon, List<Socket> clients, Callable<Boolean> isServed)
+      throws Exception {
+    check("the next one is reset", !isServed.call());
+    check("counted", daemon.drops(Refusal.NO_SOURCE_PORT) == 1);
+    check("paused", daemon.counters().acceptPauses().sum() == 1);
+    for (Socket client : clients) {
+      client.close();
+    }
+    daemon.awaitSessions(0);
+    TestDaemon.until("it serves again", isServed);
   }
 
   private static void check(String what, boolean holds) {

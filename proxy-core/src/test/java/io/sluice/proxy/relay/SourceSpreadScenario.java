@@ -43,14 +43,7 @@ final class SourceSpreadScenario {
       }
       TestDaemon.until("all connected", () -> server.accepted() == 2 * PORTS);
       check("none was refused", daemon.drops(Refusal.NO_SOURCE_PORT) == 0);
-      check("the ninth is reset", !isServed(port));
-      check("counted", daemon.drops(Refusal.NO_SOURCE_PORT) == 1);
-      check("paused", daemon.counters().acceptPauses().sum() == 1);
-      for (Socket client : clients) {
-        client.close();
-      }
-      daemon.awaitSessions(0);
-      TestDaemon.until("it serves again", () -> isServed(port));
+      SourcePortScenario.recovers(daemon, clients, () -> isServed(port));
       System.out.println("tcp recovered");
     }
   }

@@ -34,17 +34,20 @@ final class TargetsTest {
     }
   }
 
+  private TestDaemon ipv6(String prefix, String targets) throws Exception {
+    return TestDaemon.start(
+        """
+        loops: 2
+        bindings: [{label: web, protocol: tcp, prefix: "%s", port: %d}]
+        destinations: [{label: web, protocol: tcp, %s}]
+        """
+            .formatted(prefix, port, targets));
+  }
+
   @Test
   void anIpv6AddressIsReachedFromAnIpv6Client() throws Exception {
     try (TestServer server = TestServer.start("::1", TestDaemon.freePort(), TestServer.PROTOCOL);
-        TestDaemon daemon =
-            TestDaemon.start(
-                """
-                loops: 2
-                bindings: [{label: web, protocol: tcp, prefix: "::1/128", port: %d}]
-                destinations: [{label: web, protocol: tcp, targets: ["[::1]:%d"]}]
-                """
-                    .formatted(port, server.port()))) {
+        TestDaemon daemon = ipv6("::1/128", "targets: [\"[::1]:%d\"]".formatted(server.port()))) {
       download("::1", port);
       daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
     }
@@ -53,14 +56,7 @@ final class TargetsTest {
   @Test
   void anIpv4AddressIsReachedFromAnIpv6ClientOfAWholePrefix() throws Exception {
     try (TestServer server = TestServer.start(TestServer.PROTOCOL);
-        TestDaemon daemon =
-            TestDaemon.start(
-                """
-                loops: 2
-                bindings: [{label: web, protocol: tcp, prefix: "::/64", port: %d}]
-                destinations: [{label: web, protocol: tcp, %s}]
-                """
-                    .formatted(port, server.targets()))) {
+        TestDaemon daemon = ipv6("::/64", server.targets())) {
       download("::1", port);
       daemon.awaitEnds(SessionEnd.TARGET_CLOSED, 1);
     }

@@ -2,6 +2,7 @@ package io.sluice.steering.map;
 
 import io.sluice.steering.Errno;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What all maps have: kind, sizes, flags and an id, which don't change.
@@ -95,6 +96,15 @@ public abstract sealed class BpfMap
     if (key.length != keySize) {
       throw new IllegalArgumentException("a key of " + key.length + " bytes; " + keySize + " fit");
     }
+  }
+
+  /** As {@link HashTable#nextKey}. */
+  final int keyAfter(KeyTable<?> table, byte @Nullable [] key, byte[] next) {
+    checkKey(next);
+    if (key != null) {
+      checkKey(key);
+    }
+    return table.nextKey(key, next);
   }
 
   static void checkValue(byte[] value, int size) {

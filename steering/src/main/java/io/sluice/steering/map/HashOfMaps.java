@@ -109,11 +109,7 @@ public final class HashOfMaps<M extends BpfMap> extends BpfMap {
 
   /** Iterates as {@link HashTable#nextKey}. */
   public int nextKey(byte @Nullable [] key, byte[] next) {
-    checkKey(next);
-    if (key != null) {
-      checkKey(key);
-    }
-    return table.nextKey(key, next);
+    return keyAfter(table, key, next);
   }
 
   /** How many maps there are. */

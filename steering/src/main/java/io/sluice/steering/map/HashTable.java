@@ -143,11 +143,7 @@ public final class HashTable extends BpfMap {
    * @return 0, or -ENOENT after the last
    */
   public int nextKey(byte @Nullable [] key, byte[] next) {
-    checkKey(next);
-    if (key != null) {
-      checkKey(key);
-    }
-    return table.nextKey(key, next);
+    return keyAfter(table, key, next);
   }
 
   /** How many entries there are. */

@@ -174,11 +174,7 @@ public final class PerLoopHash extends BpfMap {
 
   /** Iterates as {@link HashTable#nextKey}. */
   public int nextKey(byte @Nullable [] key, byte[] next) {
-    checkKey(next);
-    if (key != null) {
-      checkKey(key);
-    }
-    return table.nextKey(key, next);
+    return keyAfter(table, key, next);
   }
 
   /** How many keys there are. */

@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.steering.Errno;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -106,11 +104,7 @@ class ArrayMapTest {
   @Test
   void iterationVisitsEveryIndex() {
     ArrayMap map = new ArrayMap(1, 3);
-    List<Integer> visited = new ArrayList<>();
-    for (int index = map.nextKey(-1); index >= 0; index = map.nextKey(index)) {
-      visited.add(index);
-    }
-    assertThat(visited).containsExactly(0, 1, 2);
+    assertThat(Visits.of(map::nextKey)).containsExactly(0, 1, 2);
     assertThat(map.nextKey(2)).isEqualTo(Errno.ENOENT.negative());
     assertThat(map.nextKey(3)).isZero();
   }

@@ -170,13 +170,9 @@ class HashTableTest {
           byte[] value = new byte[12];
           random.nextBytes(value);
           int flags = random.nextInt(3);
-          boolean isThere = naive.containsKey(key);
           int expected =
-              isThere && flags == UpdateFlags.NOEXIST
-                  ? Errno.EEXIST.negative()
-                  : !isThere && flags == UpdateFlags.EXIST
-                      ? Errno.ENOENT.negative()
-                      : !isThere && naive.size() == maxEntries ? Errno.E2BIG.negative() : 0;
+              UpdateOutcome.of(
+                  naive.containsKey(key), flags, naive.size() == maxEntries, Errno.E2BIG);
           assertThat(map.update(key(key), value, flags)).as(where).isEqualTo(expected);
           if (expected == 0) {
             naive.put(key, value);

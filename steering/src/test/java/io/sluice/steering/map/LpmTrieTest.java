@@ -241,13 +241,8 @@ class LpmTrieTest {
         values.remove(bits);
       } else {
         int flags = random.nextInt(3);
-        boolean isThere = naive.containsKey(bits);
         int expected =
-            isThere && flags == UpdateFlags.NOEXIST
-                ? Errno.EEXIST.negative()
-                : !isThere && flags == UpdateFlags.EXIST
-                    ? Errno.ENOENT.negative()
-                    : !isThere && naive.size() == 200 ? Errno.ENOSPC.negative() : 0;
+            UpdateOutcome.of(naive.containsKey(bits), flags, naive.size() == 200, Errno.ENOSPC);
         assertThat(trie.update(key, number(step), flags)).as(where).isEqualTo(expected);
         if (expected == 0) {
           naive.put(bits, key);

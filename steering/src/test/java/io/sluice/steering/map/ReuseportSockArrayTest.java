@@ -205,13 +205,7 @@ class ReuseportSockArrayTest {
   @Test
   void iterationVisitsEveryIndex() {
     ReuseportSockArray map = new ReuseportSockArray(3);
-    List<Integer> visited = new ArrayList<>();
-
-    for (int index = map.nextKey(-1); index >= 0; index = map.nextKey(index)) {
-      visited.add(index);
-    }
-
-    assertThat(visited).containsExactly(0, 1, 2);
+    assertThat(Visits.of(map::nextKey)).containsExactly(0, 1, 2);
     assertThat(map.nextKey(2)).isEqualTo(Errno.ENOENT.negative());
     assertThat(map.nextKey(7)).isZero();
   }

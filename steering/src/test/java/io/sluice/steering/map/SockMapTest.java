@@ -168,13 +168,7 @@ class SockMapTest {
   void iterationVisitsEveryIndex() {
     SockMap map = new SockMap(3);
     map.update(1, tcp());
-    List<Integer> visited = new ArrayList<>();
-
-    for (int index = map.nextKey(-1); index >= 0; index = map.nextKey(index)) {
-      visited.add(index);
-    }
-
-    assertThat(visited).containsExactly(0, 1, 2);
+    assertThat(Visits.of(map::nextKey)).containsExactly(0, 1, 2);
     assertThat(map.nextKey(2)).isEqualTo(Errno.ENOENT.negative());
     assertThat(map.nextKey(3)).isZero();
   }

@@ -1,5 +1,12 @@
 package io.sluice.steering.reuseport;
 
+import static io.sluice.steering.reuseport.Groups.SEED;
+import static io.sluice.steering.reuseport.Groups.client;
+import static io.sluice.steering.reuseport.Groups.group;
+import static io.sluice.steering.reuseport.Groups.members;
+import static io.sluice.steering.reuseport.Groups.number;
+import static io.sluice.steering.reuseport.Groups.numbers;
+import static io.sluice.steering.reuseport.Groups.select;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
@@ -13,31 +20,22 @@ import io.sluice.steering.reuseport.ReuseportGroup.Selection;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/**
- * Which socket of a group is chosen, and who may be in it. Longer than most: each way of selecting
- * has the same questions to answer, beside each other.
- */
+/** Which socket of a group is chosen, and who may be in it. */
 class ReuseportGroupTest {
-  private static final long SEED = 65537;
-
   @Test
   void everyMemberKnowsItsGroup() {
     List<Member> members = members(1, 1);
-    ReuseportGroup group = ReuseportGroup.of(members, Selection.HASH, ReuseportGroupTest::idle);
+    ReuseportGroup group = ReuseportGroup.of(members, Selection.HASH, Groups::idle);
 
     assertThat(members).allMatch(member -> member.socket().group() == group);
     assertThat(group.members()).isEqualTo(members);
@@ -66,7 +64,7 @@ class ReuseportGroupTest {
 
   private static void refused(List<Member> members, String message) {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> ReuseportGroup.of(members, Selection.HASH, ReuseportGroupTest::idle))
+        .isThrownBy(() -> ReuseportGroup.of(members, Selection.HASH, Groups::idle))
         .withMessageContaining(message);
   }
 
@@ -165,9 +163,7 @@ class ReuseportGroupTest {
     assertThat(numbers(group(selection, weights), 1_000))
         .isEqualTo(numbers(group(selection, weights), 1_000))
         .isNotEqualTo(
-            numbers(
-                ReuseportGroup.of(members(weights), selection, ReuseportGroupTest::idle, 1),
-                1_000));
+            numbers(ReuseportGroup.of(members(weights), selection, Groups::idle, 1), 1_000));
   }
 
   @Test
@@ -183,108 +179,6 @@ class ReuseportGroupTest {
   // By an independent implementation of the same formula.
   private static final int FLOW_HASH = 694286970;
   private static final int CLIENT_HASH = -1894619787;
-
-  @Test
-  void sourceSticksToTheClientsAddress() {
-    ReuseportGroup group = group(Selection.SOURCE, 1, 1, 1, 1, 1);
-    LookupContext context = new LookupContext();
-    Random random = new Random(SEED);
-    for (int client = 0; client < 1_000; client++) {
-      Socket first = select(group, context.ipv4(Protocol.TCP, client, 1000, 1, 80, 1));
-
-      assertThat(
-              select(
-                  group,
-                  context.ipv4(
-                      Protocol.TCP, client, random.nextInt(65536), random.nextInt(), 443, 2)))
-          .isSameAs(first);
-    }
-  }
-
-  @Test
-  void sourceDoesNotDependOnTheOrderOfTheMembers() {
-    List<Member> members = members(3, 1, 2, 2, 5);
-    Map<Integer, String> before =
-        byClient(ReuseportGroup.of(members, Selection.SOURCE, ReuseportGroupTest::idle));
-    List<Member> shuffled = new ArrayList<>(members);
-    Collections.shuffle(shuffled, new Random(SEED));
-
-    assertThat(byClient(ReuseportGroup.of(shuffled, Selection.SOURCE, ReuseportGroupTest::idle)))
-        .isEqualTo(before);
-  }
-
-  /** Of N members, one is taken away: its 1/N of the clients must move; at most 2% of others do. */
-  @ParameterizedTest
-  @CsvSource({"2", "3", "10", "50"})
-  void removingOneMemberMovesLittleMoreThanItsOwnClients(int count) {
-    List<Member> members = members(IntStream.generate(() -> 1).limit(count).toArray());
-    Map<Integer, String> before =
-        byClient(ReuseportGroup.of(members, Selection.SOURCE, ReuseportGroupTest::idle));
-    String gone = String.valueOf(members.get(count / 2).socket().attachment());
-    List<Member> fewer = new ArrayList<>(members);
-    fewer.remove(count / 2);
-    Map<Integer, String> after =
-        byClient(ReuseportGroup.of(fewer, Selection.SOURCE, ReuseportGroupTest::idle));
-
-    assertThat(movedOfOthers(before, after, gone)).isLessThan(0.02);
-    assertThat(share(before, gone)).isCloseTo(1.0 / count, within(0.01));
-  }
-
-  /** A weight that changes moves at most the difference, and 4% of the rest. */
-  @Test
-  void changingAWeightMovesLittleMoreThanTheDifference() {
-    Map<Integer, String> before = byClient(group(Selection.SOURCE, 10, 10, 10, 10));
-    Map<Integer, String> after = byClient(group(Selection.SOURCE, 10, 10, 10, 9));
-
-    double moved = movedOfOthers(before, after, "none");
-    assertThat(moved).isBetween(0.25 - 9.0 / 39 - 0.005, 0.25 - 9.0 / 39 + 0.04);
-  }
-
-  @Test
-  void aMemberThatIsDownMovesItsOwnClientsOnlyAndSpreadsThem() {
-    ReuseportGroup group = group(Selection.SOURCE, 1, 1, 1, 1, 1);
-    Map<Integer, String> before = byClient(group);
-    Socket down = group.members().get(2).socket();
-
-    group.available(down, false);
-    Map<Integer, String> during = byClient(group);
-    group.available(down, true);
-
-    assertThat(movedOfOthers(before, during, "m2")).isZero();
-    Map<String, Long> newHomes =
-        before.keySet().stream()
-            .filter(client -> "m2".equals(before.get(client)))
-            .collect(Collectors.groupingBy(client -> name(during, client), Collectors.counting()));
-    assertThat(newHomes).containsOnlyKeys("m0", "m1", "m3", "m4");
-    long moved = newHomes.values().stream().mapToLong(Long::longValue).sum();
-    assertThat(newHomes.values()).allMatch(count -> count > moved / 6 && count < moved / 3);
-    assertThat(byClient(group)).isEqualTo(before);
-  }
-
-  private static String name(Map<Integer, String> homes, int client) {
-    return homes.getOrDefault(client, "none");
-  }
-
-  @Test
-  void maglevFillsItsTableInProportion() {
-    char[] table = Maglev.table(new Members(members(1, 2, 0, 5)), 42);
-    int[] entries = new int[4];
-    for (char member : table) {
-      entries[member]++;
-    }
-
-    assertThat(entries).containsExactly(8192, 16384, 0, 40961);
-  }
-
-  @Test
-  void aLargeGroupHasATableToo() {
-    int[] weights = IntStream.generate(() -> 1).limit(ReuseportGroup.MAX_MEMBERS).toArray();
-
-    char[] table = Maglev.table(new Members(members(weights)), 42);
-
-    assertThat(IntStream.range(0, table.length).map(i -> table[i]).distinct().count())
-        .isEqualTo(ReuseportGroup.MAX_MEMBERS);
-  }
 
   /** The first row is nginx's own example (commit 52327e0627f4). */
   @ParameterizedTest
@@ -487,78 +381,5 @@ class ReuseportGroupTest {
 
     assertThat(two.selectOther(context, two.members().get(1).socket(), tried))
         .isSameAs(two.members().getFirst().socket());
-  }
-
-  private static int idle(Socket socket) {
-    return 0;
-  }
-
-  private static ReuseportGroup group(Selection selection, int... weights) {
-    return ReuseportGroup.of(members(weights), selection, ReuseportGroupTest::idle);
-  }
-
-  /** Members m0, m1, … */
-  private static List<Member> members(int... weights) {
-    List<Member> members = new ArrayList<>();
-    for (int i = 0; i < weights.length; i++) {
-      members.add(
-          new Member(
-              Socket.bound(Protocol.TCP, IpAddress.ANY_IPV4, 80).attachment("m" + i).build(),
-              weights[i]));
-    }
-    return members;
-  }
-
-  private static int number(@Nullable Socket socket) {
-    return socket == null ? -1 : Integer.parseInt(String.valueOf(socket.attachment()).substring(1));
-  }
-
-  private static @Nullable Socket select(ReuseportGroup group, LookupContext context) {
-    return group.select(context, group.members().getFirst().socket()).socket();
-  }
-
-  /** Who gets each of so many seeded clients. */
-  private static List<Integer> numbers(ReuseportGroup group, int lookups) {
-    Random random = new Random(SEED);
-    LookupContext context = new LookupContext();
-    List<Integer> numbers = new ArrayList<>();
-    for (int i = 0; i < lookups; i++) {
-      client(context, random);
-      numbers.add(number(select(group, context)));
-    }
-    return numbers;
-  }
-
-  private static Map<Integer, String> byClient(ReuseportGroup group) {
-    LookupContext context = new LookupContext();
-    Map<Integer, String> homes = new HashMap<>();
-    for (int client = 0; client < 50_000; client++) {
-      Socket home = select(group, context.ipv4(Protocol.TCP, 0x0a00_0000 + client, 1, 1, 80, 1));
-      homes.put(client, home == null ? "none" : String.valueOf(home.attachment()));
-    }
-    return homes;
-  }
-
-  /** Which part of the clients that weren't at {@code member} has moved. */
-  private static double movedOfOthers(
-      Map<Integer, String> before, Map<Integer, String> after, String member) {
-    List<Integer> others =
-        before.keySet().stream().filter(client -> !name(before, client).equals(member)).toList();
-    long moved =
-        others.stream().filter(client -> !name(before, client).equals(name(after, client))).count();
-    return (double) moved / others.size();
-  }
-
-  private static double share(Map<Integer, String> homes, String member) {
-    return (double) homes.values().stream().filter(member::equals).count() / homes.size();
-  }
-
-  private static LookupContext client(Random random) {
-    return client(new LookupContext(), random);
-  }
-
-  private static LookupContext client(LookupContext context, Random random) {
-    return context.ipv4(
-        Protocol.TCP, random.nextInt(), random.nextInt(65536), random.nextInt(), 80, 1);
   }
 }

@@ -8,7 +8,6 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.ListenerTable;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.LookupObserver;
-import io.sluice.steering.Payload;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
@@ -430,84 +429,5 @@ class ReuseportProgramTest {
     }
     group.available(b, false);
     assertThat(taken(assignA(0))).isSameAs(a);
-  }
-
-  @Test
-  void theContextShowsAUdpPacket() {
-    Socket socket = Socket.bound(Protocol.UDP, IpAddress.ANY_IPV6, 53).build();
-    ReuseportGroup one = group(Selection.HASH, socket);
-    List<Object> seen = new ArrayList<>();
-    one.attach(
-        "p",
-        it -> {
-          byte[] header = new byte[9];
-          byte[] beyond = {1, 1, 1};
-          seen.addAll(
-              List.of(
-                  it.len(),
-                  it.ethProtocol(),
-                  it.ipProtocol(),
-                  it.bindInany(),
-                  it.socket(),
-                  it.remotePort(),
-                  it.remote(),
-                  it.local(),
-                  it.localPort(),
-                  it.hash() != 0,
-                  it.payload().at(4)));
-          assertThat(it.loadBytes(0, header)).isZero();
-          assertThat(header).containsExactly(0x12, 0x34, 0, 53, 0, 13, 0, 0, 'h');
-          assertThat(it.loadBytes(11, beyond)).isEqualTo(Errno.EFAULT.negative());
-          assertThat(beyond).containsOnly(0);
-          assertThat(it.loadBytes(10, beyond)).isZero();
-          assertThat(beyond).containsExactly('l', 'l', 'o');
-          assertThat(it.loadBytes(-1, beyond)).isEqualTo(Errno.EFAULT.negative());
-          assertThat(it.loadBytes(Integer.MAX_VALUE, beyond)).isEqualTo(Errno.EFAULT.negative());
-          return 1;
-        });
-    context
-        .ipv6(Protocol.UDP, 1, 2, 0x1234, 3, 4, 53, 0)
-        .payload(Payload.of("hello".getBytes(java.nio.charset.StandardCharsets.US_ASCII)));
-    assertThat(one.select(context, socket).socket()).isSameAs(socket);
-    assertThat(seen)
-        .containsExactly(
-            13,
-            0x86dd,
-            17,
-            true,
-            socket,
-            0x1234,
-            IpAddress.ipv6(1, 2),
-            IpAddress.ipv6(3, 4),
-            53,
-            true,
-            (int) 'o');
-  }
-
-  @Test
-  void theContextShowsATcpPacket() {
-    List<Object> seen = new ArrayList<>();
-    group.attach(
-        "p",
-        it -> {
-          byte[] header = new byte[20];
-          assertThat(it.loadBytes(0, header)).isZero();
-          assertThat(header)
-              .containsExactly(0, 7, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0);
-          seen.addAll(
-              List.of(
-                  it.len(), it.ethProtocol(), it.ipProtocol(), it.bindInany(), it.socket() == a));
-          return 1;
-        });
-    assertThat(taken(assignA(0, 7))).isIn(a, b);
-    assertThat(seen).containsExactly(20, 0x0800, 6, false, true);
-  }
-
-  @Test
-  void aNewTupleHasNoPayloadOfTheLast() {
-    context.ipv4(Protocol.TCP, 1, 2, 3, 4, 5).payload(Payload.of((byte) 1));
-    assertThat(context.payload().length()).isEqualTo(1);
-    context.ipv4(Protocol.TCP, 1, 2, 3, 4, 5);
-    assertThat(context.payload().length()).isZero();
   }
 }

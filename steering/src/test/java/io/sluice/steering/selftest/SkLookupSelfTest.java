@@ -6,6 +6,14 @@ import static io.sluice.steering.Program.SK_DROP;
 import static io.sluice.steering.Program.SK_PASS;
 import static io.sluice.steering.Protocol.TCP;
 import static io.sluice.steering.Protocol.UDP;
+import static io.sluice.steering.selftest.Netns.CLIENT_PORT;
+import static io.sluice.steering.selftest.Netns.EXT_PORT;
+import static io.sluice.steering.selftest.Netns.INT_IP4;
+import static io.sluice.steering.selftest.Netns.INT_IP6;
+import static io.sluice.steering.selftest.Netns.INT_PORT;
+import static io.sluice.steering.selftest.Netns.LOOPBACK;
+import static io.sluice.steering.selftest.Netns.REFUSED;
+import static io.sluice.steering.selftest.Netns.SERVER_A;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
@@ -15,22 +23,16 @@ import io.sluice.steering.DropReason;
 import io.sluice.steering.Errno;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
-import io.sluice.steering.ListenerTable;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.LookupObserver;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramLink;
 import io.sluice.steering.Protocol;
-import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
 import io.sluice.steering.SocketGroup;
 import io.sluice.steering.Verdict;
-import io.sluice.steering.map.SockMap;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
@@ -43,101 +45,9 @@ import org.junit.jupiter.api.TestFactory;
  */
 class SkLookupSelfTest {
   private static final IpAddress EXT_IP4 = IpAddress.parse("127.0.0.1");
-  private static final IpAddress INT_IP4 = IpAddress.parse("127.0.0.2");
   private static final IpAddress INT_IP4_V6 = IpAddress.parse("::ffff:127.0.0.2");
   private static final IpAddress EXT_IP6 = IpAddress.parse("fd00::1");
-  private static final IpAddress INT_IP6 = IpAddress.parse("fd00::2");
-  private static final int EXT_PORT = 7007;
-  private static final int INT_PORT = 8008;
-  private static final int LOOPBACK = 1;
-  private static final int SERVER_A = 0;
   private static final int SERVER_B = 1;
-
-  private static final int CLIENT_PORT = 0x8235;
-
-  /** What a client comes to if its connection is refused. */
-  private static final @Nullable Socket REFUSED = null;
-
-  /** The network namespace of one subtest, and what its programs share. */
-  private static final class Netns {
-    final AttachPoint point = new AttachPoint();
-    final SockMap map = new SockMap(32);
-    final List<Socket> bound = new ArrayList<>();
-    final List<String> ran = new ArrayList<>();
-
-    /** Otherwise what a program asserts would count as a drop. */
-    private final LookupObserver failures =
-        new LookupObserver() {
-          @Override
-          public void programFailed(String program, Throwable cause) {
-            throw new AssertionError(program, cause);
-          }
-        };
-
-    /** A server that only the map knows. */
-    Socket server(int key, Protocol protocol, IpAddress address) {
-      Socket socket = Socket.bound(protocol, address, INT_PORT).build();
-      assertThat(map.update(key, socket)).isZero();
-      return socket;
-    }
-
-    /** An ordinary server. */
-    Socket listen(Protocol protocol, IpAddress address, int port) {
-      Socket socket = Socket.bound(protocol, address, port).build();
-      bound.add(socket);
-      return socket;
-    }
-
-    ProgramLink attach(Program program) {
-      ProgramLink link = ProgramLink.of("p" + ran.size(), program);
-      assertThat(point.attach(link, 0)).isZero();
-      return link;
-    }
-
-    /** Whom a client reaches; null if it is refused. */
-    @Nullable Socket connect(Protocol protocol, IpAddress to) {
-      IpAddress from = to.family() == Family.IPV4 ? INT_IP4 : INT_IP6;
-      LookupContext context = new LookupContext(failures);
-      context.of(protocol, from, CLIENT_PORT, to, EXT_PORT, LOOPBACK);
-      return switch (new SkLookup(point, ListenerTable.of(bound)).lookup(context)) {
-        case Verdict.Assign assign -> assign.socket();
-        case Verdict.Pass pass -> pass.listener();
-        case Verdict.Drop _ -> REFUSED;
-      };
-    }
-
-    /** {@code select_sock_a}: an error drops. */
-    Program selectA(int flags) {
-      return context -> {
-        Socket a = map.lookup(SERVER_A);
-        return a != null && context.assign(a, flags) == 0 ? SK_PASS : SK_DROP;
-      };
-    }
-
-    /** {@code redir_port}. */
-    Program redirPort() {
-      return context -> context.localPort() == EXT_PORT ? selectA(0).run(context) : SK_PASS;
-    }
-
-    /** {@code redir_ip4} and {@code redir_ip6}. */
-    Program redirAddress(IpAddress address) {
-      return context ->
-          context.family() == address.family()
-                  && context.localPort() == EXT_PORT
-                  && context.localHigh() == address.high()
-                  && context.localLow() == address.low()
-              ? selectA(0).run(context)
-              : SK_PASS;
-    }
-
-    /** A program that notes that it ran. */
-    Program noting(String name, Program program) {
-      return context -> {
-        ran.add(name);
-        return program.run(context);
-      };
-    }
-  }
 
   @TestFactory
   DynamicTest query() {

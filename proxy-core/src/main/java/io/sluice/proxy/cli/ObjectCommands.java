@@ -28,21 +28,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code sluice program}: eBPF objects, looked at and tried without a daemon. */
-@Command(
-    name = "program",
-    description = "Looks at eBPF object files, and tries their programs without a daemon.",
-    synopsisSubcommandLabel = "COMMAND",
-    subcommands = {
-      ProgramCommand.Check.class,
-      ProgramCommand.Run.class,
-      ProgramCommand.Dump.class,
-      CommandLine.HelpCommand.class
-    })
-final class ProgramCommand {
+/** {@code sluice program check|run|dump}: eBPF objects, looked at and tried without a daemon. */
+final class ObjectCommands {
   private static final int MOST_ENTRIES = 20;
 
-  private ProgramCommand() {}
+  private ObjectCommands() {}
 
   /** What all of them do with a file: one line for what is wrong with it. */
   abstract static class OfObject implements Callable<Integer> {

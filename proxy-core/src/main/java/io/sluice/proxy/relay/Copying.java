@@ -1,0 +1,130 @@
+package io.sluice.proxy.relay;
+
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
+import io.sluice.proxy.loop.Loop;
+
+/**
+ * Copies what one peer of a session sends to another, and counts what they have sent. Called on the
+ * session's loop only.
+ */
+final class Copying {
+  private final Session session;
+  private long bytesIn;
+  private long bytesOut;
+
+  Copying(Session session) {
+    this.session = session;
+  }
+
+  /** What the client has sent. */
+  long bytesIn() {
+    return bytesIn;
+  }
+
+  /** What targets have sent. */
+  long bytesOut() {
+    return bytesOut;
+  }
+
+  /**
+   * Copies what one peer sends to another, as far as it goes. While there is no room to keep what
+   * the other can't take, it is only looked at, and what was not sent stays where it was.
+   *
+   * @return whether it filled the buffer: much more is to come
+   */
+  boolean copy(Peer from, Peer to) {
+    Loop loop = session.loop();
+    Syscalls syscalls = loop.syscalls();
+    int leftBytes = 0;
+    do {
+      int most = loop.turns().readBytes();
+      boolean isRoomy = loop.buffers().hasRoom();
+      long address = loop.buffer().address();
+      long count =
+          isRoomy
+              ? syscalls.receive(from.number(), address, most)
+              : syscalls.peek(from.number(), address, most);
+      if (!hasRead(from, count)) {
+        return false;
+      }
+      int length = (int) count;
+      loop.turns().spend(length);
+      boolean isWanted = to.isOpen() && !to.finSent; // or it is thrown away
+      // A short read of what ends leaves only the end: it goes out in the same packet.
+      boolean isLast = from.hungUp && !from.errored && length < most;
+      int flags = isLast ? Linux.MSG_MORE : 0;
+      int result = 0;
+      if (isRoomy) {
+        result = isWanted ? to.send(loop.buffer(), 0, length, flags) : 0;
+        moved(from, length);
+      } else {
+        int sent = isWanted ? to.offer(loop.buffer(), 0, length, flags) : length;
+        result = sent < length ? sent < 0 ? sent : -Linux.EAGAIN : 0;
+        take(from, Math.max(0, sent));
+      }
+      if (result != 0) {
+        if (result != -Linux.EAGAIN) {
+          session.broke(to);
+        }
+        return false;
+      }
+      if (length == Loop.BUFFER_BYTES && isRoomy && session.canSplice(to)) {
+        return true;
+      }
+      if (length < most && !from.hungUp) {
+        return false; // a short read emptied it; more, or a FIN, will be a new edge
+      }
+      if (leftBytes == 0) {
+        leftBytes = loop.turns().turnBytes();
+      }
+      leftBytes -= length;
+    } while (leftBytes > 0);
+    from.yieldTurn();
+    return false;
+  }
+
+  /** Reads what had only been looked at, and has been sent. */
+  private void take(Peer from, int length) {
+    long address = session.loop().buffer().address();
+    int left = length;
+    while (left > 0) {
+      long taken = session.syscalls().receive(from.number(), address, left);
+      if (taken <= 0) {
+        break; // a reset threw it away
+      }
+      left -= (int) taken;
+    }
+    moved(from, length);
+  }
+
+  /** Notes the result of a read; false if there is nothing to send on. */
+  boolean hasRead(Peer from, long count) {
+    if (count > 0) {
+      return true;
+    }
+    if (count == 0) {
+      from.ended = true;
+      from.broken |= from.errored; // its FIN has been overtaken by a reset
+    } else if (Peer.isPassing(count)) {
+      session.stalled(from);
+    } else if (count != -Linux.EAGAIN) {
+      from.ended = true;
+      from.broken = true;
+    } else if (from.broken) {
+      from.ended = true; // it takes no more, so nothing more is awaited of it
+    }
+    return false;
+  }
+
+  /** Counts what a peer has sent. */
+  void moved(Peer from, long count) {
+    if (from.isClient()) {
+      bytesIn += count;
+      session.destination().traffic().bytesIn.add(count);
+    } else {
+      bytesOut += count;
+      session.destination().traffic().bytesOut.add(count);
+    }
+  }
+}

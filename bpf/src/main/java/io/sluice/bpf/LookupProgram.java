@@ -35,8 +35,7 @@ public final class LookupProgram implements Program {
   private final LongAdder runs = new LongAdder();
   private final LongAdder traps = new LongAdder();
 
-  private LookupProgram(
-      Verified verified, Map<MapSpec, Object> maps, Maps made, int budget) {
+  private LookupProgram(Verified verified, Map<MapSpec, Object> maps, Maps made, int budget) {
     this.verified = verified;
     this.maps = Map.copyOf(maps);
     this.code = ProgramCompiler.compile(verified, maps);
@@ -53,8 +52,7 @@ public final class LookupProgram implements Program {
    * @param budget back edges and calls of one run
    * @throws RejectedException with one line, and the log
    */
-  public static LookupProgram load(
-      ObjectFile file, LinkedProgram program, Maps maps, int budget)
+  public static LookupProgram load(ObjectFile file, LinkedProgram program, Maps maps, int budget)
       throws RejectedException {
     ProgramType type = typeOf(program.section());
     if (type != ProgramType.SK_LOOKUP) {

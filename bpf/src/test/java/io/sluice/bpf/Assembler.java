@@ -8,11 +8,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.NullUnmarked;
 
 /**
  * Instructions from the assembler text of the BPF conformance suite: {@code add32 %r0, 5}, {@code
  * ldxw %r0, [%r1+4]}, {@code jne %r0, %r1, label}. The label {@code exit} is the next exit.
  */
+@NullUnmarked // a text that matches has its groups
 final class Assembler {
   private static final Map<String, Integer> ARITHMETIC =
       Map.ofEntries(
@@ -104,7 +106,7 @@ final class Assembler {
       atomic(rest);
       return;
     }
-    String[] operands = rest.isEmpty() ? new String[0] : rest.split("\\s*,\\s*");
+    String[] operands = rest.isEmpty() ? new String[0] : rest.split("\\s*,\\s*", -1);
     if (name.equals("exit")) {
       add(Instruction.of(0x95, 0, 0, 0, 0));
     } else if (name.equals("call")) {

@@ -22,11 +22,13 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.jspecify.annotations.NullUnmarked;
 
 /**
  * The BPF foundation's suite of the instruction set, by compiled code and by the interpreter: what
  * the kernel, ubpf and rbpf are measured by.
  */
+@NullUnmarked // the suite is as it is
 final class ConformanceTest {
   private static final Path CASES =
       Path.of(System.getProperty("bpf.conformance", "../../shared/bpf-conformance"))
@@ -36,6 +38,7 @@ final class ConformanceTest {
   private static final Map<String, String> REFUSED =
       Map.of("callx.data", "the instruction is malformed, or of no known kind");
 
+  @SuppressWarnings("ArrayRecordComponent") // nobody compares cases
   private record Case(String name, long[] words, byte[] memory, Long result, String error) {}
 
   private static List<Case> cases() throws IOException {

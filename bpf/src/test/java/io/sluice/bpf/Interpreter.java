@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * compiled programs are held against. It shares with them helpers and memory, not arithmetic,
  * control flow or what a load is compiled to.
  */
+@NullUnmarked // a verified program has them
 final class Interpreter implements Code {
   private static final Object CONTEXT = new Object();
 
@@ -184,6 +186,7 @@ final class Interpreter implements Code {
     };
   }
 
+  @SuppressWarnings("ReferenceEquality") // the same object is meant
   private static boolean isTaken(Instruction it, Value[] registers) {
     Value left = registers[it.destination()];
     Value right = it.isRegisterSource() ? registers[it.source()] : Value.of(it.immediate());
@@ -223,6 +226,7 @@ final class Interpreter implements Code {
     };
   }
 
+  @SuppressWarnings("ReferenceEquality") // the same object is meant
   private Value load(Run run, Instruction it, Value base) {
     long address = base.number + it.offset();
     if (base.object == CONTEXT) {

@@ -32,11 +32,9 @@ final class LookupProgramTest {
     file.set("refuse_unbound", BigInteger.valueOf(refuseUnbound));
     LinkedProgram program = file.program("dispatcher");
     LookupProgram loaded =
-        LookupProgram.load(
-            file, program, Maps.forThreads(2), LookupProgram.DEFAULT_BUDGET);
+        LookupProgram.load(file, program, Maps.forThreads(2), LookupProgram.DEFAULT_BUDGET);
     assertThat(((SockMap) map(loaded, "sockets")).update(3, WEB)).isZero();
-    assertThat(((LpmTrie) map(loaded, "bindings")).update(key(6, 8080, 24), value(3), 0))
-        .isZero();
+    assertThat(((LpmTrie) map(loaded, "bindings")).update(key(6, 8080, 24), value(3), 0)).isZero();
     return loaded;
   }
 
@@ -69,13 +67,7 @@ final class LookupProgramTest {
 
   private static LookupContext packet(String to, int port) {
     return new LookupContext()
-        .of(
-            Protocol.TCP,
-            IpAddress.parse("198.51.100.7"),
-            40000,
-            IpAddress.parse(to),
-            port,
-            1);
+        .of(Protocol.TCP, IpAddress.parse("198.51.100.7"), 40000, IpAddress.parse(to), port, 1);
   }
 
   @Test
@@ -84,11 +76,12 @@ final class LookupProgramTest {
     LookupContext context = packet("192.0.2.77", 8080);
     assertThat(program.run(context)).isEqualTo(Program.SK_PASS);
     assertThat(context.socket()).isSameAs(WEB);
-    assertThat(Objects.requireNonNull(((PerLoopArray) map(program, "counters")).lookup(0, 0)).getLong(0))
+    assertThat(
+            Objects.requireNonNull(((PerLoopArray) map(program, "counters")).lookup(0, 0))
+                .getLong(0))
         .isEqualTo(1);
     assertThat(
-            Objects.requireNonNull(
-                    ((LpmTrie) map(program, "bindings")).lookup(key(6, 8080, 32)))
+            Objects.requireNonNull(((LpmTrie) map(program, "bindings")).lookup(key(6, 8080, 32)))
                 .getInt(4))
         .isEqualTo(1);
   }

@@ -84,8 +84,7 @@ public record BpfObject(
       named.error("program and section exclude each other; keep one");
     }
     Map<String, BigInteger> set = set(fields.optional("set"));
-    int budget =
-        fields.optional("budget", DEFAULT_BUDGET, it -> it.integer(1, MAX_BUDGET));
+    int budget = fields.optional("budget", DEFAULT_BUDGET, it -> it.integer(1, MAX_BUDGET));
     Map<String, Contents> maps = maps(fields.optional("maps"), labels);
     if (object == null || file == null) {
       return null;
@@ -154,7 +153,9 @@ public record BpfObject(
         Objects.requireNonNull(section)
             .errorAtKey(
                 entry.key(),
-                "\"" + entry.key().text() + "\" is no key of a map of sockets; write a whole number");
+                "\""
+                    + entry.key().text()
+                    + "\" is no key of a map of sockets; write a whole number");
       }
       Destination destination = value.parse(BpfObject::parseDestination);
       if (destination == null) {
@@ -183,7 +184,8 @@ public record BpfObject(
     List<Entry> entries = new ArrayList<>();
     for (Value item : list.items()) {
       Fields fields = Fields.of(item, ENTRY_KEYS);
-      String key = fields == null ? null : fields.required("key", "\"01 00 00 00\"", BpfObject::hex);
+      String key =
+          fields == null ? null : fields.required("key", "\"01 00 00 00\"", BpfObject::hex);
       String value =
           fields == null ? null : fields.required("value", "\"01 00 00 00\"", BpfObject::hex);
       if (key != null && value != null) {

@@ -20,13 +20,9 @@ final class ProgramSection {
   /** As many as the kernel attaches to one hook. */
   static final int MAX_PROGRAMS = 64;
 
-  private static final List<String> KINDS =
-      List.of("builtin", "rules", "jar", "class", "object");
+  private static final List<String> KINDS = List.of("builtin", "rules", "jar", "class", "object");
   private static final List<String> KEYS =
-      Stream.of(List.of("name"), KINDS, BpfObject.KEYS)
-          .flatMap(List::stream)
-          .distinct()
-          .toList();
+      Stream.of(List.of("name"), KINDS, BpfObject.KEYS).flatMap(List::stream).distinct().toList();
   private static final List<String> RULE_KEYS =
       List.of(
           "from",
@@ -106,7 +102,8 @@ final class ProgramSection {
       if (KINDS.stream().noneMatch(fields::isExcused)) {
         fields
             .map()
-            .error("the program does nothing; give it builtin: bindings, rules, jar and class, or object");
+            .error(
+                "the program does nothing; give it builtin: bindings, rules, jar and class, or object");
       }
       return null;
     }

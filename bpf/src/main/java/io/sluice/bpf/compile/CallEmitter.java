@@ -88,7 +88,7 @@ final class CallEmitter {
     if (givesObject) {
       registers.storeObject(0);
     }
-    if (result != CD_long) {
+    if (!result.equals(CD_long)) {
       code.lconst_0();
     }
     registers.storeNumber(0);

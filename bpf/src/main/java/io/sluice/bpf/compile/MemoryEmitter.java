@@ -125,7 +125,7 @@ final class MemoryEmitter {
 
   /** Puts what is accessed and the offset in it on the stack; says as what. */
   private ClassDesc loadBase(int register, RegisterType base, int offset) {
-    switch (base.kind()) {
+    return switch (base.kind()) {
       case STACK -> {
         code.aload(registers.stack);
         if (base.known()) {
@@ -133,26 +133,26 @@ final class MemoryEmitter {
         } else {
           registers.loadAddress(register, offset);
         }
-        return Registers.BYTES;
+        yield Registers.BYTES;
       }
       case VALUE -> {
         registers.loadObject(register);
         code.checkcast(VALUE);
         registers.loadAddress(register, offset);
-        return VALUE;
+        yield VALUE;
       }
       case RECORD -> {
         registers.loadObject(register);
         code.checkcast(Registers.BYTES);
         registers.loadAddress(register, offset);
-        return Registers.BYTES;
+        yield Registers.BYTES;
       }
       default -> {
         registers.loadObject(register);
         registers.loadAddress(register, offset);
-        return CD_Object;
+        yield CD_Object;
       }
-    }
+    };
   }
 
   private ClassDesc loadGenerically(int register, RegisterType base, int offset) {
@@ -183,10 +183,9 @@ final class MemoryEmitter {
   /** Keeps a pointer's object beside its offset, where somebody may load it. */
   private void spill(Instruction it, RegisterType base, RegisterType value) {
     boolean intoStack =
-        switch (base.kind()) {
-          case STACK, MEMORY, ANY -> true;
-          default -> false;
-        };
+        base.kind() == RegisterType.Kind.STACK
+            || base.kind() == RegisterType.Kind.MEMORY
+            || base.isAny();
     if (!intoStack || !mayBeLoaded(it, base)) {
       return;
     }

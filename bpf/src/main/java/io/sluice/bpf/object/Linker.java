@@ -85,8 +85,7 @@ final class Linker {
         (index, callee) -> references.put(index, new Reference.ToFunction(start(callee))));
     Map<Integer, String> names = new TreeMap<>();
     starts.forEach((function, start) -> names.put(start, function.name()));
-    return new LinkedProgram(
-        main.name(), main.section().name(), linked, names, references, lines);
+    return new LinkedProgram(main.name(), main.section().name(), linked, names, references, lines);
   }
 
   private int start(ObjectFile.Function function) {
@@ -226,7 +225,9 @@ final class Linker {
 
   private ObjectFile.Function called(Elf.Section section, long start) throws RejectedException {
     for (ObjectFile.Function function : functions) {
-      if (function.section() == section && function.start() == start && function.length() > 0) {
+      if (function.section().index() == section.index()
+          && function.start() == start
+          && function.length() > 0) {
         if (!starts.containsKey(function) && !order.contains(function)) {
           order.add(function);
         }

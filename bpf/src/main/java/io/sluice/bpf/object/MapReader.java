@@ -59,9 +59,7 @@ final class MapReader {
               .formatted(section.name(), section.size(), MAX_GLOBALS_BYTES));
     }
     byte[] contents =
-        section.type() == Elf.SHT_NOBITS
-            ? new byte[(int) section.size()]
-            : section.bytes().copy();
+        section.type() == Elf.SHT_NOBITS ? new byte[(int) section.size()] : section.bytes().copy();
     maps.put(
         section.name(),
         MapSpec.ofGlobals(section.name(), contents, isOf(section.name(), ".rodata")));
@@ -174,8 +172,8 @@ final class MapReader {
         valueType);
   }
 
-  private @Nullable MapSpec inner(
-      Btf types, String name, Btf.Member values, Elf.Section section) throws RejectedException {
+  private @Nullable MapSpec inner(Btf types, String name, Btf.Member values, Elf.Section section)
+      throws RejectedException {
     Btf.Type array = types.resolved(values.type());
     if (array.kind() != Btf.ARRAY) {
       throw new RejectedException("map " + name + ": its values are no array");

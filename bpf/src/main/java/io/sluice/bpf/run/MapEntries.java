@@ -12,12 +12,18 @@ import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
 
 /** Maps from outside of programs: what bpftool does with the kernel's. */
 public final class MapEntries {
+  private static final HexFormat HEX = HexFormat.ofDelimiter(" ");
+
   private MapEntries() {}
+
+  /** A key and what is under it, as bytes in hexadecimal. */
+  public record Entry(String key, String value) {}
 
   /**
    * Puts a value under a key.
@@ -60,8 +66,8 @@ public final class MapEntries {
   }
 
   /** All entries of a map of memory, in its order; of per-CPU maps, those of all CPUs. */
-  public static Map<byte[], byte[]> all(Object map, int most) {
-    Map<byte[], byte[]> entries = new LinkedHashMap<>();
+  public static List<Entry> all(Object map, int most) {
+    List<Entry> entries = new ArrayList<>();
     if (!(map instanceof BpfMap it)) {
       return entries;
     }
@@ -76,7 +82,7 @@ public final class MapEntries {
           if (index < 0 || array.lookupCopy(index, value) != 0) {
             return entries;
           }
-          entries.put(bytes(index), value);
+          entries.add(new Entry(hex(bytes(index)), hex(value)));
         }
         case PerLoopArray array -> {
           index = array.nextKey(index);
@@ -84,7 +90,7 @@ public final class MapEntries {
           if (index < 0 || array.lookupCopy(index, value) != 0) {
             return entries;
           }
-          entries.put(bytes(index), value);
+          entries.add(new Entry(hex(bytes(index)), hex(value)));
         }
         case HashTable hash -> {
           byte[] value = new byte[hash.valueSize()];
@@ -93,7 +99,7 @@ public final class MapEntries {
           }
           key = next.clone();
           if (hash.lookupCopy(key, value) == 0) {
-            entries.put(key, value);
+            entries.add(new Entry(hex(key), hex(value)));
           }
         }
         case LpmTrie trie -> {
@@ -103,7 +109,7 @@ public final class MapEntries {
           }
           key = next.clone();
           if (trie.lookupCopy(key, value) == 0) {
-            entries.put(key, value);
+            entries.add(new Entry(hex(key), hex(value)));
           }
         }
         default -> {
@@ -112,6 +118,10 @@ public final class MapEntries {
       }
     }
     return entries;
+  }
+
+  private static String hex(byte[] bytes) {
+    return HEX.formatHex(bytes);
   }
 
   private static int index(byte[] key) {

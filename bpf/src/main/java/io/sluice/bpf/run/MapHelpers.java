@@ -26,7 +26,7 @@ public final class MapHelpers {
   public static @Nullable Object lookup(
       Run run, @Nullable Object map, @Nullable Object key, long offset) {
     Object found = find(run, map, key, offset);
-    if (run.trace() != Run.Trace.NONE && map instanceof BpfMap it) {
+    if (run.isTraced() && map instanceof BpfMap it) {
       run.trace().lookedUp(it, copy(key, offset, it.keySize()), found != null);
     }
     return found;

@@ -55,9 +55,10 @@ public final class Maps {
    * number when it first does.
    */
   public static Maps forThreads(int count) {
-    Executor unknown = _ -> {
-      throw new RejectedExecutionException();
-    };
+    Executor unknown =
+        _ -> {
+          throw new RejectedExecutionException();
+        };
     return new Maps(EventLoops.of(Collections.nCopies(count, unknown)), new ReadSections());
   }
 

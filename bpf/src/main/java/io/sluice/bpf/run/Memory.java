@@ -241,6 +241,7 @@ public final class Memory {
   // Pointers on the stack.
 
   /** The object that lies beside 8 bytes of the stack; null if they are no stack, or no pointer. */
+  @SuppressWarnings("ReferenceEquality") // the same object is meant
   public static @Nullable Object spilled(Run run, @Nullable Object base, long offset) {
     return base == run.stack && (offset & 7) == 0 && offset >= 0 && offset < run.stack.length
         ? run.spilled[(int) (offset >>> 3)]
@@ -248,6 +249,7 @@ public final class Memory {
   }
 
   /** Notes the object of what is stored into memory, if that is the stack; null of a number. */
+  @SuppressWarnings("ReferenceEquality") // the same object is meant
   public static void spill(
       Run run, @Nullable Object base, long offset, int size, @Nullable Object held) {
     if (base != run.stack || offset < 0 || offset > run.stack.length - size) {
@@ -277,6 +279,7 @@ public final class Memory {
   }
 
   /** Whether two registers are the same number, or point at the same place. */
+  @SuppressWarnings("ReferenceEquality") // the same object is meant
   public static boolean same(@Nullable Object a, long x, @Nullable Object b, long y) {
     return a == b && x == y;
   }

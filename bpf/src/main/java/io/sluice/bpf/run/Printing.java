@@ -12,7 +12,7 @@ public final class Printing {
   /** bpf_trace_printk, helper 6: how many bytes it printed, or -EINVAL for a wrong format. */
   public static long printk(
       Run run, @Nullable Object format, long offset, long size, long a, long b, long c) {
-    if (run.trace() == Run.Trace.NONE) {
+    if (!run.isTraced()) {
       return Math.max(0, size); // nobody listens: it isn't formatted
     }
     StringBuilder out = new StringBuilder();

@@ -43,7 +43,9 @@ public final class RingBuffers {
   /** bpf_ringbuf_submit. */
   public static void submit(Run run, @Nullable Object room, long offset, long flags) {
     RingBuffer ring = run.unreserve(room, offset);
-    ring.submit((byte[]) room);
+    if (room instanceof byte[] bytes) {
+      ring.submit(bytes);
+    }
   }
 
   /** bpf_ringbuf_discard. */

@@ -41,6 +41,7 @@ public final class Run {
   private byte @Nullable [] reservedRoom;
   private @Nullable RingBuffer reservedRing;
   private Trace trace = Trace.NONE;
+  private boolean traced;
   private int loop;
 
   /** Hears what a run did; for {@code explain} and {@code program run}. */
@@ -66,6 +67,11 @@ public final class Run {
 
   public void trace(Trace trace) {
     this.trace = trace;
+    this.traced = true;
+  }
+
+  boolean isTraced() {
+    return traced;
   }
 
   public Trace trace() {
@@ -118,6 +124,7 @@ public final class Run {
   }
 
   /** The ring buffer of a record, which the program gives back. */
+  @SuppressWarnings("ReferenceEquality") // the same object is meant
   RingBuffer unreserve(@Nullable Object room, long offset) {
     RingBuffer ring = reservedRing;
     if (ring == null || room == null || room != reservedRoom || offset != 0) {

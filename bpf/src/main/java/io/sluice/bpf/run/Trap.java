@@ -4,6 +4,7 @@ package io.sluice.bpf.run;
  * A program did what the kernel's verifier wouldn't have let it do: its run ends, and counts as a
  * failure. Without a stack trace, as there may be one per packet.
  */
+@SuppressWarnings("StaticAssignmentOfThrowable") // they have no stack trace
 public final class Trap extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -79,7 +79,7 @@ final class CallRules {
       }
     }
     release(index, helper, state);
-    RegisterType result = result(index, helper, state.register(1), state);
+    RegisterType result = result(index, helper, state.register(1));
     state.clobber();
     state.forget(index);
     if (acquires(result, helper)) {
@@ -296,7 +296,7 @@ final class CallRules {
     }
   }
 
-  private RegisterType result(int index, Helper helper, RegisterType first, State state)
+  private RegisterType result(int index, Helper helper, RegisterType first)
       throws RejectedException {
     return switch (helper.result()) {
       case NUMBER -> RegisterType.SCALAR;

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -94,7 +95,7 @@ final class State {
     return first >= 0 && first < Run.FRAME_BYTES + offset + size;
   }
 
-  TreeSet<Integer> references() {
+  NavigableSet<Integer> references() {
     return references;
   }
 

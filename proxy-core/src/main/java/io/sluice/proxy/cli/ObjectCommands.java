@@ -17,11 +17,8 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -78,10 +75,8 @@ final class ObjectCommands {
       return log;
     }
 
-    static LookupProgram loaded(ObjectFile object, LinkedProgram program)
-        throws RejectedException {
-      return LookupProgram.load(
-          object, program, Maps.forThreads(1), LookupProgram.DEFAULT_BUDGET);
+    static LookupProgram loaded(ObjectFile object, LinkedProgram program) throws RejectedException {
+      return LookupProgram.load(object, program, Maps.forThreads(1), LookupProgram.DEFAULT_BUDGET);
     }
   }
 
@@ -94,8 +89,7 @@ final class ObjectCommands {
       })
   static final class Check extends OfObject {
     @Override
-    void does(ObjectFile object, LinkedProgram program, PrintWriter out)
-        throws RejectedException {
+    void does(ObjectFile object, LinkedProgram program, PrintWriter out) throws RejectedException {
       LookupProgram loaded = loaded(object, program);
       out.printf(
           "program    %s (%s), licence %s%n", program.name(), program.section(), object.license());
@@ -125,7 +119,8 @@ final class ObjectCommands {
         "then. No socket is there to be assigned.",
       },
       footer = {
-        "", "  sluice program run x.o --lookup \"tcp 203.0.113.9:51234 127.0.1.7:8080\"",
+        "",
+        "  sluice program run x.o --lookup \"tcp 203.0.113.9:51234 127.0.1.7:8080\"",
       })
   static final class Run extends OfObject {
     @Option(
@@ -136,8 +131,7 @@ final class ObjectCommands {
     private String lookup = "";
 
     @Override
-    void does(ObjectFile object, LinkedProgram program, PrintWriter out)
-        throws RejectedException {
+    void does(ObjectFile object, LinkedProgram program, PrintWriter out) throws RejectedException {
       Lookup packet;
       try {
         packet = Lookup.parse(lookup);
@@ -145,8 +139,7 @@ final class ObjectCommands {
         throw new RejectedException(String.valueOf(wrong.getMessage()));
       }
       LookupProgram loaded = loaded(object, program);
-      List<Program.Candidate> candidates =
-          loaded.explain(packet.toContext(new LookupContext()));
+      List<Program.Candidate> candidates = loaded.explain(packet.toContext(new LookupContext()));
       for (Program.Candidate it : candidates) {
         out.printf("%-40s %s (%s)%n", it.match(), it.result(), it.why());
       }
@@ -154,10 +147,8 @@ final class ObjectCommands {
     }
 
     private static void print(MapSpec spec, Object map, PrintWriter out) {
-      HexFormat hex = HexFormat.ofDelimiter(" ");
-      for (Map.Entry<byte[], byte[]> it : MapEntries.all(map, MOST_ENTRIES).entrySet()) {
-        out.printf(
-            "map %s[%s] = %s%n", spec, hex.formatHex(it.getKey()), hex.formatHex(it.getValue()));
+      for (MapEntries.Entry it : MapEntries.all(map, MOST_ENTRIES)) {
+        out.printf("map %s[%s] = %s%n", spec, it.key(), it.value());
       }
     }
   }

@@ -40,8 +40,7 @@ public final class LookupTap {
       return (protocol == null || it.protocol() == protocol)
           && (from == null || from.contains(it.family(), it.remoteHigh(), it.remoteLow()))
           && (to == null || to.contains(it.family(), it.localHigh(), it.localLow()))
-          && (label == null
-              || target != null && target.destination().label().equals(label));
+          && (label == null || target != null && target.destination().label().equals(label));
     }
   }
 

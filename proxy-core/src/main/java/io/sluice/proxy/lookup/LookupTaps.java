@@ -19,8 +19,7 @@ public final class LookupTaps {
   public synchronized void remove(LookupTap tap) {
     LookupTap[] now = taps;
     if (now != null) {
-      LookupTap[] next =
-          Arrays.stream(now).filter(it -> !it.equals(tap)).toArray(LookupTap[]::new);
+      LookupTap[] next = Arrays.stream(now).filter(it -> !it.equals(tap)).toArray(LookupTap[]::new);
       taps = next.length == 0 ? null : next;
     }
   }

@@ -211,7 +211,8 @@ public record Snapshot(
         Program program = program(spec, bindings, maps, jars, objects);
         Shadow shadow =
             spec instanceof ProgramSpec.Shadowed its
-                ? new Shadow(program(its.shadow(), bindings, maps, jars, objects), comparison(its, previous))
+                ? new Shadow(
+                    program(its.shadow(), bindings, maps, jars, objects), comparison(its, previous))
                 : null;
         links.add(new ProgramChain.Link(spec.name(), program, shadow));
       } catch (ConfigException unusable) {

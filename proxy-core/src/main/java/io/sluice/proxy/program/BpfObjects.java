@@ -74,8 +74,7 @@ public final class BpfObjects {
       }
       return loaded;
     } catch (RejectedException rejected) {
-      throw new ConfigException(
-          List.of(from.at().error(from.file() + ": " + rejected.line())));
+      throw new ConfigException(List.of(from.at().error(from.file() + ": " + rejected.line())));
     } catch (IOException unreadable) {
       throw new ConfigException(
           List.of(from.at().error(from.file() + " can't be read: " + unreadable.getMessage())));
@@ -97,9 +96,7 @@ public final class BpfObjects {
       return file.programOf(section);
     }
     List<ObjectFile.Entry> ours =
-        file.programs().stream()
-            .filter(it -> ProgramType.ofSection(it.section()) != null)
-            .toList();
+        file.programs().stream().filter(it -> ProgramType.ofSection(it.section()) != null).toList();
     if (ours.size() != 1) {
       throw new RejectedException(
           ours.isEmpty()
@@ -138,15 +135,12 @@ public final class BpfObjects {
         });
   }
 
-  private void fill(String name, Object map, BpfObject.Contents contents)
-      throws RejectedException {
+  private void fill(String name, Object map, BpfObject.Contents contents) throws RejectedException {
     for (Map.Entry<Integer, BpfObject.Destination> it : contents.destinations().entrySet()) {
       BpfObject.Destination wanted = it.getValue();
       Socket socket = destinations.socket(wanted.label(), wanted.protocol());
       int error =
-          socket == null
-              ? Errno.ENOENT.negative()
-              : MapEntries.update(map, it.getKey(), socket);
+          socket == null ? Errno.ENOENT.negative() : MapEntries.update(map, it.getKey(), socket);
       if (error < 0) {
         throw new RejectedException(
             "map %s takes no destination under %d: %s; it must be a map of sockets with room for it"

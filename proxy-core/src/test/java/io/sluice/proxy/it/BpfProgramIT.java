@@ -133,8 +133,7 @@ final class BpfProgramIT {
     Path file = configuration(first, second, 7);
     List<String> prefix = List.of("setpriv", "--bounding-set=-all", "--inh-caps=-all");
     SluiceProcess daemon =
-        SluiceProcess.start(
-                directory, SluiceProcess.sluice(prefix, "run", "-f", file.toString()))
+        SluiceProcess.start(directory, SluiceProcess.sluice(prefix, "run", "-f", file.toString()))
             .awaitLine("ready ");
     started.add(daemon);
     TestDaemon.until("nginx", () -> curl("127.0.0.1", first).equals("first\n"));

@@ -60,7 +60,7 @@ final class PackageEdgesTest {
               "admin api check connect control flow name offload relay target"),
           use("name", "asks for the addresses of a name", "cli control lookup target"),
           use("header", "reads or writes the PROXY header", "flow lookup relay target"),
-          use("program", "loads a class that the configuration names", "lookup target"),
+          use("program", "loads a class or an object that somebody names", "cli lookup target"),
           use(
               "target",
               "holds the target that was chosen",

@@ -86,7 +86,7 @@ final class PolicyCode {
       switch (each) {
         case ProgramSpec.Bindings _ -> bindings();
         case ProgramSpec.Rules rules -> rules(rules.rules());
-        case ProgramSpec.Custom _, ProgramSpec.Shadowed _ ->
+        case ProgramSpec.Custom _, ProgramSpec.Bpf _, ProgramSpec.Shadowed _ ->
             throw new IllegalArgumentException("program " + each.name() + " is none of ours");
       }
       code.label("end" + program);

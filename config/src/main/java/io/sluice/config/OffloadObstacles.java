@@ -36,7 +36,8 @@ public final class OffloadObstacles {
         case ProgramSpec.Custom _ ->
             found.add("program " + program.name() + " is a class, which the kernel can't run");
         case ProgramSpec.Bpf _ ->
-            found.add("program " + program.name() + " is an object, which runs in this process only");
+            found.add(
+                "program " + program.name() + " is an object, which runs in this process only");
         case ProgramSpec.Shadowed _ ->
             found.add("program " + program.name() + " has a shadow, which the kernel doesn't ask");
         case ProgramSpec.Bindings _, ProgramSpec.Rules _ -> {}

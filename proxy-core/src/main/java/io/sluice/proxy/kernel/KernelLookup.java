@@ -38,15 +38,15 @@ public final class KernelLookup {
   private Basis basis = Basis.NONE;
 
   /** What a program was made of. */
-  record Basis(
-      CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
+  record Basis(CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
     static final Basis NONE = new Basis(CapturedRanges.NONE, Map.of(), null);
 
     @SuppressWarnings("ReferenceEquality") // a policy changes in its maps
     boolean isSame(Basis other) {
       return ranges.entries().equals(other.ranges.entries())
           && ranges.portSets().equals(other.ranges.portSets())
-          && fds.equals(other.fds) && policy == other.policy;
+          && fds.equals(other.fds)
+          && policy == other.policy;
     }
   }
 

@@ -110,7 +110,9 @@ public final class TargetMaps {
       closeAll(syscalls, fds, fds.length);
       return new Made(null, "can't map a map into memory");
     }
-    return new Made(new TargetMaps(syscalls, bpf, records, entries, fds[2], fds[3], fds[4], fds[5], fds[6]), "");
+    return new Made(
+        new TargetMaps(syscalls, bpf, records, entries, fds[2], fds[3], fds[4], fds[5], fds[6]),
+        "");
   }
 
   private static void closeAll(Syscalls syscalls, int[] fds, int count) {
@@ -123,8 +125,7 @@ public final class TargetMaps {
 
   /** A map of maps, of which only an update counts: see {@link #awaitRuns}. */
   private static Bpf.MapSpec readersSpec(int inner) {
-    return new Bpf.MapSpec(
-        Linux.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, inner, "sluice_readers");
+    return new Bpf.MapSpec(Linux.BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, inner, "sluice_readers");
   }
 
   /**

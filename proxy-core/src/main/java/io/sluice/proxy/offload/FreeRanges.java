@@ -3,7 +3,9 @@ package io.sluice.proxy.offload;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Which places of an array are free: slots, or entries of labels. Called by one thread at a time. */
+/**
+ * Which places of an array are free: slots, or entries of labels. Called by one thread at a time.
+ */
 final class FreeRanges {
   private final TreeMap<Integer, Integer> free = new TreeMap<>(); // first place, and how many
 

@@ -77,11 +77,7 @@ final class SteeredDestination {
 
   /** Looks at its targets, and has the entries follow. */
   void look(
-      TargetMaps maps,
-      TargetFinder finder,
-      Routes routes,
-      boolean thoroughly,
-      Runnable connected) {
+      TargetMaps maps, TargetFinder finder, Routes routes, boolean thoroughly, Runnable connected) {
     targets.forEach(it -> it.look(maps, finder, routes, thoroughly, connected));
     select(maps);
   }

@@ -197,6 +197,9 @@ final class Merge {
       checkCaptured(effective, listeners);
       CaptureChecks.checkAdmin(captures, admin);
     }
+    if (problems.errors() == 0) {
+      CaptureChecks.checkTargets(effective, captures, destinations, root);
+    }
     if (effective.isEmpty() && problems.errors() == 0) {
       root.warning("nothing is captured: there is no capture, binding or listener");
     }

@@ -9,8 +9,8 @@ import io.sluice.config.HostPort;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.AdminServer;
 import io.sluice.proxy.admin.Scrape;
-import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.api.AdminSocket;
+import io.sluice.proxy.api.ReadOnly;
 import io.sluice.proxy.api.Routes;
 import io.sluice.proxy.api.Running;
 import io.sluice.proxy.capture.CaptureState;
@@ -77,6 +77,7 @@ public final class Daemon {
   private @Nullable AdminServer admin;
   private @Nullable AdminSocket socket;
   private volatile @Nullable Snapshot snapshot; // null before the start
+  private volatile @Nullable Transactions transactions;
   private volatile boolean draining;
 
   /** What runs on one loop. */
@@ -107,7 +108,9 @@ public final class Daemon {
     }
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
-    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
+    this.scrape =
+        new Scrape(
+            this::snapshot, captures::states, connections, flows, counters, Version.current());
   }
 
   private static MultiThreadIoEventLoopGroup loops(int count) {
@@ -160,7 +163,9 @@ public final class Daemon {
                 scrape::writeTo,
                 loopWatch::stuck,
                 this::notReady,
-                out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+                new ReadOnly(this::running),
+                this::snapshot,
+                counters));
   }
 
   /**
@@ -172,13 +177,14 @@ public final class Daemon {
    */
   public void openSocket(@Nullable Transactions transactions)
       throws IOException, InterruptedException {
+    this.transactions = transactions;
     AdminSocketSpec spec = config.admin().socket();
     Path path = spec.listeningPath();
     if (path == null) {
       return;
     }
     try {
-      socket = new AdminSocket(path, spec, Routes.of(running(transactions)));
+      socket = new AdminSocket(path, spec, Routes.of(running()));
     } catch (IOException failure) {
       if (spec.path() != null) {
         throw failure;
@@ -187,7 +193,7 @@ public final class Daemon {
     }
   }
 
-  private Running running(@Nullable Transactions transactions) {
+  private Running running() {
     return new Running(
         this::snapshot,
         captures::states,

@@ -5,6 +5,7 @@ import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
@@ -55,7 +56,7 @@ public final class Steering {
       target.destination().traffic().lookups(context.family()).increment();
     } else {
       Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
-      drops.add(answer.refusal(), context, label(socket), null, 0);
+      refuse(answer.refusal(), context, destination(socket), null, 0);
     }
     for (LookupTap tap : taps.all()) { // mostly there is none
       tap.offer(context, snapshot, answer);
@@ -63,8 +64,8 @@ public final class Steering {
     return answer;
   }
 
-  /** Of the destination that was selected and refuses; null if none was. */
-  private @Nullable String label(@Nullable Socket selected) {
+  /** The destination that was selected and refuses; null if none was. */
+  private @Nullable Destination destination(@Nullable Socket selected) {
     if (selected == null) {
       return null;
     }
@@ -72,7 +73,7 @@ public final class Steering {
       counters.strangeSocket(selected);
       return null;
     }
-    return Target.of(selected).destination().label();
+    return Target.of(selected).destination();
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -107,10 +108,22 @@ public final class Steering {
 
   /** The same of what another context describes. */
   public void refuse(Refusal reason, LookupContext described, @Nullable Target target, int errno) {
+    refuse(reason, described, target == null ? null : target.destination(), target, errno);
+  }
+
+  private void refuse(
+      Refusal reason,
+      LookupContext described,
+      @Nullable Destination destination,
+      @Nullable Target target,
+      int errno) {
+    if (destination != null) {
+      destination.traffic().refused(reason);
+    }
     drops.add(
         reason,
         described,
-        target == null ? null : target.destination().label(),
+        destination == null ? null : destination.label(),
         target == null ? null : target.spec().address(),
         errno);
   }

@@ -37,6 +37,7 @@ final class DestinationSection {
           "onDown",
           "slowStart",
           "panic",
+          "offload",
           "perSource",
           "bandwidth",
           "queue");
@@ -54,8 +55,9 @@ final class DestinationSection {
 
   private DestinationSection() {}
 
-  static List<DestinationSpec> read(Value section, Labels labels) {
-    List<DestinationSpec> destinations = new ArrayList<>();
+  /** Reads it; each destination stands where it says whether it is offloaded. */
+  static List<Located<DestinationSpec>> read(Value section, Labels labels) {
+    List<Located<DestinationSpec>> destinations = new ArrayList<>();
     for (Value item : section.items()) {
       Fields fields = Fields.of(item, KEYS);
       if (fields == null) {
@@ -64,7 +66,8 @@ final class DestinationSection {
       }
       DestinationSpec destination = destination(fields, labels);
       if (destination != null) {
-        destinations.add(destination);
+        Value offload = fields.optional("offload");
+        destinations.add(new Located<>(destination, offload == null ? item : offload));
       }
     }
     return destinations;
@@ -114,6 +117,9 @@ final class DestinationSection {
     if (affinity == DestinationSpec.Affinity.MESSAGE && isBounded(targets)) {
       fields.map().error("affinity message goes with maxConnections of the destination only");
     }
+    OffloadSpec.Mode offload =
+        fields.optional(
+            "offload", OffloadSpec.Mode.OFF, value -> value.parse(OffloadSpec.Mode::parse));
     if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
@@ -133,6 +139,9 @@ final class DestinationSection {
         keepalive,
         responses,
         health,
+        offload == OffloadSpec.Mode.OFF
+            ? OffloadSpec.OFF
+            : new OffloadSpec(offload, fields.has("idleTimeout")),
         DestinationLimits.read(fields, protocol));
   }
 

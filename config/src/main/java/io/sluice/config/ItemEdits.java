@@ -2,8 +2,8 @@ package io.sluice.config;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Changes of a layer's named things, each as a whole. */
 final class ItemEdits {

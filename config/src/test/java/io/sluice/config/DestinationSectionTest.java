@@ -51,6 +51,7 @@ class DestinationSectionTest {
                 Keepalive.DEFAULT,
                 0,
                 HealthSpec.standard(true),
+                OffloadSpec.OFF,
                 DestinationLimits.NONE));
   }
 

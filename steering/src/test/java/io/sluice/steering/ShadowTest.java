@@ -156,8 +156,7 @@ final class ShadowTest {
                         new ProgramChain.Link(
                             "it", assigning(one), new Shadow(assigning(two), comparison)))),
                 ListenerTable.of(List.of()))
-            .lookup(
-                context.ipv4(Protocol.TCP, CLIENT, 5, CLIENT, 80, 0), (_, _, _, _) -> {});
+            .lookup(context.ipv4(Protocol.TCP, CLIENT, 5, CLIENT, 80, 0), (_, _, _, _) -> {});
     assertThat(comparison.different()).isZero();
   }
 

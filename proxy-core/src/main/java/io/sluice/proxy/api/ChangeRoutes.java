@@ -164,8 +164,7 @@ final class ChangeRoutes {
     }
     List<Change> both =
         List.of(
-            new Change.Put(Change.Kind.PROGRAM, yaml),
-            new Change.Remove(Change.Kind.SHADOW, name));
+            new Change.Put(Change.Kind.PROGRAM, yaml), new Change.Remove(Change.Kind.SHADOW, name));
     return answered(
         new Transaction(
             new Wish.Edit(Layer.RUNTIME, both),

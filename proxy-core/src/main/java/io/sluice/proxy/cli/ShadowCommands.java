@@ -71,7 +71,9 @@ final class ShadowCommands {
     public Integer call() throws IOException {
       AdminClient daemon = new AdminClient(socket);
       if (file == null && !isRemoved) {
-        return change.output().show(daemon.get("/shadows"), spec.commandLine().getOut(), this::print);
+        return change
+            .output()
+            .show(daemon.get("/shadows"), spec.commandLine().getOut(), this::print);
       }
       if (name == null) {
         throw new CommandLine.ParameterException(

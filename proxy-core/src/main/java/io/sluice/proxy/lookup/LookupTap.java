@@ -40,8 +40,7 @@ public final class LookupTap {
       return (protocol == null || it.protocol() == protocol)
           && (from == null || from.contains(it.family(), it.remoteHigh(), it.remoteLow()))
           && (to == null || to.contains(it.family(), it.localHigh(), it.localLow()))
-          && (label == null
-              || target != null && target.destination().label().equals(label));
+          && (label == null || target != null && target.destination().label().equals(label));
     }
   }
 
@@ -85,7 +84,8 @@ public final class LookupTap {
     }
     long number = written;
     if (number - read == CAPACITY) {
-      missed = missed + 1;
+      long before = missed;
+      missed = before + 1;
       return;
     }
     Slot slot = slots[(int) (number % CAPACITY)];

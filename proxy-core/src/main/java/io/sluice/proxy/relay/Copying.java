@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
@@ -16,6 +18,15 @@ final class Copying {
 
   Copying(Session session) {
     this.session = session;
+  }
+
+  void pack(Packer out) {
+    out.i64(bytesIn).i64(bytesOut);
+  }
+
+  void unpack(Unpacker in) {
+    bytesIn = in.i64();
+    bytesOut = in.i64();
   }
 
   /** What the client has sent. */
@@ -140,9 +151,11 @@ final class Copying {
     if (from.isClient()) {
       bytesIn += count;
       session.destination().traffic().bytesIn.add(count);
+      session.isForTarget(count);
     } else {
       bytesOut += count;
       session.destination().traffic().bytesOut.add(count);
+      session.target(from.index).counters().bytesOut.add(count);
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.sluice.proxy.relay;
 
 import io.netty.channel.epoll.EpollIoOps;
+import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.loop.Watched;
@@ -123,6 +124,27 @@ abstract class Held extends Sessions.Entry {
   @Override
   final void kill() {
     shutdown();
+  }
+
+  /** It stays: it waits for places of this daemon. */
+  @Override
+  final boolean pack(Packer out) {
+    return false;
+  }
+
+  @Override
+  final void depart() {
+    throw new IllegalStateException("a waiting connection isn't handed over");
+  }
+
+  @Override
+  public final void gone() {
+    depart();
+  }
+
+  @Override
+  public final void back() {
+    depart();
   }
 
   /** The label that it waits for; null if that isn't known. */

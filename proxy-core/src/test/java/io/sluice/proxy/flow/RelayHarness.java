@@ -15,6 +15,7 @@ import io.sluice.config.DestinationLimits;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.HealthSpec;
 import io.sluice.config.Limits;
+import io.sluice.config.OffloadSpec;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.Selection;
 import io.sluice.config.SourceSpec;
@@ -178,6 +179,7 @@ final class RelayHarness implements AutoCloseable {
             null,
             0,
             HealthSpec.standard(false),
+            OffloadSpec.OFF,
             DestinationLimits.NONE);
     return config(List.of(), List.of(destination));
   }

@@ -155,16 +155,16 @@ final class AdminSocketIT {
       Result promoted = sluice("program", "promote", "bindings");
       assertThat(promoted.out)
           .as(promoted.toString())
-          .startsWith(
-              "generation 3: 2 changes\n  ~ program bindings\n  - shadow bindings\n");
+          .startsWith("generation 3: 2 changes\n  ~ program bindings\n  - shadow bindings\n");
       assertEchoes("127.0.0.8");
       try (Socket refused = new Socket("127.0.0.9", port)) {
-        assertThatThrownBy(() -> {
-              refused.getOutputStream().write(7);
-              if (refused.getInputStream().read() < 0) {
-                throw new IOException("ended");
-              }
-            })
+        assertThatThrownBy(
+                () -> {
+                  refused.getOutputStream().write(7);
+                  if (refused.getInputStream().read() < 0) {
+                    throw new IOException("ended");
+                  }
+                })
             .isInstanceOf(IOException.class);
       }
       assertThat(sluice("program", "promote", "bindings").err)

@@ -121,6 +121,7 @@ final class FailedConnectionTest {
             web.keepalive(),
             0,
             web.health(),
+            web.offload(),
             DestinationLimits.NONE);
     return new Config(
         config.captures(),

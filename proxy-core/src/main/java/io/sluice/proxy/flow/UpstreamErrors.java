@@ -3,9 +3,9 @@ package io.sluice.proxy.flow;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.observe.Refusal;
 
-/** What the errors mean by which a datagram to a target was not sent. */
-final class SendErrors {
-  private SendErrors() {}
+/** What the errors of a flow's socket mean. */
+final class UpstreamErrors {
+  private UpstreamErrors() {}
 
   /**
    * Whether an error says that the target can't be reached: an ICMP error, or our own kernel has no
@@ -33,7 +33,7 @@ final class SendErrors {
    *
    * @param errno positive
    */
-  static Refusal upstreamDrop(int errno) {
+  static Refusal dropped(int errno) {
     return switch (errno) {
       case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
       default -> Refusal.CONNECT_ERROR;

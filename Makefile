@@ -31,7 +31,7 @@ torture:
 	@scripts/setup torture
 	@scripts/build deploy/target/sluice/lib
 	@deploy/torture/torture
-	@scripts/mvn -q verify -pl steering,config,proxy-core -Dtest=ProxyHeaderFuzzTest -Dit.test=SoakIT \
+	@scripts/mvn -q verify -pl steering,config,bpf,proxy-core -Dtest=ProxyHeaderFuzzTest -Dit.test=SoakIT \
 	  -Dsluice.fuzz.seconds=60 -Dsluice.soak.seconds=60 \
 	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false
 

@@ -1,6 +1,7 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
@@ -8,6 +9,7 @@ import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import java.util.function.Supplier;
@@ -22,6 +24,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final DropLog drops;
+  private final ClientRates clients = new ClientRates();
   private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
@@ -46,6 +49,7 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
+    clients.count(context);
     Snapshot snapshot = snapshots.get();
     Verdict verdict = snapshot.engine().lookup(context);
     Target target = answer.of(verdict, context, true).target();
@@ -55,11 +59,8 @@ public final class Steering {
       Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
       refuse(answer.refusal(), context, destination(socket), null, 0);
     }
-    LookupTap[] followed = taps.all();
-    if (followed != null) {
-      for (LookupTap tap : followed) {
-        tap.offer(context, snapshot, answer);
-      }
+    for (LookupTap tap : taps.all()) { // mostly there is none
+      tap.offer(context, snapshot, answer);
     }
     return answer;
   }
@@ -74,6 +75,11 @@ public final class Steering {
       return null;
     }
     return Target.of(selected).destination();
+  }
+
+  /** A target of the snapshot in force; null if it has none of that name. */
+  public @Nullable Target target(String label, Protocol protocol, String address) {
+    return snapshots.get().target(label, protocol, address);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -126,6 +132,11 @@ public final class Steering {
         destination == null ? null : destination.label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Which clients come most. Any thread may read it. */
+  public ClientRates clients() {
+    return clients;
   }
 
   /** Who follows what is looked up. Any thread. */

@@ -70,9 +70,9 @@ public enum Helper {
   private final Class<?> methods;
   private final String method;
   private final Result result;
+
   @SuppressWarnings("ImmutableEnumChecker") // made by List.of
   private final List<Argument> arguments;
-
 
   Helper(int number, Class<?> methods, String method, Result result, Argument... arguments) {
     this.number = number;

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Used by one thread at a time: {@link #run} by any, the rest by who makes the changes.
  */
 public final class Compaction {
-  private final Map<BindingTable, BindingTable> compacted = new IdentityHashMap<>();
+  private final IdentityHashMap<BindingTable, BindingTable> compacted = new IdentityHashMap<>();
 
   private Compaction() {}
 

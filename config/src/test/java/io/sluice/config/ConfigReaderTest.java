@@ -158,7 +158,8 @@ class ConfigReaderTest {
         null,
         protocol == Protocol.TCP ? Keepalive.DEFAULT : null,
         0,
-        HealthSpec.standard(protocol == Protocol.TCP));
+        HealthSpec.standard(protocol == Protocol.TCP),
+        OffloadSpec.OFF);
   }
 
   @Test
@@ -202,6 +203,21 @@ class ConfigReaderTest {
         .containsExactly(
             binding("web", Protocol.TCP, "127.0.1.0/24", 443),
             binding("web", Protocol.UDP, "127.0.1.0/24", 443));
+  }
+
+  @Test
+  void aListOfPortsIsABindingForEach() throws Exception {
+    Config config =
+        read(
+            """
+            bindings: [{label: web, protocol: tcp, prefix: 127.0.1.0/24, port: [80, "443"]}]
+            destinations: [{label: web, protocol: tcp, targets: ["127.0.0.1:443"]}]
+            """);
+
+    assertThat(config.bindings().asList())
+        .containsExactly(
+            binding("web", Protocol.TCP, "127.0.1.0/24", 80),
+            binding("web", Protocol.TCP, "127.0.1.0/24", 443));
   }
 
   @Test

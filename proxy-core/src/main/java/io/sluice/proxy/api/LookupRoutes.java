@@ -42,9 +42,29 @@ final class LookupRoutes {
     Snapshot snapshot = daemon.snapshot().get();
     String match = request.parameter("match");
     List<Binding> bindings =
-        match == null ? snapshot.bindings().asList() : matching(match, snapshot);
+        match == null ? part(snapshot.bindings().asList(), request) : matching(match, snapshot);
     return Response.json(
         written(bindings, request.isSet("places") ? snapshot.config().document() : null));
+  }
+
+  /**
+   * Those whose label or prefix contains what is searched for, from one on, as many as asked for.
+   */
+  private static List<Binding> part(List<Binding> all, Request request) {
+    String search = request.parameter("search");
+    String skip = request.parameter("skip");
+    int most = Parameters.count(request, "most");
+    if (search == null && skip == null && most == Integer.MAX_VALUE) {
+      return all;
+    }
+    int first = skip == null || skip.equals("0") ? 0 : Parameters.count(request, "skip");
+    String part = search == null ? "" : search;
+    return all.stream()
+        .filter(it ->
+            part.isEmpty() || it.label().contains(part) || it.prefix().toString().contains(part))
+        .skip(first)
+        .limit(most)
+        .toList();
   }
 
   private static List<Binding> matching(String text, Snapshot snapshot) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -13,6 +14,8 @@ import picocli.CommandLine.Spec;
 /** {@code sluice status}. */
 @Command(name = "status", description = "Shows what a running daemon does, and how it fares.")
 final class StatusCommand implements Callable<Integer> {
+  private static final double MICROS = 1e3; // in a millisecond
+
   @Mixin private SocketOption socket = new SocketOption();
   @Mixin private Commands.OutputOption output = new Commands.OutputOption();
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -49,8 +52,11 @@ final class StatusCommand implements Callable<Integer> {
             "STATE",
             "SESSIONS",
             "LOOKUPS",
+            "REFUSED",
             "IN",
-            "OUT");
+            "OUT",
+            "CONNECT-P99",
+            "SINCE");
     for (Fields it : status.list("destinations")) {
       destinations.row(
           it.text("label"),
@@ -60,8 +66,11 @@ final class StatusCommand implements Callable<Integer> {
           null,
           it.text("sessions"),
           it.text("lookups"),
+          counts(it.map("refusals")),
           Amounts.bytes(it.number("bytesIn")),
-          Amounts.bytes(it.number("bytesOut")));
+          Amounts.bytes(it.number("bytesOut")),
+          null,
+          null);
       for (Fields target : it.list("targets")) {
         destinations.row(
             null,
@@ -70,12 +79,18 @@ final class StatusCommand implements Callable<Integer> {
             target.text("weight"),
             target.text("state"),
             target.text("sessions"),
-            null,
-            null,
-            null);
+            target.text("sessionsInAll"),
+            counts(target.map("failures")),
+            Amounts.bytes(target.number("bytesIn")),
+            Amounts.bytes(target.number("bytesOut")),
+            target.json().containsKey("connectP99Micros")
+                ? target.number("connectP99Micros") / MICROS + "ms"
+                : null,
+            since(target));
       }
     }
     print(destinations, out);
+    print(offloaded(status), out);
     Table limits = new Table("LIMIT", "USED", "OF");
     for (Fields it : status.list("limits")) {
       boolean areBytes = it.text("name").endsWith("Bytes");
@@ -90,6 +105,46 @@ final class StatusCommand implements Callable<Integer> {
       drops.row(it.getKey(), it.getValue());
     }
     print(drops, out);
+  }
+
+  /** What the kernel does by itself, of the destinations that want it. */
+  private static Table offloaded(Fields status) {
+    Table table = new Table("OFFLOAD", "WANTED", "CONNECTIONS", "TARGET", "PATH", "WHY");
+    for (Fields it : status.list("destinations")) {
+      if (!it.text("offload").equals("off")) {
+        table.row(
+            it.text("label"),
+            it.text("offload"),
+            it.text("offloaded"),
+            null,
+            null,
+            it.text("notOffloaded"));
+        for (Fields target : it.list("targets")) {
+          table.row(
+              null,
+              null,
+              null,
+              target.text("address"),
+              target.text("offload"),
+              target.text("notOffloaded"));
+        }
+      }
+    }
+    return table;
+  }
+
+  /** {@code connect_refused 3}; null if there are none. */
+  private static @Nullable String counts(Map<String, @Nullable Object> byReason) {
+    return byReason.isEmpty()
+        ? null
+        : byReason.entrySet().stream()
+            .map(it -> it.getKey() + " " + it.getValue())
+            .collect(Collectors.joining(", "));
+  }
+
+  private static String since(Fields target) {
+    String reason = target.text("reason");
+    return target.text("since").replaceAll("\\.\\d+", "") + (reason.isEmpty() ? "" : " " + reason);
   }
 
   private static void print(Table table, PrintWriter out) {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One place that connections and datagrams are sent to, with what checks and traffic have found out
@@ -56,10 +57,12 @@ public final class Endpoint {
   private final Changes heard;
   private final List<WeakReference<Watcher>> watchers = new CopyOnWriteArrayList<>();
   private final Silence silence = new Silence(false);
+  private volatile @Nullable Runnable connected; // told once
   private volatile State state = State.UP;
   private volatile int failures;
   private volatile Passive passive = Passive.DEFAULT;
   private volatile Status status = new Status(TargetState.UP, "", Instant.now());
+  private volatile @Nullable LastCheck lastCheck;
   private volatile long upSinceMillis = Long.MIN_VALUE; // came back; not where it began
   private final Set<Prober> probers = new HashSet<>(); // under the lock, as is all that follows
   private final Set<Prober> unsatisfied = new HashSet<>(); // those of them that say it is down
@@ -146,10 +149,25 @@ public final class Endpoint {
     this.passive = passive;
   }
 
+  /** What a check was told last; null if it isn't checked, or has not been yet. */
+  public @Nullable LastCheck lastCheck() {
+    return lastCheck;
+  }
+
   // ---- what traffic finds
+
+  /** Has somebody told of the next connection that is made; on its loop, so briefly. */
+  public void whenConnected(Runnable once) {
+    connected = once;
+  }
 
   /** A connection was made, or a datagram answered. */
   public void succeeded() {
+    Runnable waiting = connected;
+    if (waiting != null) {
+      connected = null;
+      waiting.run();
+    }
     State now = state;
     if (failures != 0 || now != State.UP && now != State.HELD) {
       recover("traffic is answered");
@@ -279,6 +297,11 @@ public final class Endpoint {
   }
 
   // ---- what checks find
+
+  /** A check has ended. */
+  public void checked(LastCheck check) {
+    lastCheck = check;
+  }
 
   /**
    * It is asked from now on: its state is what checks say.

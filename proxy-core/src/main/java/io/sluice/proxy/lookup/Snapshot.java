@@ -166,6 +166,35 @@ public record Snapshot(
         sockets);
   }
 
+  /** The same as another generation: it goes on counting where another daemon was. */
+  public Snapshot numbered(long number) {
+    return new Snapshot(
+        number,
+        config,
+        bindings,
+        engine,
+        destinations,
+        traffic,
+        bindingCounts,
+        asksForInterface,
+        headerSources,
+        sockets);
+  }
+
+  /** A target by its address as the configuration writes it; null if there is none. */
+  public @Nullable Target target(String label, Protocol protocol, String address) {
+    for (Destination destination : destinations) {
+      if (destination.protocol() == protocol && destination.label().equals(label)) {
+        for (Target target : destination.targets()) {
+          if (target.toString().equals(address)) {
+            return target;
+          }
+        }
+      }
+    }
+    return null;
+  }
+
   private static ProgramChain.Link rebound(ProgramChain.Link link, BindingsProgram next) {
     Shadow shadow = link.shadow();
     return new ProgramChain.Link(

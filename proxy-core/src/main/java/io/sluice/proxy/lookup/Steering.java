@@ -1,12 +1,15 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import java.util.function.Supplier;
@@ -21,6 +24,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final DropLog drops;
+  private final ClientRates clients = new ClientRates();
   private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
@@ -45,6 +49,7 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
+    clients.count(context);
     Snapshot snapshot = snapshots.get();
     Verdict verdict = snapshot.engine().lookup(context);
     Target target = answer.of(verdict, context, true).target();
@@ -52,19 +57,16 @@ public final class Steering {
       target.destination().traffic().lookups(context.family()).increment();
     } else {
       Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
-      drops.add(answer.refusal(), context, label(socket), null, 0);
+      refuse(answer.refusal(), context, destination(socket), null, 0);
     }
-    LookupTap[] followed = taps.all();
-    if (followed != null) {
-      for (LookupTap tap : followed) {
-        tap.offer(context, snapshot, answer);
-      }
+    for (LookupTap tap : taps.all()) { // mostly there is none
+      tap.offer(context, snapshot, answer);
     }
     return answer;
   }
 
-  /** Of the destination that was selected and refuses; null if none was. */
-  private @Nullable String label(@Nullable Socket selected) {
+  /** The destination that was selected and refuses; null if none was. */
+  private @Nullable Destination destination(@Nullable Socket selected) {
     if (selected == null) {
       return null;
     }
@@ -72,7 +74,12 @@ public final class Steering {
       counters.strangeSocket(selected);
       return null;
     }
-    return Target.of(selected).destination().label();
+    return Target.of(selected).destination();
+  }
+
+  /** A target of the snapshot in force; null if it has none of that name. */
+  public @Nullable Target target(String label, Protocol protocol, String address) {
+    return snapshots.get().target(label, protocol, address);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -107,12 +114,29 @@ public final class Steering {
 
   /** The same of what another context describes. */
   public void refuse(Refusal reason, LookupContext described, @Nullable Target target, int errno) {
+    refuse(reason, described, target == null ? null : target.destination(), target, errno);
+  }
+
+  private void refuse(
+      Refusal reason,
+      LookupContext described,
+      @Nullable Destination destination,
+      @Nullable Target target,
+      int errno) {
+    if (destination != null) {
+      destination.traffic().refused(reason);
+    }
     drops.add(
         reason,
         described,
-        target == null ? null : target.destination().label(),
+        destination == null ? null : destination.label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Which clients come most. Any thread may read it. */
+  public ClientRates clients() {
+    return clients;
   }
 
   /** Who follows what is looked up. Any thread. */

@@ -20,15 +20,10 @@ import org.slf4j.LoggerFactory;
 public final class Counters implements LookupObserver {
   private static final Logger log = LoggerFactory.getLogger(Counters.class);
 
-  private static final long[] CONNECT_BOUNDS_MILLIS = {
-    1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000
-  };
-
   private static final Protocol[] PROTOCOLS = Protocol.values();
 
   private final LongAdder[] drops = adders(Refusal.values().length * PROTOCOLS.length);
-  private final LongAdder[] connects = adders(CONNECT_BOUNDS_MILLIS.length + 1);
-  private final LongAdder connectMillis = new LongAdder();
+  private final Durations connects = new Durations();
   private final LongAdder[] reloads = adders(2);
   private final LongAdder[] checks = adders(CheckResult.values().length);
   private final LongAdder acceptPauses = new LongAdder();
@@ -36,6 +31,7 @@ public final class Counters implements LookupObserver {
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
   private final Map<String, LongAdder> programErrors = new ConcurrentHashMap<>();
   private final RateLimit programLog = new RateLimit(1_000);
+  private final Map<KernelDrop, LongAdder> kernelDrops = new ConcurrentHashMap<>();
   private volatile LongSupplier bufferBytes = () -> 0;
   private volatile LongSupplier bufferLimitBytes = () -> 0;
 
@@ -44,6 +40,22 @@ public final class Counters implements LookupObserver {
 
   /** Whose assign failed, and how. */
   public record AssignError(String program, Errno errno) {}
+
+  /** Which program had the kernel refuse connections, and why. */
+  public record KernelDrop(String program, Refusal reason) {}
+
+  /** The kernel refused connections by itself; they count as drops, too. */
+  public void droppedByKernel(String program, Refusal reason, long connections) {
+    drops(reason, Protocol.TCP).add(connections);
+    kernelDrops
+        .computeIfAbsent(new KernelDrop(program, reason), _ -> new LongAdder())
+        .add(connections);
+  }
+
+  /** What the kernel refused by itself. */
+  public Map<KernelDrop, LongAdder> kernelDrops() {
+    return kernelDrops;
+  }
 
   /** An array of zeros. */
   public static LongAdder[] adders(int count) {
@@ -85,32 +97,9 @@ public final class Counters implements LookupObserver {
     return checks[result.ordinal()];
   }
 
-  /** A connection to a target was made. */
-  public void connected(long tookMillis) {
-    int bucket = 0;
-    while (bucket < CONNECT_BOUNDS_MILLIS.length && tookMillis > CONNECT_BOUNDS_MILLIS[bucket]) {
-      bucket++;
-    }
-    connects[bucket].increment();
-    connectMillis.add(tookMillis);
-  }
-
-  /** Upper bounds of the buckets of {@code sluice_connect_seconds}. */
-  public static long[] connectBoundsMillis() {
-    return CONNECT_BOUNDS_MILLIS.clone();
-  }
-
-  /**
-   * How many connections took up to each of the {@linkplain #connectBoundsMillis bounds}, and more
-   * than the last; not cumulative.
-   */
-  public LongAdder[] connects() {
+  /** How long it took to connect to targets, retries included. */
+  public Durations connects() {
     return connects;
-  }
-
-  /** How long connecting took in all. */
-  public LongAdder connectMillis() {
-    return connectMillis;
   }
 
   /** Counts how often a loop stopped accepting because the machine ran out of something. */

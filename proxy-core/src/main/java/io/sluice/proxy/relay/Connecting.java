@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.proxy.connect.Attempt;
 import io.sluice.proxy.connect.Upstreams;
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
@@ -36,7 +38,9 @@ final class Connecting {
   private long wantedSinceMillis;
 
   /** Since when the session looks for a target, failed attempts included; 0 if it does not. */
-  private long soughtSinceMillis;
+  private long soughtSinceNanos;
+
+  private long attemptedAtNanos;
 
   Connecting(Session session) {
     this.session = session;
@@ -49,12 +53,13 @@ final class Connecting {
   void connect(int index) {
     wanted = index;
     wantedSinceMillis = session.loop().timeMillis();
-    soughtSinceMillis = soughtSinceMillis == 0 ? wantedSinceMillis : soughtSinceMillis;
+    soughtSinceNanos = soughtSinceNanos == 0 ? System.nanoTime() : soughtSinceNanos;
     attempt(index);
   }
 
   private void attempt(int index) {
     Target target = session.target(index);
+    attemptedAtNanos = System.nanoTime();
     Attempt attempt = session.relay.connect(target, session.client.number(), session.connection());
     last = index;
     errno = attempt.errno();
@@ -78,6 +83,26 @@ final class Connecting {
         }
       }
     }
+  }
+
+  void pack(Packer out, long nowMillis) {
+    out.i64(nowMillis - wantedSinceMillis).i64(System.nanoTime() - soughtSinceNanos);
+  }
+
+  /** The only connection that another daemon was making for a session. */
+  static Connecting unpack(Unpacker in, Session session) {
+    Connecting connecting = new Connecting(session);
+    long now = session.loop().timeMillis();
+    connecting.wanted = 0;
+    connecting.wantedSinceMillis = now - in.i64();
+    connecting.soughtSinceNanos = System.nanoTime() - in.i64();
+    connecting.attemptedAtNanos = connecting.soughtSinceNanos;
+    return connecting;
+  }
+
+  /** The endpoint that is tried, once that is known. */
+  void endpoint(@Nullable Endpoint tried) {
+    endpoint = tried;
   }
 
   /** Gives the connection up that is being made. */
@@ -123,7 +148,9 @@ final class Connecting {
     requireNonNull(endpoint).succeeded();
     session.ending.stirred(now);
     session.keepAliveFrom(now);
-    session.relay.counters().connected(now - soughtSinceMillis);
+    long nanos = System.nanoTime();
+    session.relay.counters().connects().add(nanos - soughtSinceNanos);
+    session.target(last).counters().connected(nanos - attemptedAtNanos);
     session.connecting = null;
     session.loop().schedule(session);
     session.connected(upstream);

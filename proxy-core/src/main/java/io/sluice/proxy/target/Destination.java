@@ -11,6 +11,7 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.RateLimit;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.program.Jars;
 import io.sluice.steering.Family;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -64,6 +66,7 @@ public final class Destination {
   private final @Nullable ProxyHeaderWriter header;
   private final boolean hasBackups;
   private volatile boolean isPanicking;
+  private volatile String offloadTrouble = "";
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -71,7 +74,10 @@ public final class Destination {
     private volatile boolean hasMessages;
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
     private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
+    private final LongAdder[] offloaded = Counters.adders(Family.values().length);
+    private final LongAdder[] fallbacks = Counters.adders(OffloadFallback.values().length);
     private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
+    private final AtomicLongArray refusals = new AtomicLongArray(Refusal.values().length);
 
     /** Bytes, or payload of datagrams, from clients to targets. */
     public final LongAdder bytesIn = new LongAdder();
@@ -97,8 +103,37 @@ public final class Destination {
       return lookups[family.ordinal()];
     }
 
+    /** Connections that the kernel gave to a target; they count as lookups, too. */
+    public LongAdder offloaded(Family family) {
+      return offloaded[family.ordinal()];
+    }
+
+    /** Connections that the kernel would have given to a target, and gave to the relay. */
+    public LongAdder fallbacks(OffloadFallback reason) {
+      return fallbacks[reason.ordinal()];
+    }
+
     public LongAdder ends(SessionEnd end) {
       return ends[end.ordinal()];
+    }
+
+    /** Counts a connection or datagram that was for this label, and was refused. */
+    public void refused(Refusal reason) {
+      refusals.getAndIncrement(reason.ordinal());
+    }
+
+    public long refusals(Refusal reason) {
+      return refusals.get(reason.ordinal());
+    }
+
+    /** Whether anything was ever led here. */
+    public boolean isUsed() {
+      for (LongAdder lookup : lookups) {
+        if (lookup.sum() > 0) {
+          return true;
+        }
+      }
+      return false;
     }
 
     public int active() {
@@ -278,6 +313,18 @@ public final class Destination {
     }
   }
 
+  /**
+   * Why none of its targets is offloaded at the moment though it could be; empty if some may be.
+   */
+  public String offloadTrouble() {
+    return offloadTrouble;
+  }
+
+  /** Says so. */
+  public void offloadTrouble(String why) {
+    offloadTrouble = why;
+  }
+
   public ReuseportGroup group() {
     return group;
   }
@@ -362,6 +409,11 @@ public final class Destination {
       return false;
     }
     return true;
+  }
+
+  /** Counts a session in that another daemon had opened. */
+  public void reopen() {
+    traffic.active.incrementAndGet();
   }
 
   /** Whether {@link #tryOpen} would say no now. Any thread. */

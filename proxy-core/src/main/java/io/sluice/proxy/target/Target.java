@@ -5,11 +5,13 @@ import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Endpoints;
+import io.sluice.proxy.health.LastCheck;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.TargetCounters;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
@@ -45,8 +47,10 @@ public final class Target {
   /** What a target keeps over a reload, however its destination changes. */
   public static final class Life {
     private final AtomicInteger active = new AtomicInteger();
+    private final TargetCounters counters = new TargetCounters();
     private final @Nullable Endpoint endpoint;
     private volatile boolean isRetired;
+    private volatile OffloadState offload = OffloadState.OFF;
 
     Life(@Nullable Endpoint endpoint, boolean isRetired) {
       this.endpoint = endpoint;
@@ -78,6 +82,17 @@ public final class Target {
   /** Its endpoints now: one, or as many as its name has addresses. */
   public List<Endpoint> endpoints() {
     return addresses.all();
+  }
+
+  /** What a check of it was told last; null if it isn't checked, or has not been yet. */
+  public @Nullable LastCheck lastCheck() {
+    for (Endpoint endpoint : addresses.all()) {
+      LastCheck check = endpoint.lastCheck();
+      if (check != null) {
+        return check;
+      }
+    }
+    return null;
   }
 
   /** What it is called if it gets nothing new, whatever is known of it. */
@@ -130,6 +145,11 @@ public final class Target {
     return life.active.get();
   }
 
+  /** What is counted of it, since the start or since it was added. */
+  public TargetCounters counters() {
+    return life.counters;
+  }
+
   /** Counts a session in. */
   public void opened() {
     life.active.incrementAndGet();
@@ -158,9 +178,29 @@ public final class Target {
     return life.isRetired || !addresses.has(endpoint);
   }
 
+  /** Whether the kernel gives it connections itself, as was found last. */
+  public OffloadState offload() {
+    return life.offload;
+  }
+
+  /** Says so. */
+  public void offload(OffloadState found) {
+    life.offload = found;
+  }
+
   /** What it has in common with the same target of the snapshots before and after. */
   public Life life() {
     return life;
+  }
+
+  /** The endpoint of an address, as {@link Endpoint#address} writes it; null if it has none. */
+  public @Nullable Endpoint endpoint(String address) {
+    for (Endpoint endpoint : endpoints()) {
+      if (endpoint.address().toString().equals(address)) {
+        return endpoint;
+      }
+    }
+    return null;
   }
 
   /** Its state, why, and since when. */

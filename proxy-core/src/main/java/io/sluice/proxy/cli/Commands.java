@@ -144,11 +144,7 @@ public final class Commands {
         description = "The configuration; default: ${DEFAULT-VALUE}.")
     Path file = Path.of(Foreground.DEFAULT_FILE);
 
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
   }
 
   /** {@code -o text|json}. */
@@ -320,12 +316,7 @@ public final class Commands {
   static final class Version implements Callable<Integer> {
     @Mixin private OutputOption output = new OutputOption();
     @Spec private CommandSpec spec = CommandSpec.create();
-
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
 
     @Override
     public Integer call() {

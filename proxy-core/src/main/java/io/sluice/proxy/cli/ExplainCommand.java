@@ -13,14 +13,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code sluice explain}: of the running daemon, or of a file. */
 @Command(
@@ -38,11 +34,7 @@ import picocli.CommandLine.Spec;
       "Exit code 0 if all were answered, 1 if a line was no lookup or no daemon answers,",
       "2 if the arguments are none, 78 if the configuration is bad."
     })
-final class ExplainCommand implements Callable<Integer> {
-  @Mixin private SocketOption socket = new SocketOption();
-  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
-  @Spec private CommandSpec spec = CommandSpec.create();
-
+final class ExplainCommand extends AskingCommand {
   @Parameters(
       arity = "1..3",
       paramLabel = "LOOKUP",
@@ -123,7 +115,7 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   private void print(String answer) {
-    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter out = out();
     out.print(answer);
     out.flush();
   }

@@ -240,12 +240,12 @@ class HeaderDatagramsTest {
       assertThat(length).as(header.problem()).isPositive();
       client =
           IpAddress.withPort(
-              IpAddress.of(header.family(), header.sourceHigh(), header.sourceLow()),
-              header.sourcePort());
+              header.announced().remote(),
+              header.announced().remotePort());
       local =
           IpAddress.withPort(
-              IpAddress.of(header.family(), header.destinationHigh(), header.destinationLow()),
-              header.destinationPort());
+              header.announced().local(),
+              header.announced().localPort());
       tlvs = HexFormat.of().formatHex(header.tlvs(in));
       payload = new String(Arrays.copyOfRange(bytes, length, bytes.length), ISO_8859_1);
     }

@@ -98,14 +98,14 @@ final class HeaderOutTest {
 
     String client() {
       return IpAddress.withPort(
-          IpAddress.of(header.family(), header.sourceHigh(), header.sourceLow()),
-          header.sourcePort());
+          header.announced().remote(),
+          header.announced().remotePort());
     }
 
     String local() {
       return IpAddress.withPort(
-          IpAddress.of(header.family(), header.destinationHigh(), header.destinationLow()),
-          header.destinationPort());
+          header.announced().local(),
+          header.announced().localPort());
     }
   }
 

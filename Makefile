@@ -1,6 +1,6 @@
 # The two commands of the README. Each does its own set-up: see scripts/setup.
 
-.PHONY: demo test unit bench bench-quick torture soak build format clean
+.PHONY: demo test unit bench bench-quick torture soak build package format clean
 
 demo:
 	@scripts/setup build
@@ -43,6 +43,11 @@ soak:
 build:
 	@scripts/setup build
 	@scripts/build deploy/target/sluice/lib
+
+# A Debian package and an archive, of this machine's architecture, in deploy/target/package.
+package:
+	@scripts/setup build
+	@deploy/package/build-package
 
 format:
 	@scripts/mvn -q spotless:apply

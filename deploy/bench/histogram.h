@@ -13,15 +13,17 @@ static void record(uint64_t nanos) {
   recorded++;
 }
 
+/* The least of what a slot holds, in microseconds. */
+static double slot_micros(int slot) {
+  int power = slot / STEPS, step = slot % STEPS;
+  return (power == 0 ? step : (double)(STEPS + step) * (double)(1ull << (power - 1))) / 1000;
+}
+
 static double percentile_micros(double percent) {
   unsigned long long want = (unsigned long long)((double)recorded * percent / 100), seen = 0;
   for (int i = 0; i < POWERS * STEPS; i++) {
     seen += histogram[i];
-    if (seen > want || (seen == recorded && seen > 0)) {
-      int power = i / STEPS, step = i % STEPS;
-      double low = power == 0 ? step : (double)(STEPS + step) * (double)(1ull << (power - 1));
-      return low / 1000;
-    }
+    if (seen > want || (seen == recorded && seen > 0)) return slot_micros(i);
   }
   return 0;
 }

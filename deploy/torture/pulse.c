@@ -226,8 +226,15 @@ static void end_late_ones(uint64_t time) {
 static void report(void) {
   printf("{\"seconds\":%.3f,\"slow\":%llu,\"first\":\"%s\"", (double)(now() - report_began) / 1e9, slow, first_fault);
   for (int i = 0; i < OUTCOMES; i++) printf(",\"%s\":%llu", names[i], counts[i]);
-  printf(",\"p50\":%.0f,\"p99\":%.0f,\"p99.9\":%.0f,\"max\":%.0f}\n", percentile_micros(50), percentile_micros(99),
+  printf(",\"p50\":%.0f,\"p99\":%.0f,\"p99.9\":%.0f,\"max\":%.0f", percentile_micros(50), percentile_micros(99),
          percentile_micros(99.9), percentile_micros(100));
+  const char *separator = ",\"histogram\":["; /* so that reports can be added up */
+  for (int i = 0; i < POWERS * STEPS; i++) {
+    if (histogram[i] == 0) continue;
+    printf("%s[%.1f,%llu]", separator, slot_micros(i), histogram[i]);
+    separator = ",";
+  }
+  printf("%s]}\n", recorded > 0 ? "" : separator);
   fflush(stdout);
   memset(counts, 0, sizeof counts);
   memset(histogram, 0, sizeof histogram);

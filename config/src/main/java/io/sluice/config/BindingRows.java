@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * found out about them when everything has been read.
  *
  * <p>A row is one item of a list, or one line of a file; it is one binding, or two if it names no
- * protocol.
+ * protocol, for each of its ports.
  */
 final class BindingRows {
   private static final int FEW = 16;

@@ -5,6 +5,7 @@ import io.sluice.steering.IpPrefix;
 import io.sluice.steering.PortRange;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.binding.Binding;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -89,8 +90,7 @@ final class BindingSection {
     Set<Protocol> protocols = protocols(fields);
     IpPrefix prefix =
         fields.required("prefix", "192.0.2.0/24", value -> value.parse(Words::prefix));
-    PortRange ports =
-        fields.required("port", "80 (or any)", value -> value.parse(Words::portOrAny));
+    List<PortRange> ports = fields.required("port", "80 (or any)", BindingSection::ports);
     Value labelAt = fields.optional("label");
     if (label == null || labelAt == null || protocols.isEmpty()) {
       rows.unreadable();
@@ -108,12 +108,27 @@ final class BindingSection {
     if (prefix == null || ports == null) {
       return;
     }
-    int port = ports.equals(PortRange.ANY) ? Binding.ANY_PORT : ports.first();
-    if (port == Binding.ANY_PORT) {
-      anyPorts.add(fields.optional("port"));
-    }
     IpAddress address = prefix.address();
-    rows.bind(prefix.family(), address.high(), address.low(), prefix.length(), port);
+    for (PortRange each : ports) {
+      int port = each.equals(PortRange.ANY) ? Binding.ANY_PORT : each.first();
+      if (port == Binding.ANY_PORT) {
+        anyPorts.add(fields.optional("port"));
+      }
+      rows.bind(prefix.family(), address.high(), address.low(), prefix.length(), port);
+    }
+  }
+
+  /** One port, or a list of them; null after a problem. */
+  private static @Nullable List<PortRange> ports(Value value) {
+    List<PortRange> ports = new ArrayList<>();
+    for (Value each : value.oneOrMore()) {
+      PortRange port = each.parse(Words::portOrAny);
+      if (port == null) {
+        return null;
+      }
+      ports.add(port);
+    }
+    return ports.isEmpty() ? null : ports;
   }
 
   /** Both if there is no protocol; none after a problem. */

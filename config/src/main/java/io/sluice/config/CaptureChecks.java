@@ -9,6 +9,7 @@ import io.sluice.steering.binding.Binding;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.Set;
@@ -49,14 +50,14 @@ final class CaptureChecks {
     CaptureChecks checks = new CaptureChecks(captures);
     for (int i = 0; i < rows.size(); i++) {
       int at = i;
-      String protocols = checks.misses(rows.key(i));
-      boolean hasOther = i + 1 < rows.size() && rows.isSameRow(i, i + 1);
-      if (hasOther) {
-        String other = checks.misses(rows.key(++i));
-        protocols = protocols + (protocols.isEmpty() || other.isEmpty() ? "" : " and ") + other;
+      Set<String> protocols = new LinkedHashSet<>();
+      checks.addIfMissed(rows.key(i), protocols);
+      while (i + 1 < rows.size() && rows.isSameRow(i, i + 1)) {
+        checks.addIfMissed(rows.key(++i), protocols);
       }
       if (!protocols.isEmpty()) {
-        rows.at(at).warning("no capture brings it any " + protocols + " traffic");
+        String words = String.join(" and ", protocols);
+        rows.at(at).warning("no capture brings it any " + words + " traffic");
       }
     }
   }
@@ -76,11 +77,11 @@ final class CaptureChecks {
     }
   }
 
-  /** The binding's protocol if no capture brings it traffic; else nothing. */
-  private String misses(Binding binding) {
-    return overlaps(binding.protocol(), binding.prefix(), binding.port())
-        ? ""
-        : binding.protocol().word();
+  /** Adds the binding's protocol if no capture brings it traffic. */
+  private void addIfMissed(Binding binding, Set<String> protocols) {
+    if (!overlaps(binding.protocol(), binding.prefix(), binding.port())) {
+      protocols.add(binding.protocol().word());
+    }
   }
 
   /**
@@ -109,12 +110,62 @@ final class CaptureChecks {
     }
   }
 
+  /**
+   * Warns of each capture that takes what is sent to a target on loopback: it comes back, and is
+   * refused. Of a target with another address nobody knows here whether it is this machine's.
+   *
+   * @param root where captures are reported that nobody has written
+   */
+  static void checkTargets(
+      List<CaptureSpec> effective,
+      List<Located<CaptureSpec>> written,
+      List<DestinationSpec> destinations,
+      Value root) {
+    for (CaptureSpec capture : effective) {
+      for (DestinationSpec destination : destinations) {
+        for (TargetSpec target : destination.targets()) {
+          if (target.address() instanceof TargetAddress.Ip ip
+              && isLoopback(ip.address())
+              && takes(capture, destination.protocol(), ip.address(), ip.port())) {
+            Value at =
+                written.stream()
+                    .filter(it -> it.value().equals(capture))
+                    .map(Located::at)
+                    .findFirst()
+                    .orElse(root);
+            at.warning(
+                "capture "
+                    + capture.name()
+                    + " takes what is sent to the target "
+                    + target.address()
+                    + " of "
+                    + destination.label()
+                    + ", too, which comes back and is refused (loop); capture fewer addresses or"
+                    + " ports, or have the server listen elsewhere");
+            return; // more of them would say the same
+          }
+        }
+      }
+    }
+  }
+
+  private static boolean isLoopback(IpAddress address) {
+    return address.family() == Family.IPV4
+        ? address.low() >> 24 == 127
+        : address.high() == 0 && address.low() == 1;
+  }
+
   private static boolean takes(CaptureSpec capture, HostPort tcp) {
+    return takes(capture, Protocol.TCP, tcp.address(), tcp.port());
+  }
+
+  private static boolean takes(
+      CaptureSpec capture, Protocol protocol, IpAddress address, int port) {
     List<PortRange> except = capture.options().exceptPorts();
-    return matches(capture, Protocol.TCP, tcp.port())
-        && capture.addresses().stream().anyMatch(it -> it.contains(tcp.address()))
-        && (except == null || except.stream().noneMatch(it -> it.contains(tcp.port())))
-        && capture.options().exceptAddresses().stream().noneMatch(it -> it.contains(tcp.address()));
+    return matches(capture, protocol, port)
+        && capture.addresses().stream().anyMatch(it -> it.contains(address))
+        && (except == null || except.stream().noneMatch(it -> it.contains(port)))
+        && capture.options().exceptAddresses().stream().noneMatch(it -> it.contains(address));
   }
 
   /** Whether a capture has some of the traffic. */

@@ -47,8 +47,17 @@ public sealed interface Change {
   /** Replaces a label's targets by these, in one step. */
   record Swap(String label, @Nullable String protocol, List<String> addresses) implements Change {}
 
-  /** Adds a thing, or replaces the one with its name: an item as the file's section has it. */
-  record Put(Kind kind, String yaml) implements Change {}
+  /**
+   * Adds a thing, or replaces the one with its name: an item as the file's section has it.
+   *
+   * @param name of an item that says none
+   */
+  record Put(Kind kind, @Nullable String name, String yaml) implements Change {
+    /** An item that says its name. */
+    public Put(Kind kind, String yaml) {
+      this(kind, null, yaml);
+    }
+  }
 
   /**
    * Takes a thing away.
@@ -73,6 +82,7 @@ public sealed interface Change {
     CAPTURE("capture"),
     DESTINATION("destinations"),
     PROGRAM("programs"),
+    SHADOW("shadows"),
     LISTENER("listeners"),
     LIMIT("limits");
 

@@ -28,11 +28,28 @@ public final class ConfigDiff {
         before.capturesDerived() && after.capturesDerived() ? List.of() : after.captures(),
         CaptureSpec::name);
     diff.destinations(before, after);
-    diff.named("program", before.programs(), after.programs(), ProgramSpec::name);
+    diff.named("program", plain(before.programs()), plain(after.programs()), ProgramSpec::name);
+    diff.named("shadow", shadows(before.programs()), shadows(after.programs()), ProgramSpec::name);
     diff.order(before.programs(), after.programs());
     diff.named("listener", before.listeners(), after.listeners(), ConfigDiff::name);
     diff.named("limit", limits(before.limits()), limits(after.limits()), Limit::name);
     return List.copyOf(diff.lines);
+  }
+
+  private static List<ProgramSpec> plain(List<ProgramSpec> programs) {
+    return programs.stream()
+        .map(it -> it instanceof ProgramSpec.Shadowed its ? its.program() : it)
+        .toList();
+  }
+
+  private static List<ProgramSpec> shadows(List<ProgramSpec> programs) {
+    List<ProgramSpec> shadows = new ArrayList<>();
+    programs.forEach(it -> {
+      if (it instanceof ProgramSpec.Shadowed its) {
+        shadows.add(its.shadow());
+      }
+    });
+    return shadows;
   }
 
   private record Limit(String name, Object value) {}

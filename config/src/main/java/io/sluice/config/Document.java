@@ -52,10 +52,17 @@ public record Document(List<Layer> layers) {
    * @param section the key of the file's section; {@code targets} for those of a destination
    * @param place {@code sluice.yaml:12:5}, or the layer's name
    * @param yaml as it is written there, on one line
+   * @param isAway whether the layer takes it away; then {@code yaml} says so
    * @param isIdle whether it has no effect, as it doesn't fit what is beside it
    */
   public record Thing(
-      String section, String name, String layer, String place, String yaml, boolean isIdle) {}
+      String section,
+      String name,
+      String layer,
+      String place,
+      String yaml,
+      boolean isAway,
+      boolean isIdle) {}
 
   /** The layer and place of a binding; null if there is none. */
   public @Nullable String placeOf(Binding binding) {
@@ -128,14 +135,15 @@ public record Document(List<Layer> layers) {
         if (item.key().name().isEmpty()) {
           continue; // says that the section is there
         }
-        String mark = item.how() == Item.How.AWAY ? "remove: " : "";
+        boolean isAway = item.how() == Item.How.AWAY;
         things.add(
             new Thing(
                 item.key().section(),
                 item.key().name(),
                 layer.name(),
                 item.place(),
-                mark + FlowYaml.of(item.node()),
+                (isAway ? "remove: " : "") + FlowYaml.of(item.node()),
+                isAway,
                 layer.idle().contains(item.key())));
       }
     }

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A map whose keys are known: reports the unknown, the repeated and the missing ones. */
 final class Fields {
+  /** More known keys than this are not read, but looked for. */
+  private static final int FEW = 12;
+
   private final Value map;
   private final Map<String, Value> values = new HashMap<>();
   private final Set<String> excused = new HashSet<>();
@@ -55,8 +58,13 @@ final class Fields {
     if (nearest != null) {
       excused.add(nearest);
     }
-    String question = nearest == null ? "; " : Nearest.question(nearest) + " ";
-    map.errorAtKey(key, "unknown key" + question + "known are " + String.join(", ", known));
+    String right =
+        nearest != null
+            ? Nearest.question(nearest)
+            : known.size() <= FEW
+                ? "; known are " + String.join(", ", known)
+                : "; docs/configuration.md has the " + known.size() + " that may stand here";
+    map.errorAtKey(key, "unknown key" + right);
   }
 
   /** The map itself. */

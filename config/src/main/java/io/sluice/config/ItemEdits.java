@@ -3,6 +3,7 @@ package io.sluice.config;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Changes of a layer's named things, each as a whole. */
 final class ItemEdits {
@@ -21,19 +22,30 @@ final class ItemEdits {
     if (node == null) {
       return;
     }
-    if (!(node instanceof Node.Mapping mapping)) {
+    if (!(node instanceof Node.Mapping written)) {
       own.error(1, 1, section, "expected one item, as {key: value, …}");
       return;
     }
+    Node.Mapping mapping = named(written, change.name());
     if (change.kind() == Change.Kind.LIMIT) {
       mapping
           .entries()
           .forEach(it -> layer.put(section, it.key().text(), Item.How.PUT, it.value()));
       return;
     }
-    String name = ItemNames.of(section, node, layer.surroundings);
+    String name = ItemNames.of(section, mapping, layer.surroundings);
     layer.forgetTargets(section, name);
-    layer.put(section, name, Item.How.PUT, node);
+    layer.put(section, name, Item.How.PUT, mapping);
+  }
+
+  /** With a name, unless it says one. */
+  private static Node.Mapping named(Node.Mapping item, @Nullable String name) {
+    if (name == null || ItemNames.field(item, "name") != null) {
+      return item;
+    }
+    List<Node.Entry> entries = new ArrayList<>(item.entries());
+    entries.add(TargetNodes.entry("name", TargetNodes.scalar(name)));
+    return new Node.Mapping(List.copyOf(entries), item.line(), item.column());
   }
 
   void remove(String section, String name) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class LayerReader {
   private static final int VERSION = 1;
   private static final List<String> LISTS =
-      List.of("capture", "destinations", "programs", "listeners");
+      List.of("capture", "destinations", "programs", "shadows", "listeners");
   private static final List<String> SINGLE = List.of("expect", "loops", "admin");
   private static final List<String> FILE_KEYS =
       List.of(
@@ -27,6 +27,7 @@ final class LayerReader {
           "bindings",
           "destinations",
           "programs",
+          "shadows",
           "listeners",
           "expect",
           "loops",
@@ -41,13 +42,22 @@ final class LayerReader {
           "destinations",
           "targets",
           "programs",
+          "shadows",
           "order",
           "listeners",
           "limits",
           "set",
           "remove");
   static final List<String> REMOVABLE =
-      List.of("bindings", "capture", "destinations", "targets", "programs", "listeners", "limits");
+      List.of(
+          "bindings",
+          "capture",
+          "destinations",
+          "targets",
+          "programs",
+          "shadows",
+          "listeners",
+          "limits");
 
   private final Item.Source source;
   private final Problems problems;

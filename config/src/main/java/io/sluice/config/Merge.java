@@ -18,7 +18,15 @@ import org.jspecify.annotations.Nullable;
 final class Merge {
   private static final List<String> KEYS =
       List.of(
-          "capture", "destinations", "programs", "listeners", "expect", "loops", "limits", "admin");
+          "capture",
+          "destinations",
+          "programs",
+          "shadows",
+          "listeners",
+          "expect",
+          "loops",
+          "limits",
+          "admin");
 
   private final Document document;
   private final @Nullable Config before;
@@ -158,7 +166,10 @@ final class Merge {
         fields.optional("destinations", List.of(), value -> DestinationSection.read(value, labels));
     int errorsBeforePrograms = problems.errors();
     List<ProgramSpec> programs =
-        fields.optional("programs", List.of(), value -> ProgramSection.read(value, labels));
+        withShadows(
+            fields.optional("programs", List.of(), value -> ProgramSection.read(value, labels)),
+            fields,
+            labels);
     boolean programsRead = problems.errors() == errorsBeforePrograms;
     List<Located<ListenerSpec>> listeners =
         fields.optional("listeners", List.of(), value -> ListenerSection.read(value, labels));
@@ -170,7 +181,7 @@ final class Merge {
     labels.check();
     checkUses(labels, changed);
     Value programSection = fields.optional("programs");
-    boolean asked = programs.stream().anyMatch(ProgramSpec.Bindings.class::isInstance);
+    boolean asked = programs.stream().anyMatch(Merge::isOfBindings);
     if (programSection != null && programsRead && !asked && table.size() > 0) {
       programSection.warning(
           "the bindings are never asked; add {name: bindings, builtin: bindings}");
@@ -185,6 +196,9 @@ final class Merge {
     if (!derived && capturesRead) {
       checkCaptured(effective, listeners);
       CaptureChecks.checkAdmin(captures, admin);
+    }
+    if (problems.errors() == 0) {
+      CaptureChecks.checkTargets(effective, captures, destinations, root);
     }
     if (effective.isEmpty() && problems.errors() == 0) {
       root.warning("nothing is captured: there is no capture, binding or listener");
@@ -201,6 +215,27 @@ final class Merge {
         limits,
         admin,
         document);
+  }
+
+  private static List<ProgramSpec> withShadows(
+      List<ProgramSpec> programs, Fields fields, Labels labels) {
+    List<ProgramSpec> shadows =
+        fields.optional(
+            "shadows", List.of(), value -> ProgramSection.readShadows(value, programs, labels));
+    return programs.stream()
+        .map(program ->
+            shadows.stream()
+                .filter(it -> it.name().equals(program.name()))
+                .findFirst()
+                .<ProgramSpec>map(it -> new ProgramSpec.Shadowed(program, it))
+                .orElse(program))
+        .toList();
+  }
+
+  private static boolean isOfBindings(ProgramSpec program) {
+    return program instanceof ProgramSpec.Bindings
+        || program instanceof ProgramSpec.Shadowed its
+            && its.program() instanceof ProgramSpec.Bindings;
   }
 
   /** Labels that know which sections can't be read, and might have held any. */

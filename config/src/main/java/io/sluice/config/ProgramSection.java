@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +58,36 @@ final class ProgramSection {
       }
     }
     return programs;
+  }
+
+  /**
+   * {@code shadows}: programs that run beside others and decide nothing.
+   *
+   * @param programs beside which they may run; none if they couldn't be read
+   */
+  static List<ProgramSpec> readShadows(Value section, List<ProgramSpec> programs, Labels labels) {
+    List<ProgramSpec> shadows = new ArrayList<>();
+    Map<String, Value> names = new HashMap<>();
+    for (Value item : section.items()) {
+      Fields fields = Fields.of(item, KEYS);
+      ProgramSpec shadow = fields == null ? null : program(fields, labels, names);
+      if (fields == null || shadow == null) {
+        labels.use(null, null, NEITHER);
+        continue;
+      }
+      if (!programs.isEmpty()
+          && programs.stream().noneMatch(it -> it.name().equals(shadow.name()))) {
+        fields
+            .map()
+            .error(
+                "no program is called "
+                    + shadow.name()
+                    + ", beside which it could run; there are "
+                    + programs.stream().map(ProgramSpec::name).collect(Collectors.joining(", ")));
+      }
+      shadows.add(shadow);
+    }
+    return shadows;
   }
 
   private static @Nullable ProgramSpec program(

@@ -13,6 +13,18 @@ public sealed interface ProgramSpec {
   /** One that somebody else wrote. */
   record Custom(String name, Code code) implements ProgramSpec {}
 
+  /**
+   * One with another beside it, which runs on the same lookups and decides nothing.
+   *
+   * @param shadow of the same name
+   */
+  record Shadowed(ProgramSpec program, ProgramSpec shadow) implements ProgramSpec {
+    @Override
+    public String name() {
+      return program.name();
+    }
+  }
+
   /** The built-in program that goes through rules: the first match decides, none is a pass. */
   record Rules(String name, List<Rule> rules) implements ProgramSpec {
     public Rules {

@@ -205,6 +205,21 @@ class ConfigReaderTest {
   }
 
   @Test
+  void aListOfPortsIsABindingForEach() throws Exception {
+    Config config =
+        read(
+            """
+            bindings: [{label: web, protocol: tcp, prefix: 127.0.1.0/24, port: [80, "443"]}]
+            destinations: [{label: web, protocol: tcp, targets: ["127.0.0.1:443"]}]
+            """);
+
+    assertThat(config.bindings().asList())
+        .containsExactly(
+            binding("web", Protocol.TCP, "127.0.1.0/24", 80),
+            binding("web", Protocol.TCP, "127.0.1.0/24", 443));
+  }
+
+  @Test
   void quotesDontChangeWhatAScalarIs() throws Exception {
     Config config =
         read(

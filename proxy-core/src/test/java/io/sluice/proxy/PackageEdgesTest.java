@@ -45,7 +45,7 @@ final class PackageEdgesTest {
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",
-              "capture check control flow name relay target connect"),
+              "admin capture check connect control flow name relay target"),
           use(
               "arrival",
               "knows by which socket and way traffic came",
@@ -76,6 +76,7 @@ final class PackageEdgesTest {
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),
           use("admin", "explains and serves what is in force", "api cli control"),
+          use("translate", "reads other proxies' configurations", "cli"),
           use("change", "asks for changes, or does them", "api control"),
           use("api", "is asked and changed over the admin socket", "control"),
           use("control", "runs the daemon", "(start) cli"),

@@ -38,6 +38,7 @@ public final class LookupContext {
   private @Nullable Errno assignError;
   private String program = "";
   private boolean running;
+  private boolean isShadow;
   private final LookupObserver observer;
 
   /** A context that reports failed assigns nowhere. */
@@ -321,7 +322,7 @@ public final class LookupContext {
     Errno error = refusal(candidate, flags);
     if (error != null) {
       assignError = error;
-      observer.assignFailed(program, error);
+      observer().assignFailed(program, error);
       return error.negative();
     }
     socket = candidate;
@@ -379,7 +380,7 @@ public final class LookupContext {
 
   /** Where failed assigns, misses and failing programs are reported. */
   public LookupObserver observer() {
-    return observer;
+    return isShadow ? LookupObserver.NONE : observer;
   }
 
   /** Loads what earlier programs selected, and names the program that runs next. */
@@ -390,6 +391,11 @@ public final class LookupContext {
     this.part = DropOrigin.WHOLE;
     this.assignError = null;
     select(selected, noReuseport);
+  }
+
+  /** Whether a {@link Shadow} runs: what it does wrong isn't reported. */
+  void shadow(boolean runs) {
+    isShadow = runs;
   }
 
   private void checkNotRunning() {

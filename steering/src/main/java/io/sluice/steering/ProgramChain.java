@@ -17,8 +17,17 @@ public final class ProgramChain {
   private final List<Link> links;
   private final Link[] run;
 
-  /** A program under the name that messages and metrics know it by. */
-  public record Link(String name, Program program) {}
+  /**
+   * A program under the name that messages and metrics know it by.
+   *
+   * @param shadow runs beside it, and decides nothing; null if nobody does
+   */
+  public record Link(String name, Program program, @Nullable Shadow shadow) {
+    /** One beside which nobody runs. */
+    public Link(String name, Program program) {
+      this(name, program, null);
+    }
+  }
 
   /** Hears what each program did; for {@code explain}. */
   @FunctionalInterface
@@ -57,6 +66,7 @@ public final class ProgramChain {
   /**
    * Runs all programs. Afterwards the context holds the remembered selection, if any.
    *
+   * @param trace hears what each program did; then no shadow runs, as nobody sends anything
    * @return null if nobody dropped, else the first drop's reason; a selection overrules it
    */
   @Nullable DropReason run(LookupContext context, @Nullable Trace trace) {
@@ -66,6 +76,8 @@ public final class ProgramChain {
     context.dropOrigin().clear();
     try {
       for (Link link : run) {
+        Socket before = selected;
+        boolean noReuseportBefore = noReuseport;
         context.enter(link.name, selected, noReuseport);
         DropReason drop = run(link, context);
         if (trace != null) {
@@ -79,6 +91,10 @@ public final class ProgramChain {
         } else if (context.socket() != null) {
           selected = context.socket();
           noReuseport = context.noReuseport();
+        }
+        if (link.shadow != null && trace == null) {
+          Socket after = context.socket();
+          link.shadow.run(link, context, before, noReuseportBefore, drop == null, after);
         }
       }
     } finally { // an observer or a trace may throw

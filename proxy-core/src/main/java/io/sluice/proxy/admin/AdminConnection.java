@@ -20,6 +20,7 @@ import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
@@ -47,6 +48,10 @@ public final class AdminConnection extends ChannelInboundHandlerAdapter {
 
   private static final int LINGER_BYTES = 256 << 10;
   private static final int MAX_HEADER_BYTES = 8 << 10;
+
+  private static final String CONTENT_POLICY =
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+          + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
   private final Owner owner;
   private final int requestSeconds;
@@ -275,6 +280,7 @@ public final class AdminConnection extends ChannelInboundHandlerAdapter {
     var response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, sent);
     response.headers().set(HttpHeaderNames.CONTENT_TYPE, contentType);
     response.headers().set(HttpHeaderNames.CONTENT_LENGTH, lengthBytes);
+    guard(response);
     response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
     if (status.equals(HttpResponseStatus.METHOD_NOT_ALLOWED)) {
       response.headers().set(HttpHeaderNames.ALLOW, allowed);
@@ -302,9 +308,20 @@ public final class AdminConnection extends ChannelInboundHandlerAdapter {
     var response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
     response.headers().set(HttpHeaderNames.CONTENT_TYPE, contentType);
     response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
+    guard(response);
     response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
     var _ = context().writeAndFlush(response);
     channel().config().setAutoRead(true); // so that its end is noticed
+  }
+
+  /** What a browser may do with it: nothing but what the page is made of. */
+  private static void guard(HttpResponse response) {
+    response
+        .headers()
+        .set(HttpHeaderNames.CONTENT_SECURITY_POLICY, CONTENT_POLICY)
+        .set("x-content-type-options", "nosniff")
+        .set("referrer-policy", "no-referrer")
+        .set(HttpHeaderNames.CACHE_CONTROL, HttpHeaderValues.NO_STORE);
   }
 
   /** Sends a part of the stream; false if the client doesn't take it now. */

@@ -22,11 +22,15 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.config.Admin;
 import io.sluice.config.HostPort;
 import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.Counters;
 import io.sluice.steering.IpAddress;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
@@ -68,7 +72,7 @@ public final class AdminServer implements AutoCloseable {
   private final Pages pages;
   private final AdminHosts hosts;
   private final SharedPage metrics;
-  private final SharedPage status;
+  private final StatusPage status;
   private final Set<AdminConnection> connections = new LinkedHashSet<>(); // the oldest first
   private final Channel channel;
 
@@ -83,10 +87,15 @@ public final class AdminServer implements AutoCloseable {
    * @param metrics in Prometheus's text format
    * @param notLive why {@code /livez} says no; empty if it says yes; must not wait
    * @param notReady why {@code /readyz} says no; empty if it says yes; must not wait
-   * @param status the page at {@code /}
+   * @param status what the page at {@code /} asks for
    */
   public record Pages(
-      Page metrics, Supplier<String> notLive, Supplier<String> notReady, Page status) {}
+      Page metrics,
+      Supplier<String> notLive,
+      Supplier<String> notReady,
+      StatusPage.Source status,
+      Supplier<Snapshot> snapshots,
+      Counters counters) {}
 
   /**
    * Listens.
@@ -99,7 +108,9 @@ public final class AdminServer implements AutoCloseable {
     this.hosts = new AdminHosts(admin.hosts());
     EventLoop loop = group.next();
     this.metrics = new SharedPage(pages.metrics, loop, maker);
-    this.status = new SharedPage(pages.status, loop, maker);
+    this.status =
+        new StatusPage(
+            loop, maker, pages.status, new Rates(pages.snapshots, pages.counters), hostName());
     var bind =
         new ServerBootstrap()
             .group(group)
@@ -121,6 +132,14 @@ public final class AdminServer implements AutoCloseable {
     this.channel = bind.channel();
   }
 
+  private static String hostName() {
+    try {
+      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+    } catch (IOException _) {
+      return "this machine";
+    }
+  }
+
   private static @Nullable String reason(Throwable cause) {
     return cause instanceof Errors.NativeIoException refused
         ? Linux.errnoName(-refused.expectedErr())
@@ -137,6 +156,7 @@ public final class AdminServer implements AutoCloseable {
   @Override
   public void close() {
     var _ = channel.close();
+    group.next().execute(status::close);
     maker.shutdownNow();
     var _ = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
   }
@@ -161,6 +181,7 @@ public final class AdminServer implements AutoCloseable {
     @Override
     public void forget(AdminConnection connection) {
       connections.remove(connection);
+      status.forget(connection);
     }
 
     @Override
@@ -200,11 +221,10 @@ public final class AdminServer implements AutoCloseable {
         to.contentType("text/plain; version=0.0.4; charset=utf-8");
         metrics.sendTo(to);
       }
-      case "/" -> {
-        to.contentType("text/html; charset=utf-8");
-        status.sendTo(to);
-      }
       default -> {
+        if (isWellFormed(path) && status.answer(uri, path, to)) {
+          return;
+        }
         if (isWellFormed(path)) {
           to.send(HttpResponseStatus.NOT_FOUND, "see /, /metrics, /livez, /readyz\n");
         } else {

@@ -1,18 +1,23 @@
 package io.sluice.proxy.admin;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.config.Document;
 import io.sluice.config.Lookup;
 import io.sluice.config.Selection;
 import io.sluice.proxy.capture.CaptureEntry;
+import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Payload;
 import io.sluice.steering.Program;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
+import io.sluice.steering.binding.Binding;
+import io.sluice.steering.binding.BindingsProgram;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,11 +25,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why one lookup went where it went: the same engine as the daemon's, run with a trace.
+ * Why one lookup goes where it goes: the same engine and the same gate as the daemon's, run with a
+ * trace.
  *
  * @param capture the name of the capture that takes it in, and its socket; null if none does
+ * @param group what the destination's group says; null if nothing was selected
  * @param verdict {@code assign}, {@code pass} or {@code drop}
  * @param label the destination's; null if there is none
+ * @param place the layer and place of that destination
  * @param target null if it is refused, or if it doesn't follow from the lookup alone: only the
  *     running daemon knows (round-robin, least-connections), or only the payload says (payload,
  *     quic), or a program
@@ -38,11 +46,16 @@ public record Explanation(
     @Nullable String group,
     String verdict,
     @Nullable String label,
+    @Nullable String place,
     @Nullable String target,
     @Nullable String reason) {
 
-  /** What one program did. */
-  record Step(String program, String outcome, List<Program.Candidate> considered) {}
+  /** What one program did, and where it stands. */
+  record Step(
+      String program, String outcome, @Nullable String place, List<Considered> considered) {}
+
+  /** One thing that a program considered, and where it stands if that is known. */
+  record Considered(Program.Candidate candidate, @Nullable String place) {}
 
   /** The capture whose peers may have announced the addresses; null if there is none. */
   private static @Nullable CaptureEntry announcing(List<CaptureSpec> captures, Protocol protocol) {
@@ -57,6 +70,26 @@ public record Explanation(
 
   /** Looks up, and says why. */
   public static Explanation of(Lookup lookup, Snapshot snapshot) {
+    return of(lookup, null, snapshot);
+  }
+
+  /**
+   * Looks up, and says why.
+   *
+   * @param payload what the client sends first; null if nobody has said that: then what asks for it
+   *     isn't known
+   */
+  public static Explanation of(Lookup lookup, @Nullable Payload payload, Snapshot snapshot) {
+    return of(lookup, payload, 0, snapshot);
+  }
+
+  /**
+   * The same of what came in on an interface.
+   *
+   * @param ifindex 0 if that isn't known
+   */
+  public static Explanation of(
+      Lookup lookup, @Nullable Payload payload, int ifindex, Snapshot snapshot) {
     List<Step> steps = new ArrayList<>();
     CaptureEntry capture =
         CaptureEntry.of(
@@ -65,18 +98,21 @@ public record Explanation(
       capture = announcing(snapshot.config().captures(), lookup.protocol());
     }
     if (capture == null) {
+      String reason = Refusal.NOT_CAPTURED.word();
       return new Explanation(
-          lookup,
-          snapshot.generation(),
-          null,
-          steps,
-          null,
-          "drop",
-          null,
-          null,
-          Refusal.NOT_CAPTURED.word());
+          lookup, snapshot.generation(), null, steps, null, "drop", null, null, null, reason);
     }
-    LookupContext context = lookup.toContext(new LookupContext()).withoutPacket();
+    LookupContext context =
+        new LookupContext()
+            .of(
+                lookup.protocol(),
+                lookup.remote(),
+                lookup.remotePort(),
+                lookup.local(),
+                lookup.localPort(),
+                ifindex);
+    context = payload == null ? context.withoutPacket() : context.payload(payload);
+    Document document = snapshot.config().document();
     Verdict verdict =
         snapshot
             .engine()
@@ -87,32 +123,48 @@ public record Explanation(
                         new Step(
                             link.name(),
                             (passed ? "PASS" : "DROP") + assigned(selected),
-                            considered(link.program(), seen))));
-    return switch (verdict) {
-      case Verdict.Drop drop ->
-          new Explanation(
-              lookup,
-              snapshot.generation(),
-              capture,
-              steps,
-              null,
-              "drop",
-              null,
-              null,
-              drop.reason().word());
-      case Verdict.Assign assign ->
-          found(lookup, snapshot, capture, steps, "assign", assign.socket());
-      case Verdict.Pass pass -> found(lookup, snapshot, capture, steps, "pass", pass.listener());
-    };
+                            document.placeOf("programs", link.name()),
+                            considered(link.program(), seen, document))));
+    Answer answer = Answer.expected(verdict, context);
+    Target target = answer.target();
+    Socket selected = verdict.socket() == null ? context.socket() : verdict.socket();
+    Destination destination =
+        selected == null || !Target.isBehind(selected) ? null : Target.of(selected).destination();
+    boolean isSettled =
+        target != null && isSettled(target.destination(), payload) && !target.isStartingSlowly();
+    boolean isPass = verdict instanceof Verdict.Pass;
+    boolean isUnheard = isPass && verdict.socket() == null; // nobody has said no, or listens
+    return new Explanation(
+        lookup,
+        snapshot.generation(),
+        capture,
+        steps,
+        destination == null ? null : group(destination, isSettled ? target : null, answer),
+        target == null && !isUnheard ? "drop" : isPass ? "pass" : "assign",
+        destination == null ? null : destination.label(),
+        destination == null ? null : document.placeOf("destinations", destination.toString()),
+        isSettled ? String.valueOf(target) : null,
+        target == null ? answer.refusal().word() : null);
   }
 
   /** A program from a jar may say it wrong. */
-  private static List<Program.Candidate> considered(Program program, LookupContext context) {
+  private static List<Considered> considered(
+      Program program, LookupContext context, Document document) {
     try {
-      return List.copyOf(program.explain(context));
+      List<Binding> bindings =
+          program instanceof BindingsProgram its ? its.table().matches(context) : List.of();
+      List<Considered> all = new ArrayList<>();
+      for (Program.Candidate candidate : program.explain(context)) {
+        boolean isBinding = all.size() < bindings.size();
+        all.add(
+            new Considered(
+                candidate, isBinding ? document.placeOf(bindings.get(all.size())) : null));
+      }
+      return List.copyOf(all);
     } catch (Throwable failure) {
       String type = failure.getClass().getName();
-      return List.of(new Program.Candidate("explain", "nothing", "threw " + type));
+      return List.of(
+          new Considered(new Program.Candidate("explain", "nothing", "threw " + type), null));
     }
   }
 
@@ -124,41 +176,29 @@ public record Explanation(
         + (Target.isBehind(selected) ? Target.of(selected).destination().label() : selected);
   }
 
-  private static Explanation found(
-      Lookup lookup,
-      Snapshot snapshot,
-      CaptureEntry capture,
-      List<Step> steps,
-      String verdict,
-      @Nullable Socket socket) {
-    if (socket == null) {
-      String reason = Refusal.NO_LISTENER.word();
-      return new Explanation(
-          lookup, snapshot.generation(), capture, steps, null, verdict, null, null, reason);
-    }
-    if (!Target.isBehind(socket)) {
-      String reason = Refusal.PROGRAM_ERROR.word();
-      return new Explanation(
-          lookup, snapshot.generation(), capture, steps, null, "drop", null, null, reason);
-    }
-    Target target = Target.of(socket);
-    Destination destination = target.destination();
-    String targetText = isSettled(destination) ? target.toString() : null;
+  /**
+   * What a destination's group says.
+   *
+   * @param settled whom it selects; null if it selects nobody, or that isn't known
+   */
+  private static String group(Destination destination, @Nullable Target settled, Answer answer) {
     int count = destination.targets().size();
-    String group =
-        count
-            + (count == 1 ? " target" : " targets, " + destination.spec().selection().word())
-            + (targetText == null ? unsettled(destination) : " → " + targetText);
-    return new Explanation(
-        lookup,
-        snapshot.generation(),
-        capture,
-        steps,
-        group,
-        verdict,
-        destination.label(),
-        targetText,
-        null);
+    String targets =
+        count + (count == 1 ? " target" : " targets, " + destination.spec().selection().word());
+    if (settled != null) {
+      return targets + " → " + settled;
+    }
+    return targets + (answer.target() == null ? whyNone(answer.refusal()) : unsettled(destination));
+  }
+
+  private static String whyNone(Refusal refusal) {
+    return switch (refusal) {
+      case TARGETS_DOWN -> ": checks say that none serves";
+      case GROUP -> ": none takes anything new";
+      case DESTINATION_LIMIT -> ": maxConnections is reached";
+      case NO_TARGET -> ": its name has no address";
+      default -> "";
+    };
   }
 
   private static String unsettled(Destination destination) {
@@ -179,14 +219,15 @@ public record Explanation(
     };
   }
 
-  /** Whether the selection follows from the lookup alone. */
-  private static boolean isSettled(Destination destination) {
+  /** Whether the selection follows from the lookup, and what came with it. */
+  private static boolean isSettled(Destination destination, @Nullable Payload payload) {
     boolean isOne = destination.targets().size() == 1;
+    boolean isByMessage = destination.messages() != null;
     return switch (destination.spec().selection()) {
-      case Selection.Program _ -> false; // even with one target: it may drop
-      case Selection.Hash _, Selection.Source _ -> isOne || destination.messages() == null;
+      case Selection.Program _ -> payload != null && !isByMessage; // even one: it may drop
+      case Selection.Hash _, Selection.Source _ -> isOne || !isByMessage;
       case Selection.RoundRobin _, Selection.LeastConnections _ -> isOne;
-      case Selection.Payload _, Selection.Quic _ -> isOne; // nobody has said what it holds
+      case Selection.Payload _, Selection.Quic _ -> isOne || payload != null && !isByMessage;
     };
   }
 
@@ -201,19 +242,26 @@ public record Explanation(
       line(text, "capture", capture.capture(), capture.method() + " " + capture.socket());
     }
     for (Step step : steps) {
-      line(text, "program", step.program, step.outcome);
-      for (Program.Candidate it : step.considered) {
+      line(text, "program", step.program, step.outcome + at(step.place));
+      for (Considered it : step.considered) {
+        Program.Candidate candidate = it.candidate;
         text.append(
-            String.format("             %-24s → %-10s %s", it.match(), it.result(), it.why())
+            String.format(
+                    "             %-24s → %-10s %s",
+                    candidate.match(), candidate.result(), candidate.why() + at(it.place))
                 .stripTrailing());
         text.append('\n');
       }
     }
     if (group != null && label != null) {
-      line(text, verdict.equals("pass") ? "listener" : "socket", label, group);
+      line(text, verdict.equals("pass") ? "listener" : "socket", label, group + at(place));
     }
     text.append(String.format("  %-10s %s%n", "verdict", verdictLine()));
     return text.toString();
+  }
+
+  private static String at(@Nullable String place) {
+    return place == null ? "" : "   [" + place + "]";
   }
 
   private static void line(StringBuilder text, String what, String name, String detail) {
@@ -245,20 +293,18 @@ public record Explanation(
       all.add(entry);
     }
     for (Step step : steps) {
-      Map<String, Object> program = new LinkedHashMap<>();
+      Map<String, @Nullable Object> program = new LinkedHashMap<>();
       program.put("step", "program");
       program.put("name", step.program);
       program.put("outcome", step.outcome);
-      program.put(
-          "considered",
-          step.considered.stream()
-              .map(it -> ordered("match", it.match(), "result", it.result(), "why", it.why()))
-              .toList());
+      program.put("place", step.place);
+      program.put("considered", step.considered.stream().map(Explanation::json).toList());
       all.add(program);
     }
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("verdict", verdict);
     json.put("label", label);
+    json.put("place", place);
     json.put("target", target);
     json.put("reason", reason);
     json.put("lookup", lookup.toString());
@@ -267,11 +313,12 @@ public record Explanation(
     return json;
   }
 
-  private static Map<String, Object> ordered(String... pairs) {
-    Map<String, Object> map = new LinkedHashMap<>();
-    for (int i = 0; i < pairs.length; i += 2) {
-      map.put(pairs[i], pairs[i + 1]);
-    }
+  private static Map<String, @Nullable Object> json(Considered it) {
+    Map<String, @Nullable Object> map = new LinkedHashMap<>();
+    map.put("match", it.candidate.match());
+    map.put("result", it.candidate.result());
+    map.put("why", it.candidate.why());
+    map.put("place", it.place);
     return map;
   }
 }

@@ -1,9 +1,11 @@
 package io.sluice.proxy.admin;
 
+import io.sluice.proxy.observe.Durations;
 import io.sluice.proxy.observe.Metric;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -52,29 +54,30 @@ final class MetricText {
     line(Double.toString((double) value));
   }
 
-  /** A sample with a fraction, of a metric without labels. */
-  void fraction(double value) throws IOException {
-    series("", List.of());
+  /** A sample with a fraction. */
+  void fraction(double value, String... values) throws IOException {
+    series("", labels, values);
     line(Double.toString(value));
   }
 
-  /**
-   * A histogram without labels.
-   *
-   * @param upperBounds without the last, which is infinity
-   * @param counts per bucket, not cumulative; one more than bounds
-   */
-  void histogram(double[] upperBounds, long[] counts, double sum) throws IOException {
+  /** A histogram. */
+  void histogram(Durations durations, String... values) throws IOException {
+    double[] upperBounds = Durations.boundsSeconds();
+    long[] counts = durations.counts();
+    List<String> names = new ArrayList<>(labels);
+    names.add("le");
+    String[] inBucket = new String[values.length + 1];
+    System.arraycopy(values, 0, inBucket, 0, values.length);
     long all = 0;
     for (int i = 0; i < counts.length; i++) {
       all += counts[i];
-      String bound = i < upperBounds.length ? Double.toString(upperBounds[i]) : "+Inf";
-      series("_bucket", List.of("le"), bound);
+      inBucket[values.length] = i < upperBounds.length ? Double.toString(upperBounds[i]) : "+Inf";
+      series("_bucket", names, inBucket);
       line(Long.toString(all));
     }
-    series("_sum", List.of());
-    line(Double.toString(sum));
-    series("_count", List.of());
+    series("_sum", labels, values);
+    line(Double.toString(durations.sumSeconds()));
+    series("_count", labels, values);
     line(Long.toString(all));
   }
 

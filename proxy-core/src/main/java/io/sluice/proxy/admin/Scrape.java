@@ -8,6 +8,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.observe.CheckResult;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.LogKind;
@@ -35,6 +36,8 @@ public final class Scrape implements AutoCloseable {
   private @Nullable JvmGcMetrics garbageCollection;
   private final Supplier<Snapshot> snapshots;
   private final Supplier<List<CaptureState>> captures;
+  private final SessionLimit connections;
+  private final SessionLimit flows;
   private final Counters counters;
   private final String version;
 
@@ -44,10 +47,14 @@ public final class Scrape implements AutoCloseable {
   public Scrape(
       Supplier<Snapshot> snapshots,
       Supplier<List<CaptureState>> captures,
+      SessionLimit connections,
+      SessionLimit flows,
       Counters counters,
       String version) {
     this.snapshots = snapshots;
     this.captures = captures;
+    this.connections = connections;
+    this.flows = flows;
     this.counters = counters;
     this.version = version;
   }
@@ -108,6 +115,10 @@ public final class Scrape implements AutoCloseable {
       }
       case BUFFER_BYTES -> text.sample(counters.bufferBytes());
       case BUFFER_LIMIT -> text.sample(counters.bufferLimitBytes());
+      case CONNECTIONS -> text.sample(connections.active());
+      case CONNECTIONS_LIMIT -> text.sample(connections.most());
+      case FLOWS -> text.sample(flows.active());
+      case FLOWS_LIMIT -> text.sample(flows.most());
       case CAPTURE_UP -> {
         for (CaptureState capture : captures.get()) {
           text.sample(capture.isUp() ? 1 : 0, capture.capture());
@@ -143,7 +154,14 @@ public final class Scrape implements AutoCloseable {
           text.sample(it.getValue().sum(), it.getKey());
         }
       }
-      case LOOKUPS, SESSIONS, BYTES, DATAGRAMS, MESSAGES, MESSAGES_DROPPED, SESSIONS_ACTIVE -> {
+      case LOOKUPS,
+          SESSIONS,
+          BYTES,
+          DATAGRAMS,
+          MESSAGES,
+          MESSAGES_DROPPED,
+          REFUSALS,
+          SESSIONS_ACTIVE -> {
         for (var it : snapshot.traffic().entrySet()) {
           write(metric, it.getKey(), it.getValue(), text);
         }
@@ -153,18 +171,27 @@ public final class Scrape implements AutoCloseable {
           text.sample(snapshot.bindingsOf(it), it.label(), it.protocol().word());
         }
       }
-      case TARGET_UP -> {
+      case SESSIONS_LIMIT -> {
         for (Destination it : snapshot.destinations()) {
-          for (Target target : it.targets()) {
-            text.sample(target.isUp() ? 1 : 0, it.label(), it.protocol().word() + ":" + target);
+          if (it.spec().maxConnections() > 0) {
+            text.sample(it.spec().maxConnections(), it.label(), it.protocol().word());
           }
         }
       }
-      case TARGET_STATE -> {
+      case TARGET_UP,
+          TARGET_STATE,
+          TARGET_STATE_SINCE,
+          TARGET_SESSIONS_ACTIVE,
+          TARGET_SESSIONS,
+          TARGET_BYTES,
+          TARGET_FAILURES,
+          TARGET_CONNECT_SECONDS,
+          TARGET_CHECK_GOOD,
+          TARGET_CHECK_SECONDS,
+          TARGET_CHECK_AT -> {
         for (Destination it : snapshot.destinations()) {
           for (Target target : it.targets()) {
-            String state = target.status().state().word();
-            text.sample(1, it.label(), it.protocol().word() + ":" + target, state);
+            TargetMetrics.write(metric, target, text);
           }
         }
       }
@@ -173,7 +200,7 @@ public final class Scrape implements AutoCloseable {
           text.sample(counters.checks(result).sum(), result.word());
         }
       }
-      case CONNECT_SECONDS -> writeConnects(text);
+      case CONNECT_SECONDS -> text.histogram(counters.connects());
     }
   }
 
@@ -185,50 +212,48 @@ public final class Scrape implements AutoCloseable {
     switch (metric) {
       case LOOKUPS -> {
         for (Family family : Family.values()) {
-          text.sample(traffic.lookups(family).sum(), label, family.word(), protocol);
+          happened(text, traffic.lookups(family).sum(), label, family.word(), protocol);
         }
       }
       case SESSIONS -> {
         for (SessionEnd end : SessionEnd.values()) {
-          text.sample(traffic.ends(end).sum(), label, protocol, end.word());
+          happened(text, traffic.ends(end).sum(), label, protocol, end.word());
         }
       }
       case BYTES -> {
-        text.sample(traffic.bytesIn.sum(), label, protocol, "in");
-        text.sample(traffic.bytesOut.sum(), label, protocol, "out");
+        happened(text, traffic.bytesIn.sum(), label, protocol, "in");
+        happened(text, traffic.bytesOut.sum(), label, protocol, "out");
       }
       case DATAGRAMS -> {
-        if (key.protocol() == Protocol.UDP) {
-          text.sample(traffic.datagramsIn.sum(), label, protocol, "in");
-          text.sample(traffic.datagramsOut.sum(), label, protocol, "out");
-        }
+        happened(text, traffic.datagramsIn.sum(), label, protocol, "in");
+        happened(text, traffic.datagramsOut.sum(), label, protocol, "out");
       }
       case MESSAGES -> {
-        if (traffic.hasMessages()) {
-          text.sample(traffic.messages.sum(), label, protocol);
-        }
+        happened(text, traffic.messages.sum(), label, protocol);
       }
       case MESSAGES_DROPPED -> {
-        for (MessageDrop reason :
-            traffic.hasMessages() ? MessageDrop.values() : new MessageDrop[0]) {
-          text.sample(traffic.messageDrops(reason).sum(), label, protocol, reason.word());
+        for (MessageDrop reason : MessageDrop.values()) {
+          happened(text, traffic.messageDrops(reason).sum(), label, protocol, reason.word());
         }
       }
-      case SESSIONS_ACTIVE -> text.sample(traffic.active(), label, protocol);
+      case REFUSALS -> {
+        for (Refusal reason : Refusal.values()) {
+          happened(text, traffic.refusals(reason), label, protocol, reason.word());
+        }
+      }
+      case SESSIONS_ACTIVE -> {
+        if (traffic.isUsed()) {
+          text.sample(traffic.active(), label, protocol);
+        }
+      }
       default -> throw new IllegalArgumentException(metric + " is not of a destination");
     }
   }
 
-  private void writeConnects(MetricText text) throws IOException {
-    long[] boundsMillis = Counters.connectBoundsMillis();
-    double[] bounds = new double[boundsMillis.length];
-    for (int i = 0; i < bounds.length; i++) {
-      bounds[i] = boundsMillis[i] / 1e3;
+  /** A counter that is there only once it counts: most labels have few of all the series. */
+  static void happened(MetricText text, long count, String... values) throws IOException {
+    if (count > 0) {
+      text.sample(count, values);
     }
-    long[] counts = new long[counters.connects().length];
-    for (int i = 0; i < counts.length; i++) {
-      counts[i] = counters.connects()[i].sum();
-    }
-    text.histogram(bounds, counts, counters.connectMillis().sum() / 1e3);
   }
 }

@@ -1,125 +1,200 @@
 package io.sluice.proxy.admin;
 
-import io.sluice.proxy.health.Status;
-import io.sluice.proxy.lookup.Snapshot;
-import io.sluice.proxy.observe.Counters;
-import io.sluice.proxy.observe.Refusal;
-import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.proxy.target.Destination;
-import io.sluice.proxy.target.Target;
-import io.sluice.steering.Protocol;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.QueryStringDecoder;
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
-import java.time.temporal.ChronoUnit;
-import java.util.stream.Collectors;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The page at {@code /}: destinations, drops and links, in plain HTML without scripts. */
+/**
+ * The page at {@code /}: three files, what they ask for under {@code /api/}, and events at {@code
+ * /events}, every two seconds while anybody looks. Runs on the admin server's loop; answers are
+ * made on another thread.
+ */
 public final class StatusPage {
-  private StatusPage() {}
+  private static final Logger log = LoggerFactory.getLogger(StatusPage.class);
+  private static final int EVENT_SECONDS = 2;
+  private static final int MOST_DESTINATIONS = 200;
 
-  /** Writes the page for the state at hand. */
-  public static void write(Snapshot snapshot, Counters counters, String version, OutputStream out)
-      throws IOException {
-    out.write(of(snapshot, counters, version).getBytes(StandardCharsets.UTF_8));
+  /** How many may look at once: a quarter of the connections. */
+  private static final int MAX_VIEWERS = 4;
+
+  private static final String API = "/api/";
+  private static final Map<String, String> TYPES =
+      Map.of(
+          "page.html", "text/html; charset=utf-8",
+          "page.css", "text/css; charset=utf-8",
+          "page.js", "text/javascript; charset=utf-8");
+
+  private final EventExecutor loop;
+  private final Executor maker;
+  private final Source source;
+  private final Rates rates; // used on the maker's thread
+  private final String host;
+  private final Map<String, byte[]> files = new LinkedHashMap<>();
+  private final List<AdminConnection> viewers = new ArrayList<>();
+  private final ScheduledFuture<?> sampling;
+  private @Nullable ScheduledFuture<?> ticking;
+  private boolean isMaking;
+
+  /** Answers what the page asks for; called on a thread that may wait. Reads only. */
+  public interface Source {
+    /**
+     * Answers a question.
+     *
+     * @param name without {@code /api/}
+     */
+    Answer ask(String name, Map<String, List<String>> parameters) throws InterruptedException;
+
+    /** What the daemon is at, of at most so many destinations. */
+    Map<String, Object> status(int mostDestinations);
   }
 
-  private static String of(Snapshot snapshot, Counters counters, String version) {
-    StringBuilder html = new StringBuilder(4096);
-    html.append(
-        """
-        <!doctype html>
-        <html lang="en"><head><meta charset="utf-8"><title>Sluice</title>
-        <meta name="viewport" content="width=device-width">
-        <style>
-        body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1b2733}
-        h1{font-size:1.4rem;margin:0}h2{font-size:1rem;margin:2rem 0 .3rem}p{margin:.2rem 0;color:#5a6b7b}
-        table{border-collapse:collapse;width:100%}
-        th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde4ea;vertical-align:top}
-        th{font-weight:600;color:#5a6b7b}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-        .down{color:#b3261e}
-        </style></head><body>
-        """);
-    html.append("<h1>Sluice ").append(escaped(version)).append("</h1>\n<p>generation ");
-    html.append(snapshot.generation()).append(" · ");
-    html.append(snapshot.bindings().size());
-    html.append(snapshot.bindings().size() == 1 ? " binding" : " bindings").append(" · programs: ");
-    html.append(
-        snapshot.engine().programs().links().stream()
-            .map(it -> escaped(it.name()))
-            .collect(Collectors.joining(", ")));
-    html.append("</p>\n<p><a href=\"/metrics\">metrics</a> · <a href=\"/livez\">livez</a> ·");
-    html.append(" <a href=\"/readyz\">readyz</a></p>\n");
-    destinations(snapshot, html);
-    drops(counters, html);
-    return html.append("</body></html>\n").toString();
+  /**
+   * What is answered.
+   *
+   * @param body whoever sends it releases it
+   */
+  public record Answer(HttpResponseStatus status, String contentType, ByteBuf body) {}
+
+  StatusPage(EventExecutor loop, Executor maker, Source source, Rates rates, String host) {
+    this.loop = loop;
+    this.maker = maker;
+    this.source = source;
+    this.rates = rates;
+    this.host = host;
+    this.sampling =
+        loop.scheduleAtFixedRate(
+            () -> maker.execute(rates::sample),
+            Rates.STEP_SECONDS,
+            Rates.STEP_SECONDS,
+            TimeUnit.SECONDS);
   }
 
-  private static void destinations(Snapshot snapshot, StringBuilder html) {
-    html.append("<h2>Destinations</h2>\n<table><tr><th>label<th>targets<th class=n>lookups");
-    html.append(
-        "<th class=n>active<th class=n>ended<th class=n>bytes in<th class=n>bytes out</tr>\n");
-    for (Destination it : snapshot.destinations()) {
-      html.append("<tr><td>").append(escaped(it.toString())).append("<td>");
-      for (Target target : it.targets()) {
-        target(target, html);
-      }
-      Destination.Traffic traffic = it.traffic();
-      long lookups = 0;
-      for (var family : io.sluice.steering.Family.values()) {
-        lookups += traffic.lookups(family).sum();
-      }
-      long ended = 0;
-      for (SessionEnd end : SessionEnd.values()) {
-        ended += traffic.ends(end).sum();
-      }
-      for (long number :
-          new long[] {
-            lookups, traffic.active(), ended, traffic.bytesIn.sum(), traffic.bytesOut.sum()
-          }) {
-        html.append("<td class=n>").append(number);
-      }
-      html.append("</tr>\n");
-    }
-    html.append("</table>\n");
-  }
-
-  /** Its address, and its state with its reason and since when, unless it has always been up. */
-  private static void target(Target target, StringBuilder html) {
-    Status status = target.status();
-    boolean isUp = target.isUp();
-    html.append(isUp ? "<div>" : "<div class=down>").append(escaped(target.toString()));
-    if (!isUp || !status.reason().isEmpty()) {
-      html.append(" (").append(status.state().word()).append(" since ");
-      html.append(status.since().truncatedTo(ChronoUnit.SECONDS));
-      if (!status.reason().isEmpty()) {
-        html.append(": ").append(escaped(status.reason()));
-      }
-      html.append(')');
-    }
-    html.append("</div>");
-  }
-
-  private static void drops(Counters counters, StringBuilder html) {
-    html.append("<h2>Drops</h2>\n");
-    StringBuilder rows = new StringBuilder();
-    for (Refusal reason : Refusal.values()) {
-      long tcp = counters.drops(reason, Protocol.TCP).sum();
-      long udp = counters.drops(reason, Protocol.UDP).sum();
-      if (tcp + udp > 0) {
-        rows.append("<tr><td>").append(reason.word()).append("<td class=n>").append(tcp);
-        rows.append("<td class=n>").append(udp).append("</tr>\n");
-      }
-    }
-    if (rows.isEmpty()) {
-      html.append("<p>Nothing was refused.</p>\n");
+  /** Answers, now or later; false if there is nothing at this path. */
+  boolean answer(String uri, String path, AdminConnection to) {
+    if (path.equals("/events")) {
+      follow(to);
+    } else if (path.startsWith(API)) {
+      ask(uri, path.substring(API.length()), to);
     } else {
-      html.append("<table><tr><th>reason<th class=n>tcp<th class=n>udp</tr>\n");
-      html.append(rows).append("</table>\n");
+      String file = path.equals("/") ? "page.html" : path.substring(1);
+      String type = TYPES.get(file);
+      if (type == null) {
+        return false;
+      }
+      to.contentType(type);
+      to.send(Unpooled.wrappedBuffer(files.computeIfAbsent(file, StatusPage::read)));
+    }
+    return true;
+  }
+
+  private static byte[] read(String file) {
+    try (InputStream in = StatusPage.class.getResourceAsStream(file)) {
+      return Objects.requireNonNull(in, file).readAllBytes();
+    } catch (IOException broken) {
+      throw new UncheckedIOException(broken);
     }
   }
 
-  private static String escaped(String text) {
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
+  private void ask(String uri, String name, AdminConnection to) {
+    Map<String, List<String>> parameters;
+    try {
+      parameters = new QueryStringDecoder(uri).parameters();
+    } catch (IllegalArgumentException malformed) {
+      to.send(HttpResponseStatus.BAD_REQUEST, "not a path: " + malformed.getMessage() + "\n");
+      return;
+    }
+    maker.execute(() -> {
+      try {
+        Answer answer = source.ask(name, parameters);
+        loop.execute(() -> {
+          to.contentType(answer.contentType);
+          to.send(answer.status, answer.body);
+        });
+      } catch (RuntimeException | OutOfMemoryError failure) {
+        log.error("an answer of the status page failed", failure);
+        loop.execute(to::fail);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+      }
+    });
+  }
+
+  // ---- events
+
+  private void follow(AdminConnection to) {
+    if (viewers.size() >= MAX_VIEWERS) {
+      forget(viewers.getFirst()); // it asks again, if anybody still looks at it
+    }
+    to.contentType("text/event-stream");
+    to.startStream();
+    viewers.add(to);
+    if (ticking == null) {
+      ticking = loop.scheduleAtFixedRate(this::tick, 0, EVENT_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  /** A connection has ended, or is to. */
+  void forget(AdminConnection viewer) {
+    if (viewers.remove(viewer)) {
+      viewer.close();
+    }
+    if (viewers.isEmpty() && ticking != null) {
+      ticking.cancel(false);
+      ticking = null;
+    }
+  }
+
+  private void tick() {
+    if (isMaking) {
+      return; // it takes longer than the time between two
+    }
+    isMaking = true;
+    maker.execute(() -> {
+      String event = "";
+      try {
+        event = event();
+      } catch (RuntimeException | OutOfMemoryError failure) {
+        log.error("an event of the status page failed", failure);
+      }
+      String made = event;
+      loop.execute(() -> handOut(made));
+    });
+  }
+
+  private void handOut(String event) {
+    isMaking = false;
+    if (!event.isEmpty()) {
+      viewers.forEach(it -> it.part(event)); // who doesn't take it misses it
+    }
+  }
+
+  private String event() {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("host", host);
+    json.put("status", source.status(MOST_DESTINATIONS));
+    json.put("rates", rates.hour());
+    json.put("now", rates.now());
+    return "data: " + Json.of(json) + "\n\n";
+  }
+
+  void close() {
+    sampling.cancel(false);
+    List.copyOf(viewers).forEach(this::forget);
   }
 }

@@ -84,8 +84,10 @@ public final class AdminSocket implements AutoCloseable {
   private final Channel channel;
   private final Map<AdminConnection, Peer> connections = new HashMap<>();
   private final Set<AdminConnection> refused = new LinkedHashSet<>(); // the oldest first
-  private final Map<AdminConnection, ScheduledFuture<?>> streams = new HashMap<>();
+  private final Map<AdminConnection, Stream> streams = new HashMap<>();
   private @Nullable AdminConnection large;
+
+  private record Stream(Route.Source source, ScheduledFuture<?> sending) {}
 
   /**
    * Listens.
@@ -176,9 +178,10 @@ public final class AdminSocket implements AutoCloseable {
     public void forget(AdminConnection connection) {
       connections.remove(connection);
       refused.remove(connection);
-      var stream = streams.remove(connection);
+      Stream stream = streams.remove(connection);
       if (stream != null) {
-        stream.cancel(false);
+        stream.sending.cancel(false);
+        stream.source.close();
       }
       if (large == connection) {
         large = null;
@@ -298,8 +301,7 @@ public final class AdminSocket implements AutoCloseable {
   private void follow(Route.Source source, AdminConnection to) {
     to.contentType("application/jsonl");
     to.startStream();
-    streams.put(
-        to,
+    ScheduledFuture<?> sending =
         to.channel()
             .eventLoop()
             .scheduleWithFixedDelay(
@@ -313,7 +315,8 @@ public final class AdminSocket implements AutoCloseable {
                 },
                 0,
                 STREAM_MILLIS,
-                TimeUnit.MILLISECONDS));
+                TimeUnit.MILLISECONDS);
+    streams.put(to, new Stream(source, sending));
   }
 
   private static void refuse(AdminConnection to, HttpResponseStatus status, String why) {

@@ -53,7 +53,7 @@ final class ChangeRoutes {
     all.add(edit("POST", "/swap", ChangeRoutes::swap));
     for (Change.Kind kind : Change.Kind.values()) {
       String path = "/" + kind.section();
-      all.add(edit("PUT", path, it -> new Change.Put(kind, text(it))));
+      all.add(edit("PUT", path, it -> new Change.Put(kind, it.parameter("name"), text(it))));
       all.add(edit("DELETE", path, it -> new Change.Remove(kind, it.needed("name"))));
     }
     all.add(
@@ -61,6 +61,7 @@ final class ChangeRoutes {
             "POST",
             "/programs/move",
             it -> new Change.Move(it.needed("name"), it.parameter("before"))));
+    all.add(Route.change("POST", "/shadows/promote", this::promote));
     all.add(edit("POST", "/apply", it -> new Change.Patch(name(it), text(it))));
     all.add(Route.change("POST", "/reload", it -> apply(new Wish.Reread(Layer.FILE), it)));
     all.add(
@@ -144,6 +145,32 @@ final class ChangeRoutes {
     } catch (NumberFormatException _) {
       throw new BadRequestException(name + ": \"" + text + "\" is no number of a generation");
     }
+  }
+
+  /** Puts a shadow into the place of its program, in one step. */
+  private Response promote(Request request) throws InterruptedException {
+    String name = request.needed("name");
+    Long expected = number(request, "generation");
+    long generation = transactions.history().getFirst().number(); // before what it has is read
+    String yaml = null;
+    for (Document.Thing thing : transactions.document().things()) {
+      if (thing.section().equals(Change.Kind.SHADOW.section()) && thing.name().equals(name)) {
+        yaml = thing.isAway() ? null : thing.yaml();
+      }
+    }
+    if (yaml == null) {
+      return Response.refused(
+          HttpResponseStatus.NOT_FOUND, "no shadow runs beside a program called " + name);
+    }
+    List<Change> both =
+        List.of(
+            new Change.Put(Change.Kind.PROGRAM, yaml), new Change.Remove(Change.Kind.SHADOW, name));
+    return answered(
+        new Transaction(
+            new Wish.Edit(Layer.RUNTIME, both),
+            expected == null ? Long.valueOf(generation) : expected,
+            request.isSet("dryRun")),
+        request);
   }
 
   /** What a reload would change; what a generation has changed. */

@@ -31,6 +31,9 @@ public record Route(String method, String path, Right right, Kind kind) {
   public interface Source {
     /** What is new, each line with its end; empty if nothing is. */
     String next();
+
+    /** The client has enough. */
+    default void close() {}
   }
 
   /** Something that is only shown. */

@@ -20,8 +20,10 @@ public final class Routes {
   public static Routes of(Running daemon) {
     List<Route> all = new ArrayList<>();
     all.add(Route.get("/openapi.json", _ -> OpenApi.document()));
-    all.add(Route.get("/status", _ -> Response.json(StatusView.of(daemon))));
+    all.add(Route.get("/status", it -> Response.json(status(daemon, it))));
     all.addAll(new LookupRoutes(daemon).all());
+    all.addAll(new ClientRoutes(daemon.clients()).all());
+    all.addAll(new ShadowRoutes(daemon.snapshot()).all());
     all.addAll(new DropRoutes(daemon.drops()).all());
     all.addAll(new SessionRoutes(daemon.sessions()).all());
     Transactions transactions = daemon.transactions();
@@ -29,6 +31,11 @@ public final class Routes {
       all.addAll(new ChangeRoutes(transactions).all());
     }
     return new Routes(all);
+  }
+
+  private static Map<String, Object> status(Running daemon, Request request) {
+    String search = request.parameter("search");
+    return StatusView.of(daemon, Parameters.count(request, "most"), search == null ? "" : search);
   }
 
   /** What there is at a path, by method; empty if nothing is. */

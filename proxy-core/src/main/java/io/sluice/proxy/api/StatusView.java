@@ -3,27 +3,39 @@ package io.sluice.proxy.api;
 import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
+import io.sluice.proxy.health.LastCheck;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.observe.TargetCounters;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** What {@code status} shows. */
 final class StatusView {
   private static final int NEAR_PERCENT = 80;
+  private static final double MICROS = 1e6;
 
   private StatusView() {}
 
-  static Map<String, Object> of(Running daemon) {
+  /**
+   * The state.
+   *
+   * @param most how many destinations; those in trouble go first, then those that moved most, if
+   *     there are more
+   * @param search that their labels or addresses contain; empty for all
+   */
+  static Map<String, Object> of(Running daemon, int most, String search) {
     Snapshot snapshot = daemon.snapshot().get();
     List<CaptureState> captures = daemon.captures().get();
     List<Running.Limit> limits = daemon.limits().get();
@@ -39,11 +51,35 @@ final class StatusView {
     json.put("bindings", snapshot.bindings().size());
     json.put(
         "programs", snapshot.engine().programs().links().stream().map(it -> it.name()).toList());
-    json.put("destinations", snapshot.destinations().stream().map(StatusView::of).toList());
+    json.put(
+        "destinations", destinations(snapshot, most, search).stream().map(StatusView::of).toList());
+    json.put("destinationsInAll", snapshot.destinations().size());
     json.put("limits", limits.stream().map(StatusView::of).toList());
     json.put("drops", drops(daemon));
     json.put("warnings", warnings(snapshot, captures, limits));
     return json;
+  }
+
+  private static List<Destination> destinations(Snapshot snapshot, int most, String search) {
+    List<Destination> found =
+        snapshot.destinations().stream()
+            .filter(it -> it.toString().contains(search) || hasTarget(it, search))
+            .toList();
+    return found.size() <= most
+        ? found
+        : found.stream()
+            .sorted(
+                Comparator.comparing(
+                        (Destination it) -> it.targets().stream().allMatch(Target::isUp))
+                    .thenComparing(
+                        it -> it.traffic().bytesIn.sum() + it.traffic().bytesOut.sum(),
+                        Comparator.reverseOrder()))
+            .limit(most)
+            .toList();
+  }
+
+  private static boolean hasTarget(Destination destination, String search) {
+    return destination.targets().stream().anyMatch(it -> it.toString().contains(search));
   }
 
   private static List<Object> captures(List<CaptureSpec> specs, List<CaptureState> states) {
@@ -76,6 +112,8 @@ final class StatusView {
     json.put("lookups", lookups);
     json.put("bytesIn", traffic.bytesIn.sum());
     json.put("bytesOut", traffic.bytesOut.sum());
+    json.put("refusals", refusals(traffic::refusals));
+    json.put("maxSessions", destination.spec().maxConnections());
     json.put("targets", destination.targets().stream().map(StatusView::of).toList());
     return json;
   }
@@ -89,6 +127,32 @@ final class StatusView {
     json.put("reason", target.status().reason());
     json.put("since", target.status().since().toString());
     json.put("sessions", target.active());
+    TargetCounters counters = target.counters();
+    json.put("sessionsInAll", counters.sessions());
+    json.put("bytesIn", counters.bytesIn.sum());
+    json.put("bytesOut", counters.bytesOut.sum());
+    json.put("failures", refusals(counters::failures));
+    if (!counters.connects().isEmpty()) {
+      json.put("connectP50Micros", Math.round(counters.connects().quantileSeconds(0.5) * MICROS));
+      json.put("connectP99Micros", Math.round(counters.connects().quantileSeconds(0.99) * MICROS));
+    }
+    LastCheck check = target.lastCheck();
+    if (check != null) {
+      json.put("lastCheck", (check.isGood() ? "good: " : "bad: ") + check.answer());
+      json.put("lastCheckAt", check.at().toString());
+    }
+    return json;
+  }
+
+  /** Those reasons that there were. */
+  private static Map<String, Object> refusals(ToLongFunction<Refusal> counts) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    for (Refusal reason : Refusal.values()) {
+      long count = counts.applyAsLong(reason);
+      if (count > 0) {
+        json.put(reason.word(), count);
+      }
+    }
     return json;
   }
 
@@ -101,17 +165,13 @@ final class StatusView {
   }
 
   private static Map<String, Object> drops(Running daemon) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    for (Refusal reason : Refusal.values()) {
+    return refusals(reason -> {
       long dropped = 0;
       for (Protocol protocol : Protocol.values()) {
         dropped += daemon.counters().drops(reason, protocol).sum();
       }
-      if (dropped > 0) {
-        json.put(reason.word(), dropped);
-      }
-    }
-    return json;
+      return dropped;
+    });
   }
 
   private static List<String> warnings(

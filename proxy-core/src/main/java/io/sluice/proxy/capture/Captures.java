@@ -186,9 +186,13 @@ public final class Captures implements Captured {
     for (int i = 0; i < states.size(); i++) {
       CaptureState now = states.get(i);
       if (now.isUp() && !before.get(i).isUp()) {
-        log.info("capture up name={}", now.capture());
+        log.info("capture up name={} effect=\"all of its traffic comes here\"", now.capture());
       } else if (!now.isUp() && !now.why().equals(before.get(i).why())) {
-        log.warn("capture down name={} why=\"{}\"", now.capture(), now.why());
+        log.warn(
+            "capture down name={} why=\"{}\" effect=\"what isn't captured goes to whoever else"
+                + " listens there, or is refused\"",
+            now.capture(),
+            now.why());
       }
     }
   }

@@ -6,6 +6,7 @@ import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.connect.Upstreams;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.health.LastCheck;
 import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
@@ -19,6 +20,7 @@ import io.sluice.proxy.observe.RateLimit;
 import io.sluice.proxy.target.SourceAddresses;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
@@ -217,6 +219,8 @@ final class Check extends TimerWheel.Entry implements Prober {
   }
 
   private void judged(Finding outcome) {
+    long tookMillis = loop.timeMillis() - startedMillis;
+    key.endpoint.checked(new LastCheck(outcome.isGood(), outcome.why(), Instant.now(), tookMillis));
     counters.checks(outcome.isGood() ? CheckResult.GOOD : CheckResult.BAD).increment();
     if (outcome.isGood()) {
       good++;

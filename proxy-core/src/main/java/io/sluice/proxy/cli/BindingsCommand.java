@@ -23,15 +23,21 @@ final class BindingsCommand extends AskingCommand {
   @Override
   public Integer call() throws IOException {
     Map<String, @Nullable String> parameters =
-        AdminClient.parameters("match", match.isEmpty() ? null : String.join(" ", match));
-    return get("/bindings", parameters, (answer, out) -> {
-          Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT");
+        AdminClient.parameters(
+            "match", match.isEmpty() ? null : String.join(" ", match),
+            "places", output.isJson() ? null : "true"); // tubular's form has none
+    return get(
+        "/bindings",
+        parameters,
+        (answer, out) -> {
+          Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT", "PLACE");
           for (Fields it : answer.list("bindings")) {
             table.row(
                 it.text("label"),
                 it.text("protocol"),
                 it.text("prefix"),
-                it.number("port") == 0 ? "any" : it.text("port"));
+                it.number("port") == 0 ? "any" : it.text("port"),
+                it.text("place"));
           }
           table.printTo(out);
         });

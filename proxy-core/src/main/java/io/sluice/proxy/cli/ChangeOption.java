@@ -29,6 +29,10 @@ final class ChangeOption {
       description = "Only if this generation is in force.")
   private @Nullable Long expected;
 
+  Commands.OutputOption output() {
+    return output;
+  }
+
   /** Asks for a change, waits until it is in force, and says so. */
   int send(
       AdminClient daemon,

@@ -66,6 +66,7 @@ import picocli.CommandLine.Spec;
       HistoryCommands.History.class,
       HistoryCommands.Diff.class,
       CaptureCommand.class,
+      ImportCommand.class,
       DemoCommand.class,
       Commands.Version.class,
       CommandLine.HelpCommand.class
@@ -92,9 +93,14 @@ public final class Commands {
 
   private Commands() {}
 
+  /** All commands. */
+  static CommandLine line() {
+    return new CommandLine(new Commands());
+  }
+
   /** Runs a command line; the answer is the exit code. */
   public static int run(String... arguments) {
-    CommandLine line = new CommandLine(new Commands());
+    CommandLine line = line();
     line.setExecutionExceptionHandler((failure, command, _) -> {
       if (failure instanceof AdminClient.RefusedByDaemonException refused) {
         refused.problems().forEach(command.getErr()::println);
@@ -141,10 +147,19 @@ public final class Commands {
         names = {"-f", "--file"},
         paramLabel = "FILE",
         defaultValue = Foreground.DEFAULT_FILE,
-        description = "The configuration; default: ${DEFAULT-VALUE}.")
+        converter = OrInput.class,
+        description = "The configuration, - for standard input; default: ${DEFAULT-VALUE}.")
     Path file = Path.of(Foreground.DEFAULT_FILE);
 
     @Mixin HelpOption help = new HelpOption();
+
+    /** {@code -} is standard input, as with other programs. */
+    static final class OrInput implements CommandLine.ITypeConverter<Path> {
+      @Override
+      public Path convert(String value) {
+        return Path.of(value.equals("-") ? "/dev/stdin" : value);
+      }
+    }
   }
 
   /** {@code -o text|json}. */

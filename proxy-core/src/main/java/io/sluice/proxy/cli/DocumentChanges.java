@@ -168,9 +168,15 @@ final class DocumentChanges {
 
   @Command(
       name = "program",
-      description = "Adds, removes or moves a program of a running daemon.",
-      synopsisSubcommandLabel = "add|remove|move",
-      subcommands = {Add.class, Remove.class, Move.class})
+      description = "Adds, removes, moves or tries a program of a running daemon.",
+      synopsisSubcommandLabel = "add|remove|move|shadow|promote",
+      subcommands = {
+        Add.class,
+        Remove.class,
+        Move.class,
+        ShadowCommands.Show.class,
+        ShadowCommands.Promote.class
+      })
   static final class Programs extends Things {}
 
   /** Commands that are about things of one kind. */

@@ -36,18 +36,15 @@ final class DropsCommand extends AskingCommand {
         AdminClient.parameters("reason", reason, "from", from);
     PrintWriter out = out();
     if (isFollowing) {
-      String _ =
-          socket
-              .client()
-              .ask(
-                  "GET",
-                  AdminClient.withParameters("/drops/follow", parameters),
-                  "application/json",
-                  new byte[0],
-                  line -> {
-                    out.println(output.isJson() ? line : text(Fields.of(Json.parse(line))));
-                    out.flush();
-                  });
+      socket
+          .client()
+          .follow(
+              "/drops/follow",
+              parameters,
+              line -> {
+                out.println(output.isJson() ? line : text(Fields.of(Json.parse(line))));
+                out.flush();
+              });
       return ExitCode.DONE;
     }
     return get("/drops", parameters, DropsCommand::print);

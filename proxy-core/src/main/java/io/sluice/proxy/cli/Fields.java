@@ -24,6 +24,10 @@ record Fields(Map<String, @Nullable Object> json) {
     return json.get(key) instanceof Number number ? number.longValue() : 0;
   }
 
+  double decimal(String key) {
+    return json.get(key) instanceof Number number ? number.doubleValue() : 0;
+  }
+
   boolean isTrue(String key) {
     return Boolean.TRUE.equals(json.get(key));
   }

@@ -3,12 +3,15 @@ package io.sluice.proxy.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 
 /** {@code sluice status}. */
 @Command(name = "status", description = "Shows what a running daemon does, and how it fares.")
 final class StatusCommand extends AskingCommand {
+  private static final double MICROS = 1e3; // in a millisecond
+
   @Override
   public Integer call() throws IOException {
     return get("/status", Map.of(), StatusCommand::print);
@@ -40,8 +43,11 @@ final class StatusCommand extends AskingCommand {
             "STATE",
             "SESSIONS",
             "LOOKUPS",
+            "REFUSED",
             "IN",
-            "OUT");
+            "OUT",
+            "CONNECT-P99",
+            "SINCE");
     for (Fields it : status.list("destinations")) {
       destinations.row(
           it.text("label"),
@@ -51,8 +57,11 @@ final class StatusCommand extends AskingCommand {
           null,
           it.text("sessions"),
           it.text("lookups"),
+          counts(it.map("refusals")),
           Amounts.bytes(it.number("bytesIn")),
-          Amounts.bytes(it.number("bytesOut")));
+          Amounts.bytes(it.number("bytesOut")),
+          null,
+          null);
       for (Fields target : it.list("targets")) {
         destinations.row(
             null,
@@ -61,9 +70,14 @@ final class StatusCommand extends AskingCommand {
             target.text("weight"),
             target.text("state"),
             target.text("sessions"),
-            null,
-            null,
-            null);
+            target.text("sessionsInAll"),
+            counts(target.map("failures")),
+            Amounts.bytes(target.number("bytesIn")),
+            Amounts.bytes(target.number("bytesOut")),
+            target.json().containsKey("connectP99Micros")
+                ? target.number("connectP99Micros") / MICROS + "ms"
+                : null,
+            since(target));
       }
     }
     print(destinations, out);
@@ -81,6 +95,20 @@ final class StatusCommand extends AskingCommand {
       drops.row(it.getKey(), it.getValue());
     }
     print(drops, out);
+  }
+
+  /** {@code connect_refused 3}; null if there are none. */
+  private static @Nullable String counts(Map<String, @Nullable Object> byReason) {
+    return byReason.isEmpty()
+        ? null
+        : byReason.entrySet().stream()
+            .map(it -> it.getKey() + " " + it.getValue())
+            .collect(Collectors.joining(", "));
+  }
+
+  private static String since(Fields target) {
+    String reason = target.text("reason");
+    return target.text("since").replaceAll("\\.\\d+", "") + (reason.isEmpty() ? "" : " " + reason);
   }
 
   private static void print(Table table, PrintWriter out) {

@@ -1,5 +1,6 @@
 package io.sluice.proxy.control;
 
+import io.sluice.config.Compaction;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigDiff;
 import io.sluice.config.ConfigException;
@@ -14,6 +15,7 @@ import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Generation;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.change.Who;
+import io.sluice.proxy.linux.Syscalls;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -37,6 +39,7 @@ public final class Changes implements Transactions, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Changes.class);
   private static final int MOST_WAITING = 10_000;
   private static final int MOST_LOGGED = 20;
+  private static final int NICE = 10; // a tenth of a processor that others want, too
 
   private final Daemon daemon;
   private final Path file;
@@ -44,6 +47,8 @@ public final class Changes implements Transactions, AutoCloseable {
   private final Wishes wishes;
   private final History history = new History();
   private final Queue<Asked> asked = new ConcurrentLinkedQueue<>();
+  private @Nullable Compaction compaction; // under way
+  private volatile boolean isCompacted;
   private List<Problem> warned = List.of(); // what has been said needs no repetition
   private volatile boolean isClosed;
 
@@ -90,6 +95,12 @@ public final class Changes implements Transactions, AutoCloseable {
 
   /** Does what was asked for next. On the control thread. */
   void next() throws InterruptedException {
+    Compaction done = compaction;
+    if (done != null && isCompacted) {
+      daemon.recompiled(done.applied(daemon.snapshot().config()));
+      compaction = null;
+      isCompacted = false;
+    }
     Asked next = asked.poll();
     if (next != null) {
       next.answer.complete(run(next.what, next.who));
@@ -139,14 +150,22 @@ public final class Changes implements Transactions, AutoCloseable {
     if (expected != null && expected != generation) {
       return new Answer.Conflict(generation);
     }
+    boolean isReload = transaction.wish() instanceof Wish.Reread;
     Config before = daemon.snapshot().config();
     Loaded loaded =
-        Interruptible.call("sluice-check", () -> loaded(transaction.wish(), before), wishes);
+        Interruptible.call(
+            "sluice-check",
+            () -> {
+              if (isReload) {
+                giveWay(); // it reads a whole file
+              }
+              return loaded(transaction.wish(), before);
+            },
+            wishes);
     if (loaded == null) {
       return refused("the daemon stops");
     }
     List<String> diff = ConfigDiff.words(before, loaded.config());
-    boolean isReload = transaction.wish() instanceof Wish.Reread;
     boolean isSame = !isReload && diff.isEmpty() && isSame(before, loaded.config());
     if (transaction.isDryRun() || isSame) {
       return new Answer.Applied(generation, diff, loaded.warnings());
@@ -201,6 +220,7 @@ public final class Changes implements Transactions, AutoCloseable {
     Config now = daemon.snapshot().config();
     long generation = daemon.snapshot().generation();
     history.add(generation, who, diff, now.document());
+    compactIfNeeded(now);
     warnings.stream().filter(it -> !warned.contains(it)).forEach(daemon::warn);
     warned = warnings;
     if (isReload) {
@@ -215,6 +235,29 @@ public final class Changes implements Transactions, AutoCloseable {
         who,
         shortened(diff));
     return new Answer.Applied(generation, diff, warnings);
+  }
+
+  /** Has bindings that were changed many times compiled anew, beside the changes that follow. */
+  private void compactIfNeeded(Config now) {
+    Compaction needed = compaction == null ? Compaction.of(now) : null;
+    if (needed == null) {
+      return;
+    }
+    compaction = needed;
+    Thread.ofPlatform()
+        .name("sluice-compile")
+        .daemon()
+        .start(() -> {
+          giveWay();
+          needed.run();
+          isCompacted = true;
+          wishes.changeAsked();
+        });
+  }
+
+  /** The calling thread, which ends with what it does, lets those of traffic go before it. */
+  private static void giveWay() {
+    int _ = new Syscalls().giveWay(NICE);
   }
 
   private static String shortened(List<String> diff) {

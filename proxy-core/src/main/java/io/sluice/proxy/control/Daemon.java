@@ -9,8 +9,8 @@ import io.sluice.config.HostPort;
 import io.sluice.config.Problem;
 import io.sluice.proxy.admin.AdminServer;
 import io.sluice.proxy.admin.Scrape;
-import io.sluice.proxy.admin.StatusPage;
 import io.sluice.proxy.api.AdminSocket;
+import io.sluice.proxy.api.ReadOnly;
 import io.sluice.proxy.api.Routes;
 import io.sluice.proxy.api.Running;
 import io.sluice.proxy.capture.CaptureState;
@@ -32,7 +32,6 @@ import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
-import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
@@ -78,10 +77,11 @@ public final class Daemon {
   private @Nullable AdminServer admin;
   private @Nullable AdminSocket socket;
   private volatile @Nullable Snapshot snapshot; // null before the start
+  private volatile @Nullable Transactions transactions;
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, Steering steering) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -103,12 +103,14 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops()));
+      workers.add(new Worker(loop, tcp, udp, steering));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = new Captures(capturing);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
-    this.scrape = new Scrape(this::snapshot, captures::states, counters, Version.current());
+    this.scrape =
+        new Scrape(
+            this::snapshot, captures::states, connections, flows, counters, Version.current());
   }
 
   private static MultiThreadIoEventLoopGroup loops(int count) {
@@ -161,7 +163,9 @@ public final class Daemon {
                 scrape::writeTo,
                 loopWatch::stuck,
                 this::notReady,
-                out -> StatusPage.write(snapshot(), counters, Version.current(), out)));
+                new ReadOnly(this::running),
+                this::snapshot,
+                counters));
   }
 
   /**
@@ -173,13 +177,14 @@ public final class Daemon {
    */
   public void openSocket(@Nullable Transactions transactions)
       throws IOException, InterruptedException {
+    this.transactions = transactions;
     AdminSocketSpec spec = config.admin().socket();
     Path path = spec.listeningPath();
     if (path == null) {
       return;
     }
     try {
-      socket = new AdminSocket(path, spec, Routes.of(running(transactions)));
+      socket = new AdminSocket(path, spec, Routes.of(running()));
     } catch (IOException failure) {
       if (spec.path() != null) {
         throw failure;
@@ -188,14 +193,16 @@ public final class Daemon {
     }
   }
 
-  private Running running(@Nullable Transactions transactions) {
+  private Running running() {
     return new Running(
         this::snapshot,
         captures::states,
         this::limits,
         counters,
         () -> Loop.nowMillis() - startedMillis,
-        workers.stream().map(Worker::drops).toList(),
+        workers.stream().map(it -> it.steering.drops()).toList(),
+        workers.stream().map(it -> it.steering.clients()).toList(),
+        workers.stream().map(it -> it.steering.taps()).toList(),
         new LoopSessions(
             workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
         transactions);
@@ -303,6 +310,11 @@ public final class Daemon {
     if (now.loops() != before.loops() || !now.admin().equals(before.admin())) {
       log.warn("loops and admin have changed in the file, which takes a restart");
     }
+  }
+
+  /** Puts an equal configuration, whose bindings were compiled anew, in the place of this one. */
+  void recompiled(Config equal) {
+    snapshot = snapshot().recompiled(equal);
   }
 
   /** Compares what is wanted with what is there, and mends it. To be called every second or so. */

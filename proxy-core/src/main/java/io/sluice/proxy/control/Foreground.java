@@ -10,6 +10,7 @@ import io.sluice.config.Transaction;
 import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Who;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.AccessLog;
 import io.sluice.proxy.observe.StandardError;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -48,6 +49,7 @@ public final class Foreground {
     for (String name : new String[] {"TERM", "INT", "HUP"}) {
       Signals.handle(name, wishes::received);
     }
+    Signals.handle("USR1", _ -> AccessLog.reopen());
     this.err = StandardError.takePrints();
   }
 
@@ -170,6 +172,7 @@ public final class Foreground {
   }
 
   private static Boolean start(Daemon daemon) throws IOException, InterruptedException {
+    AccessLog.open();
     daemon.start();
     return true;
   }

@@ -187,6 +187,7 @@ final class Flows {
       flow.ownReplies = guard.sources().add(flow.key().physical().reply());
     }
     target.opened();
+    target.counters().flowOpened();
     front.hold();
     table.put(flow);
     eviction.opened(flow);
@@ -345,6 +346,7 @@ final class Flows {
   private void unreachable(Flow flow, int errno) {
     Refusal reason = errno == Linux.ECONNREFUSED ? Refusal.PORT_UNREACHABLE : Refusal.CONNECT_ERROR;
     dropped(flow, reason, errno);
+    flow.target().counters().failed(reason);
     flow.endpoint().failed(reason);
     end(flow, SessionEnd.UNREACHABLE);
   }

@@ -189,6 +189,7 @@ final class Replies {
         Destination.Traffic traffic = flow.target().destination().traffic();
         traffic.datagramsOut.add(at - start);
         traffic.bytesOut.add(bytes);
+        flow.target().counters().bytesOut.add(bytes);
       }
     }
   }

@@ -407,6 +407,7 @@ public final class UdpRelay implements DatagramHandler {
     Destination.Traffic traffic = flow.target().destination().traffic();
     traffic.datagramsIn.add(to - from);
     traffic.bytesIn.add(bytes);
+    flow.target().counters().bytesIn.add(bytes);
   }
 
   private DatagramBatch batch() {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One place that connections and datagrams are sent to, with what checks and traffic have found out
@@ -60,6 +61,7 @@ public final class Endpoint {
   private volatile int failures;
   private volatile Passive passive = Passive.DEFAULT;
   private volatile Status status = new Status(TargetState.UP, "", Instant.now());
+  private volatile @Nullable LastCheck lastCheck;
   private volatile long upSinceMillis = Long.MIN_VALUE; // came back; not where it began
   private final Set<Prober> probers = new HashSet<>(); // under the lock, as is all that follows
   private final Set<Prober> unsatisfied = new HashSet<>(); // those of them that say it is down
@@ -144,6 +146,11 @@ public final class Endpoint {
   /** What failing traffic does to it. Of destinations that share it, the last one says. */
   public void passive(Passive passive) {
     this.passive = passive;
+  }
+
+  /** What a check was told last; null if it isn't checked, or has not been yet. */
+  public @Nullable LastCheck lastCheck() {
+    return lastCheck;
   }
 
   // ---- what traffic finds
@@ -279,6 +286,11 @@ public final class Endpoint {
   }
 
   // ---- what checks find
+
+  /** A check has ended. */
+  public void checked(LastCheck check) {
+    lastCheck = check;
+  }
 
   /**
    * It is asked from now on: its state is what checks say.

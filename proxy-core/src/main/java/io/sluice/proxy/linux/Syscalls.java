@@ -81,6 +81,8 @@ public class Syscalls {
   private static final int OPENAT = number(257, 56);
   // int prlimit64(pid_t process, int resource, const struct rlimit *new, struct rlimit *old)
   private static final int PRLIMIT64 = number(302, 261);
+  // int setpriority(int which, id_t who, int nice)
+  private static final int SETPRIORITY = number(141, 140);
   // ssize_t getrandom(void *buffer, size_t length, unsigned flags)
   private static final int GETRANDOM = number(318, 278);
   // int bpf(int command, union bpf_attr *attributes, unsigned size)
@@ -299,6 +301,16 @@ public class Syscalls {
       throw new IllegalStateException("getrandom answers " + read);
     }
     return scratch.get(JAVA_LONG, 0);
+  }
+
+  /**
+   * Has the calling thread give way to others: setpriority(2), which on Linux is about one thread.
+   * It can't be taken back without CAP_SYS_NICE.
+   *
+   * @param nice 0–19; each step is worth a quarter
+   */
+  public int giveWay(int nice) {
+    return call(SETPRIORITY, 0, 0, nice); // PRIO_PROCESS, the caller
   }
 
   /** Private memory, all zero, as pages of its own; its address, or a negative errno. */

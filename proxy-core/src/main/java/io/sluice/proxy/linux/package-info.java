@@ -38,6 +38,7 @@
  *   ioctl (SIOCOUTQ)      any                         as if all were delivered
  *   setsockopt, shutdown, any                         nothing: the next read or send tells
  *   close, munmap
+ *   setpriority           any                         nothing: the thread takes an equal share
  * </pre>
  */
 @NullMarked

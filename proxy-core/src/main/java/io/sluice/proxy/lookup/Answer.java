@@ -2,6 +2,10 @@ package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Target;
+import io.sluice.steering.LookupContext;
+import io.sluice.steering.Socket;
+import io.sluice.steering.Verdict;
+import io.sluice.steering.reuseport.Tried;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,14 +16,52 @@ public final class Answer {
   private @Nullable Target target;
   private Refusal refusal = Refusal.NO_LISTENER;
 
+  private final Tried tried = new Tried();
+
   Answer() {}
 
-  Answer found(Target found) {
+  /**
+   * What the engine's verdict comes to: the target that takes what was looked up. Allocates
+   * nothing.
+   *
+   * @param isReal whether something is to be sent there; who only asks changes nothing
+   */
+  Answer of(Verdict verdict, LookupContext context, boolean isReal) {
+    Socket socket = verdict.socket();
+    if (socket == null) {
+      return refused(
+          verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER);
+    }
+    if (!Target.isBehind(socket)) {
+      return refused(Refusal.PROGRAM_ERROR);
+    }
+    Target selected = Target.of(socket);
+    Target admitted =
+        isReal ? selected.admitted(context, tried) : selected.expected(context, tried);
+    return admitted == null ? refused(Refusal.TARGETS_DOWN) : found(admitted);
+  }
+
+  /**
+   * What a lookup would come to now, that nobody makes: {@link Steering}'s answer, and what whoever
+   * connects would find at once.
+   */
+  public static Answer expected(Verdict verdict, LookupContext context) {
+    Answer answer = new Answer().of(verdict, context, false);
+    Target target = answer.target();
+    if (target == null) {
+      return answer;
+    }
+    return target.destination().isFull()
+        ? answer.refused(Refusal.DESTINATION_LIMIT)
+        : target.hasNoAddress() ? answer.refused(Refusal.NO_TARGET) : answer;
+  }
+
+  private Answer found(Target found) {
     target = found;
     return this;
   }
 
-  Answer refused(Refusal reason) {
+  private Answer refused(Refusal reason) {
     target = null;
     refusal = reason;
     return this;

@@ -21,6 +21,7 @@ import io.sluice.steering.ListenerTable;
 import io.sluice.steering.Program;
 import io.sluice.steering.ProgramChain;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Shadow;
 import io.sluice.steering.SkLookup;
 import io.sluice.steering.Socket;
 import io.sluice.steering.binding.BindingTable;
@@ -102,7 +103,7 @@ public record Snapshot(
     }
     BindingTable bindings = config.bindings();
     ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
-    List<ProgramChain.Link> links = links(config.programs(), bindings, maps, jars);
+    List<ProgramChain.Link> links = links(config.programs(), bindings, maps, jars, previous);
     List<Socket> listening = new ArrayList<>();
     for (ListenerSpec spec : config.listeners()) {
       int slot = slot(slots, spec.destination(), spec.protocol());
@@ -132,23 +133,26 @@ public record Snapshot(
    * only}: all else is the same, and shared.
    */
   public Snapshot rebound(Config next) {
+    return rebound(next, generation + 1);
+  }
+
+  /** The same snapshot of an equal configuration, whose bindings were compiled in another way. */
+  public Snapshot recompiled(Config equal) {
+    return rebound(equal, generation);
+  }
+
+  private Snapshot rebound(Config next, long number) {
     Map<Key, Integer> slots = new LinkedHashMap<>();
     for (Destination destination : destinations) {
       slots.put(new Key(destination.label(), destination.protocol()), slots.size());
     }
     BindingTable table = next.bindings();
-    List<ProgramChain.Link> links = new ArrayList<>();
-    for (ProgramChain.Link link : engine.programs().links()) {
-      links.add(
-          link.program() instanceof BindingsProgram
-              ? new ProgramChain.Link(
-                  link.name(),
-                  BindingsProgram.of(
-                      table, sockets, (label, protocol) -> slot(slots, label, protocol)))
-              : link);
-    }
+    BindingsProgram ofTable =
+        BindingsProgram.of(table, sockets, (label, protocol) -> slot(slots, label, protocol));
+    List<ProgramChain.Link> links =
+        engine.programs().links().stream().map(it -> rebound(it, ofTable)).toList();
     return new Snapshot(
-        generation + 1,
+        number,
         next,
         table,
         new SkLookup(ProgramChain.of(links), engine.listeners()),
@@ -158,6 +162,16 @@ public record Snapshot(
         asksForInterface,
         headerSources,
         sockets);
+  }
+
+  private static ProgramChain.Link rebound(ProgramChain.Link link, BindingsProgram next) {
+    Shadow shadow = link.shadow();
+    return new ProgramChain.Link(
+        link.name(),
+        link.program() instanceof BindingsProgram ? next : link.program(),
+        shadow != null && shadow.candidate() instanceof BindingsProgram
+            ? new Shadow(next, shadow.comparison())
+            : shadow);
   }
 
   /** Has the resolver forget the names that it doesn't have. */
@@ -177,28 +191,53 @@ public record Snapshot(
   }
 
   private static List<ProgramChain.Link> links(
-      List<ProgramSpec> specs, BindingTable bindings, ProgramMaps maps, Jars jars)
+      List<ProgramSpec> specs,
+      BindingTable bindings,
+      ProgramMaps maps,
+      Jars jars,
+      @Nullable Snapshot previous)
       throws ConfigException {
     List<ProgramChain.Link> links = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
     for (ProgramSpec spec : specs) {
       try {
-        Program program =
-            switch (spec) {
-              case ProgramSpec.Bindings _ ->
-                  BindingsProgram.of(bindings, maps.sockets(), maps.slots());
-              case ProgramSpec.Rules rules ->
-                  RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
-              case ProgramSpec.Custom custom ->
-                  jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
-            };
-        links.add(new ProgramChain.Link(spec.name(), program));
+        Program program = program(spec, bindings, maps, jars);
+        Shadow shadow =
+            spec instanceof ProgramSpec.Shadowed its
+                ? new Shadow(program(its.shadow(), bindings, maps, jars), comparison(its, previous))
+                : null;
+        links.add(new ProgramChain.Link(spec.name(), program, shadow));
       } catch (ConfigException unusable) {
         problems.addAll(unusable.problems());
       }
     }
     refuseIfAny(problems);
     return links;
+  }
+
+  private static Program program(
+      ProgramSpec spec, BindingTable bindings, ProgramMaps maps, Jars jars) throws ConfigException {
+    return switch (spec) {
+      case ProgramSpec.Bindings _ -> BindingsProgram.of(bindings, maps.sockets(), maps.slots());
+      case ProgramSpec.Rules rules -> RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
+      case ProgramSpec.Custom custom ->
+          jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
+      case ProgramSpec.Shadowed its -> program(its.program(), bindings, maps, jars);
+    };
+  }
+
+  /** That of the snapshot before, if it compares the same two. */
+  private static Shadow.Comparison comparison(
+      ProgramSpec.Shadowed spec, @Nullable Snapshot previous) {
+    if (previous != null && previous.config.programs().contains(spec)) {
+      for (ProgramChain.Link link : previous.engine.programs().links()) {
+        Shadow shadow = link.shadow();
+        if (shadow != null && link.name().equals(spec.name())) {
+          return shadow.comparison();
+        }
+      }
+    }
+    return new Shadow.Comparison();
   }
 
   private static Map<Key, Integer> bindingCounts(BindingTable bindings) {
@@ -222,14 +261,18 @@ public record Snapshot(
 
   /** A class from a jar may ask for it, so we must know it. */
   private static boolean asksForInterface(Config config) {
-    return config.programs().stream()
-        .anyMatch(it ->
-            switch (it) {
-              case ProgramSpec.Bindings _ -> false;
-              case ProgramSpec.Rules program ->
-                  program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
-              case ProgramSpec.Custom _ -> true;
-            });
+    return config.programs().stream().anyMatch(Snapshot::asksForInterface);
+  }
+
+  private static boolean asksForInterface(ProgramSpec spec) {
+    return switch (spec) {
+      case ProgramSpec.Bindings _ -> false;
+      case ProgramSpec.Rules program ->
+          program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
+      case ProgramSpec.Custom _ -> true;
+      case ProgramSpec.Shadowed its ->
+          asksForInterface(its.program()) || asksForInterface(its.shadow());
+    };
   }
 
   /** Whether a capture that takes this address and port says that datagrams may come from there. */

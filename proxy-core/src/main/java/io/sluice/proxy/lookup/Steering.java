@@ -1,15 +1,16 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
+import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
-import io.sluice.steering.reuseport.Tried;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -21,8 +22,9 @@ public final class Steering {
   private final LookupContext context;
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
-  private final Tried tried = new Tried();
   private final DropLog drops;
+  private final ClientRates clients = new ClientRates();
+  private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
   /**
@@ -46,34 +48,32 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
-    Verdict verdict = snapshots.get().engine().lookup(context);
-    Socket socket = verdict.socket();
-    if (socket == null) {
-      Socket selected = context.socket();
-      String label =
-          selected != null && Target.isBehind(selected)
-              ? Target.of(selected).destination().label()
-              : null;
-      Refusal reason =
-          verdict instanceof Verdict.Drop drop ? Refusal.of(drop.reason()) : Refusal.NO_LISTENER;
-      drops.add(reason, context, label, null, 0);
-      return answer.refused(reason);
+    clients.count(context);
+    Snapshot snapshot = snapshots.get();
+    Verdict verdict = snapshot.engine().lookup(context);
+    Target target = answer.of(verdict, context, true).target();
+    if (target != null) {
+      target.destination().traffic().lookups(context.family()).increment();
+    } else {
+      Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
+      refuse(answer.refusal(), context, destination(socket), null, 0);
     }
-    if (!Target.isBehind(socket)) {
-      counters.strangeSocket(socket);
-      return refused(Refusal.PROGRAM_ERROR);
+    for (LookupTap tap : taps.all()) { // mostly there is none
+      tap.offer(context, snapshot, answer);
     }
-    Target target = Target.of(socket).admitted(context, tried);
-    if (target == null) {
-      return refused(Refusal.TARGETS_DOWN);
-    }
-    target.destination().traffic().lookups(context.family()).increment();
-    return answer.found(target);
+    return answer;
   }
 
-  private Answer refused(Refusal reason) {
-    refuse(reason);
-    return answer.refused(reason);
+  /** The destination that was selected and refuses; null if none was. */
+  private @Nullable Destination destination(@Nullable Socket selected) {
+    if (selected == null) {
+      return null;
+    }
+    if (!Target.isBehind(selected)) {
+      counters.strangeSocket(selected);
+      return null;
+    }
+    return Target.of(selected).destination();
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */
@@ -108,12 +108,34 @@ public final class Steering {
 
   /** The same of what another context describes. */
   public void refuse(Refusal reason, LookupContext described, @Nullable Target target, int errno) {
+    refuse(reason, described, target == null ? null : target.destination(), target, errno);
+  }
+
+  private void refuse(
+      Refusal reason,
+      LookupContext described,
+      @Nullable Destination destination,
+      @Nullable Target target,
+      int errno) {
+    if (destination != null) {
+      destination.traffic().refused(reason);
+    }
     drops.add(
         reason,
         described,
-        target == null ? null : target.destination().label(),
+        destination == null ? null : destination.label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Which clients come most. Any thread may read it. */
+  public ClientRates clients() {
+    return clients;
+  }
+
+  /** Who follows what is looked up. Any thread. */
+  public LookupTaps taps() {
+    return taps;
   }
 
   /** What was refused last. Any thread may read it. */

@@ -20,15 +20,10 @@ import org.slf4j.LoggerFactory;
 public final class Counters implements LookupObserver {
   private static final Logger log = LoggerFactory.getLogger(Counters.class);
 
-  private static final long[] CONNECT_BOUNDS_MILLIS = {
-    1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000
-  };
-
   private static final Protocol[] PROTOCOLS = Protocol.values();
 
   private final LongAdder[] drops = adders(Refusal.values().length * PROTOCOLS.length);
-  private final LongAdder[] connects = adders(CONNECT_BOUNDS_MILLIS.length + 1);
-  private final LongAdder connectMillis = new LongAdder();
+  private final Durations connects = new Durations();
   private final LongAdder[] reloads = adders(2);
   private final LongAdder[] checks = adders(CheckResult.values().length);
   private final LongAdder acceptPauses = new LongAdder();
@@ -85,32 +80,9 @@ public final class Counters implements LookupObserver {
     return checks[result.ordinal()];
   }
 
-  /** A connection to a target was made. */
-  public void connected(long tookMillis) {
-    int bucket = 0;
-    while (bucket < CONNECT_BOUNDS_MILLIS.length && tookMillis > CONNECT_BOUNDS_MILLIS[bucket]) {
-      bucket++;
-    }
-    connects[bucket].increment();
-    connectMillis.add(tookMillis);
-  }
-
-  /** Upper bounds of the buckets of {@code sluice_connect_seconds}. */
-  public static long[] connectBoundsMillis() {
-    return CONNECT_BOUNDS_MILLIS.clone();
-  }
-
-  /**
-   * How many connections took up to each of the {@linkplain #connectBoundsMillis bounds}, and more
-   * than the last; not cumulative.
-   */
-  public LongAdder[] connects() {
+  /** How long it took to connect to targets, retries included. */
+  public Durations connects() {
     return connects;
-  }
-
-  /** How long connecting took in all. */
-  public LongAdder connectMillis() {
-    return connectMillis;
   }
 
   /** Counts how often a loop stopped accepting because the machine ran out of something. */

@@ -35,11 +35,13 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
   /** How many lines of a kind were lost because the log could not be written. Any thread. */
   public static long lost(LogKind kind) {
     LogQueue used = queue;
-    return used == null ? 0 : used.lost(kind).sum();
+    return (used == null ? 0 : used.lost(kind).sum())
+        + (kind == LogKind.ACCESS ? AccessLog.lost() : 0);
   }
 
   /** Waits until all lines are written, but for a second at most. */
   static void awaitWritten() {
+    AccessLog.awaitWritten();
     LogQueue used = queue;
     if (used != null) {
       boolean _ = used.awaitWritten(LAST_LINES_NANOS);
@@ -116,7 +118,7 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     return Level.toLevel(setting(name), Level.INFO);
   }
 
-  private static @Nullable String setting(String name) {
+  static @Nullable String setting(String name) {
     String property = System.getProperty(name);
     return property != null ? property : System.getenv(name);
   }

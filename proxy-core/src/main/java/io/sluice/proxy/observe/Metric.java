@@ -30,6 +30,14 @@ public enum Metric {
       "sluice_buffer_limit_bytes",
       Type.GAUGE,
       "How much they may take: `limits.buffers`, or its default."),
+  CONNECTIONS(
+      "sluice_connections_active",
+      Type.GAUGE,
+      "TCP connections that there are now, those that wait for a PROXY header included."),
+  CONNECTIONS_LIMIT(
+      "sluice_connections_limit", Type.GAUGE, "How many there may be: `limits.connections`."),
+  FLOWS("sluice_flows_active", Type.GAUGE, "UDP flows that there are now."),
+  FLOWS_LIMIT("sluice_flows_limit", Type.GAUGE, "How many there may be: `limits.flows`."),
   LOG_LINES_LOST(
       "sluice_log_lines_lost_total",
       Type.COUNTER,
@@ -42,6 +50,13 @@ public enum Metric {
       "Refused connections and datagrams, by reason.",
       "reason",
       "protocol"),
+  REFUSALS(
+      "sluice_refusals_total",
+      Type.COUNTER,
+      "Those of `sluice_drops_total` that were for a destination.",
+      "label",
+      "protocol",
+      "reason"),
   MISSES(
       "sluice_misses_total",
       Type.COUNTER,
@@ -109,6 +124,12 @@ public enum Metric {
       "Sessions and flows that there are now.",
       "label",
       "protocol"),
+  SESSIONS_LIMIT(
+      "sluice_sessions_limit",
+      Type.GAUGE,
+      "How many there may be: the destination's `maxConnections`.",
+      "label",
+      "protocol"),
   BINDINGS("sluice_bindings", Type.GAUGE, "Bindings in force.", "label", "protocol"),
   TARGET_UP(
       "sluice_target_up",
@@ -125,6 +146,63 @@ public enum Metric {
       "label",
       "target",
       "state"),
+  TARGET_STATE_SINCE(
+      "sluice_target_state_timestamp_seconds",
+      Type.GAUGE,
+      "Since when it has been in this state, as seconds since 1970.",
+      "label",
+      "target"),
+  TARGET_SESSIONS_ACTIVE(
+      "sluice_target_sessions_active",
+      Type.GAUGE,
+      "Sessions and flows that a target has now.",
+      "label",
+      "target"),
+  TARGET_SESSIONS(
+      "sluice_target_sessions_total",
+      Type.COUNTER,
+      "Connections that were made to a target, and flows.",
+      "label",
+      "target"),
+  TARGET_BYTES(
+      "sluice_target_bytes_total",
+      Type.COUNTER,
+      "Payload that was moved; `in` is to the target, `out` is from it.",
+      "label",
+      "target",
+      "direction"),
+  TARGET_FAILURES(
+      "sluice_target_failures_total",
+      Type.COUNTER,
+      "Connections and datagrams that a target failed, also where another target took over; the"
+          + " reasons are some of those of `sluice_drops_total`.",
+      "label",
+      "target",
+      "reason"),
+  TARGET_CONNECT_SECONDS(
+      "sluice_target_connect_seconds",
+      Type.HISTOGRAM,
+      "How long it took to connect to a target, where that succeeded; only of TCP.",
+      "label",
+      "target"),
+  TARGET_CHECK_GOOD(
+      "sluice_target_check_good",
+      Type.GAUGE,
+      "Whether the last check was good; only of targets that are checked.",
+      "label",
+      "target"),
+  TARGET_CHECK_SECONDS(
+      "sluice_target_check_seconds",
+      Type.GAUGE,
+      "How long the last check took.",
+      "label",
+      "target"),
+  TARGET_CHECK_AT(
+      "sluice_target_check_timestamp_seconds",
+      Type.GAUGE,
+      "When the last check ended, as seconds since 1970.",
+      "label",
+      "target"),
   CHECKS(
       "sluice_checks_total",
       Type.COUNTER,

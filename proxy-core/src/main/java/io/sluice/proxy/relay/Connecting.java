@@ -36,7 +36,9 @@ final class Connecting {
   private long wantedSinceMillis;
 
   /** Since when the session looks for a target, failed attempts included; 0 if it does not. */
-  private long soughtSinceMillis;
+  private long soughtSinceNanos;
+
+  private long attemptedAtNanos;
 
   Connecting(Session session) {
     this.session = session;
@@ -49,12 +51,13 @@ final class Connecting {
   void connect(int index) {
     wanted = index;
     wantedSinceMillis = session.loop().timeMillis();
-    soughtSinceMillis = soughtSinceMillis == 0 ? wantedSinceMillis : soughtSinceMillis;
+    soughtSinceNanos = soughtSinceNanos == 0 ? System.nanoTime() : soughtSinceNanos;
     attempt(index);
   }
 
   private void attempt(int index) {
     Target target = session.target(index);
+    attemptedAtNanos = System.nanoTime();
     Attempt attempt = session.relay.connect(target, session.client.number(), session.connection());
     last = index;
     errno = attempt.errno();
@@ -123,7 +126,9 @@ final class Connecting {
     requireNonNull(endpoint).succeeded();
     session.ending.stirred(now);
     session.keepAliveFrom(now);
-    session.relay.counters().connected(now - soughtSinceMillis);
+    long nanos = System.nanoTime();
+    session.relay.counters().connects().add(nanos - soughtSinceNanos);
+    session.target(last).counters().connected(nanos - attemptedAtNanos);
     session.connecting = null;
     session.loop().schedule(session);
     session.connected(upstream);

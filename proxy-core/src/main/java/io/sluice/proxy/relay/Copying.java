@@ -122,9 +122,11 @@ final class Copying {
     if (from.isClient()) {
       bytesIn += count;
       session.destination().traffic().bytesIn.add(count);
+      session.isForTarget(count);
     } else {
       bytesOut += count;
       session.destination().traffic().bytesOut.add(count);
+      session.target(from.index).counters().bytesOut.add(count);
     }
   }
 }

@@ -161,6 +161,7 @@ final class MessageSteering implements SkSkb.Receiver {
     }
     runUntil += length;
     unsent[index]++;
+    session.target(index).counters().bytesIn.add(length);
     messages++;
     tries.next();
     return SkSkb.Delivery.TAKEN;

@@ -205,6 +205,9 @@ abstract class Session extends Sessions.Entry {
     return false;
   }
 
+  /** Counts what came from the client, if it is known by now which target it is for. */
+  void isForTarget(long count) {}
+
   // ---- ending
 
   @Override

@@ -254,6 +254,7 @@ public final class TcpRelay implements ConnectionHandler {
           default -> true;
         };
     if (isItsFault && endpoint != null) {
+      target.counters().failed(reason);
       endpoint.failed(reason);
     }
   }

@@ -63,6 +63,11 @@ final class TcpSession extends Session {
   }
 
   @Override
+  void isForTarget(long count) {
+    target.counters().bytesIn.add(count);
+  }
+
+  @Override
   void start() {
     connect(ONLY);
   }

@@ -67,6 +67,11 @@ final class Addresses implements Endpoint.Watcher, Name.Watcher {
     }
   }
 
+  /** Whether the name was answered, and has none. */
+  boolean areNone() {
+    return isKnown && order.length == 0;
+  }
+
   int count() {
     return order.length;
   }

@@ -11,6 +11,7 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.RateLimit;
+import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.program.Jars;
 import io.sluice.steering.Family;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -72,6 +74,7 @@ public final class Destination {
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
     private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
     private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
+    private final AtomicLongArray refusals = new AtomicLongArray(Refusal.values().length);
 
     /** Bytes, or payload of datagrams, from clients to targets. */
     public final LongAdder bytesIn = new LongAdder();
@@ -99,6 +102,25 @@ public final class Destination {
 
     public LongAdder ends(SessionEnd end) {
       return ends[end.ordinal()];
+    }
+
+    /** Counts a connection or datagram that was for this label, and was refused. */
+    public void refused(Refusal reason) {
+      refusals.getAndIncrement(reason.ordinal());
+    }
+
+    public long refusals(Refusal reason) {
+      return refusals.get(reason.ordinal());
+    }
+
+    /** Whether anything was ever led here. */
+    public boolean isUsed() {
+      for (LongAdder lookup : lookups) {
+        if (lookup.sum() > 0) {
+          return true;
+        }
+      }
+      return false;
     }
 
     public int active() {
@@ -362,6 +384,11 @@ public final class Destination {
       return false;
     }
     return true;
+  }
+
+  /** Whether {@link #tryOpen} would say no now. Any thread. */
+  public boolean isFull() {
+    return spec.maxConnections() > 0 && traffic.active() >= spec.maxConnections();
   }
 
   /** Takes back {@link #tryOpen}. Any thread. */

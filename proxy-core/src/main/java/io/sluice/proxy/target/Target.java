@@ -5,11 +5,13 @@ import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Endpoints;
+import io.sluice.proxy.health.LastCheck;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.observe.TargetCounters;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Socket;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,6 +47,7 @@ public final class Target {
   /** What a target keeps over a reload, however its destination changes. */
   public static final class Life {
     private final AtomicInteger active = new AtomicInteger();
+    private final TargetCounters counters = new TargetCounters();
     private final @Nullable Endpoint endpoint;
     private volatile boolean isRetired;
 
@@ -77,6 +81,17 @@ public final class Target {
   /** Its endpoints now: one, or as many as its name has addresses. */
   public List<Endpoint> endpoints() {
     return addresses.all();
+  }
+
+  /** What a check of it was told last; null if it isn't checked, or has not been yet. */
+  public @Nullable LastCheck lastCheck() {
+    for (Endpoint endpoint : addresses.all()) {
+      LastCheck check = endpoint.lastCheck();
+      if (check != null) {
+        return check;
+      }
+    }
+    return null;
   }
 
   /** What it is called if it gets nothing new, whatever is known of it. */
@@ -127,6 +142,11 @@ public final class Target {
   /** Sessions that it has now. */
   public int active() {
     return life.active.get();
+  }
+
+  /** What is counted of it, since the start or since it was added. */
+  public TargetCounters counters() {
+    return life.counters;
   }
 
   /** Counts a session in. */
@@ -186,6 +206,21 @@ public final class Target {
     return addresses.isAnyUp() || addresses.claim() || destination.isPanicking();
   }
 
+  /** {@link #admits} of the next connection: changes nothing. */
+  private boolean wouldAdmit() {
+    return isAvailable() || destination.isPanicking();
+  }
+
+  /** Whether its name is known to have no address. */
+  public boolean hasNoAddress() {
+    return addresses.areNone();
+  }
+
+  /** Whether it came back so short a time ago that chance decides whether it is spared. */
+  public boolean isStartingSlowly() {
+    return slowStartMillis > 0 && upMillis() < slowStartMillis;
+  }
+
   /** Whether a check says that it doesn't serve, and the destination goes by that. */
   public boolean isRefused() {
     return addresses.areAllHeld() && !destination.isPanicking();
@@ -200,27 +235,44 @@ public final class Target {
    * @return null if checks say that no target serves
    */
   public @Nullable Target admitted(LookupContext context, Tried tried) {
-    if (admits()) {
-      return slowStartMillis > 0 && isSparedNow() ? instead(context, tried) : this;
+    Target admitted = admitted(context, tried, Target::admits);
+    boolean isSpared = slowStartMillis > 0 && admitted == this && isSparedNow();
+    return isSpared ? instead(context, tried) : admitted;
+  }
+
+  /** Whether this connection is one that goes elsewhere, as it came back a short time ago. */
+  private boolean isSparedNow() {
+    long upMillis = upMillis();
+    return upMillis < slowStartMillis
+        && ThreadLocalRandom.current().nextLong(slowStartMillis) >= upMillis;
+  }
+
+  private long upMillis() {
+    long since = addresses.upSinceMillis();
+    return since == Long.MIN_VALUE ? Long.MAX_VALUE : Loop.nowMillis() - since;
+  }
+
+  /**
+   * Whom {@link #admitted} would answer to the next connection, as far as chance doesn't decide:
+   * for who only asks. Takes no probe.
+   *
+   * @return null if checks say that no target serves
+   */
+  public @Nullable Target expected(LookupContext context, Tried tried) {
+    return admitted(context, tried, Target::wouldAdmit);
+  }
+
+  private @Nullable Target admitted(LookupContext context, Tried tried, Predicate<Target> admits) {
+    if (admits.test(this)) {
+      return this;
     }
     boolean isRefused = isRefused();
     if (!isRefused && !destination.isAnyAvailable()) {
       return this;
     }
     tried.clear();
-    Target other = another(context, tried);
+    Target other = another(context, tried, admits);
     return other == null && !isRefused ? this : other;
-  }
-
-  /** Whether this connection is one that goes elsewhere, as it came back a short time ago. */
-  private boolean isSparedNow() {
-    long since = addresses.upSinceMillis();
-    if (since == Long.MIN_VALUE) {
-      return false;
-    }
-    long upMillis = Loop.nowMillis() - since;
-    return upMillis < slowStartMillis
-        && ThreadLocalRandom.current().nextLong(slowStartMillis) >= upMillis;
   }
 
   private Target instead(LookupContext context, Tried tried) {
@@ -240,6 +292,10 @@ public final class Target {
    * @return null if all were tried
    */
   public @Nullable Target another(LookupContext context, Tried tried) {
+    return another(context, tried, Target::admits);
+  }
+
+  private @Nullable Target another(LookupContext context, Tried tried, Predicate<Target> admits) {
     Target last = this;
     while (true) {
       Socket next = destination.group().selectOther(context, last.socket, tried);
@@ -247,7 +303,7 @@ public final class Target {
         return null;
       }
       last = of(next);
-      if (last.admits() || !last.isAvailable() && !last.isRefused()) {
+      if (admits.test(last) || !last.isAvailable() && !last.isRefused()) {
         return last; // in the second case nobody is left who is available
       }
     }

@@ -2,15 +2,18 @@ package io.sluice.proxy.admin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import io.sluice.config.Admin;
 import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.HostPort;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.observe.Counters;
 import java.io.IOException;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -45,8 +48,25 @@ final class AdminServerTest {
                 },
                 () -> notLive,
                 () -> "",
-                out -> out.write("status".getBytes(StandardCharsets.US_ASCII))));
+                new NoSource(),
+                () -> {
+                  throw new IllegalStateException("nobody looks");
+                },
+                new Counters()));
     asker = new HttpAsker(server.address());
+  }
+
+  /** Of a page that nobody looks at. */
+  private static final class NoSource implements StatusPage.Source {
+    @Override
+    public StatusPage.Answer ask(String name, Map<String, List<String>> parameters) {
+      return new StatusPage.Answer(HttpResponseStatus.OK, "text/plain", Unpooled.EMPTY_BUFFER);
+    }
+
+    @Override
+    public Map<String, Object> status(int mostDestinations) {
+      return Map.of();
+    }
   }
 
   @AfterEach
@@ -125,6 +145,6 @@ final class AdminServerTest {
   void aConfiguredNameIsTaken() throws Exception {
     assertThat(asker.ask("GET / HTTP/1.1\r\nHost: Proxy.Internal:9901\r\n\r\n"))
         .startsWith("HTTP/1.1 200 ")
-        .endsWith("status");
+        .endsWith("</html>\n");
   }
 }

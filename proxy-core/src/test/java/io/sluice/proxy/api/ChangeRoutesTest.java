@@ -38,6 +38,8 @@ final class ChangeRoutesTest {
               new Counters(),
               () -> 0L,
               List.of(),
+              List.of(),
+              List.of(),
               new NoSessions(),
               door));
 
@@ -157,6 +159,12 @@ final class ChangeRoutesTest {
             Map.of(),
             "{a: b}",
             new Change.Put(Change.Kind.LISTENER, "{a: b}")),
+        new Case(
+            "PUT",
+            "/shadows",
+            Map.of("name", "bindings"),
+            "{rules: []}",
+            new Change.Put(Change.Kind.SHADOW, "bindings", "{rules: []}")),
         new Case(
             "DELETE",
             "/destinations",

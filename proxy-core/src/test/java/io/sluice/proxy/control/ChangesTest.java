@@ -13,6 +13,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Generation;
 import io.sluice.proxy.change.Who;
+import io.sluice.steering.binding.BindingTable;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -61,6 +62,39 @@ class ChangesTest {
 
   private Answer apply(Change... some) throws InterruptedException {
     return changes.run(Transaction.of(some), TEST);
+  }
+
+  @Test
+  void aTableThatWasChangedOftenIsCompiledBesideAndStaysTheSameGeneration() throws Exception {
+    StringBuilder rows =
+        new StringBuilder("capture: [{name: all, addresses: [127.0.0.0/8], ports: ")
+            .append(TestDaemon.freePort())
+            .append("}]\nbindings:\n");
+    StringBuilder more = new StringBuilder("label,protocol,prefix,port\n");
+    for (int i = 0; i < 3_000; i++) {
+      String address = (i >> 8) + "." + (i & 255);
+      rows.append("  - {label: web, protocol: tcp, prefix: 127.1.")
+          .append(address)
+          .append(", port: 80}\n");
+      more.append("web,tcp,127.2.").append(address).append(",80\n");
+    }
+    write(rows + "destinations: [{label: web, protocol: tcp, targets: ['127.0.0.1:81']}]\n");
+    long reloaded =
+        applied(changes.run(new Transaction(new Wish.Reread(Layer.FILE), null, false), TEST))
+            .generation();
+    assertThat(applied(apply(new Change.LoadBindings("more", more.toString()))).generation())
+        .isEqualTo(reloaded + 1);
+    BindingTable many = daemon.snapshot().bindings();
+    TestDaemon.until(
+        "it is compiled",
+        () -> {
+          changes.next();
+          return !daemon.snapshot().bindings().sharesWith(many);
+        });
+    assertThat(daemon.snapshot().bindings()).isEqualTo(many);
+    assertThat(daemon.snapshot().generation()).isEqualTo(reloaded + 1);
+    assertThat(changes.history()).hasSize(3);
+    assertThat(applied(apply(bind("web", 81))).generation()).isEqualTo(reloaded + 2);
   }
 
   private static Answer.Applied applied(Answer answer) {

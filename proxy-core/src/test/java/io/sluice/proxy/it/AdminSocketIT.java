@@ -1,6 +1,7 @@
 package io.sluice.proxy.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -127,6 +128,47 @@ final class AdminSocketIT {
       daemon.signal("TERM");
       assertThat(daemon.awaitExit()).isZero();
       assertThat(path).doesNotExist();
+    }
+  }
+
+  @Test
+  void aCandidateIsTriedAndTakesTheProgramsPlace() throws Exception {
+    Path candidate =
+        Files.writeString(
+            directory.resolve("candidate.yaml"),
+            "rules:\n  - {to: 127.0.0.9, drop: true}\n  - {assign: web, protocol: tcp}\n");
+    String rest =
+        """
+        bindings: [{label: web, protocol: tcp, prefix: 127.0.0.0/8, port: %d}]
+        destinations: [{label: web, protocol: tcp, %s}]
+        """
+            .formatted(port, server.targets());
+    try (SluiceProcess _ = daemon("", rest)) {
+      assertThat(sluice("program", "shadow").out).isEqualTo("no shadow runs\n");
+      Result started = sluice("program", "shadow", "bindings", "-f", candidate.toString());
+      assertThat(started.out).as(started.toString()).isEqualTo("generation 2: + shadow bindings\n");
+      assertEchoes("127.0.0.8");
+      assertEchoes("127.0.0.9");
+      assertThat(sluice("program", "shadow", "bindings").out)
+          .startsWith("beside bindings: 1 lookups decided the same, 1 otherwise (50.00 %)\n")
+          .contains("127.0.0.9:" + port + "  assign web  drop");
+      Result promoted = sluice("program", "promote", "bindings");
+      assertThat(promoted.out)
+          .as(promoted.toString())
+          .startsWith("generation 3: 2 changes\n  ~ program bindings\n  - shadow bindings\n");
+      assertEchoes("127.0.0.8");
+      try (Socket refused = new Socket("127.0.0.9", port)) {
+        assertThatThrownBy(
+                () -> {
+                  refused.getOutputStream().write(7);
+                  if (refused.getInputStream().read() < 0) {
+                    throw new IOException("ended");
+                  }
+                })
+            .isInstanceOf(IOException.class);
+      }
+      assertThat(sluice("program", "promote", "bindings").err)
+          .isEqualTo("sluice: no shadow runs beside a program called bindings\n");
     }
   }
 

@@ -42,9 +42,14 @@ final class CommandsIT {
   private record Result(int exitCode, String out, String err) {}
 
   private Result sluice(String... arguments) throws IOException, InterruptedException {
+    return behind(List.of(), arguments);
+  }
+
+  private Result behind(List<String> prefix, String... arguments)
+      throws IOException, InterruptedException {
     Path err = Files.createTempFile(directory, "err", "");
     Process process =
-        new ProcessBuilder(SluiceProcess.sluice(List.of(), arguments))
+        new ProcessBuilder(SluiceProcess.sluice(prefix, arguments))
             .redirectError(err.toFile())
             .start();
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -86,6 +91,15 @@ final class CommandsIT {
     Result result = sluice("check", "-f", file(configuration(8080, 8081)));
     assertThat(result).isEqualTo(new Result(0, result.out, ""));
     assertThat(result.out).contains(": ok: 1 capture, 1 binding, 1 program, 1 destination\n");
+  }
+
+  @Test
+  void checkReadsStandardInput() throws Exception {
+    String file = file(configuration(8080, 8081));
+    List<String> shell = List.of("sh", "-c", "exec \"$@\" <" + file, "sh");
+    Result result = behind(shell, "check", "-f", "-");
+    assertThat(result).isEqualTo(new Result(0, result.out, ""));
+    assertThat(result.out).contains(": ok: 1 capture, 1 binding");
   }
 
   @Test

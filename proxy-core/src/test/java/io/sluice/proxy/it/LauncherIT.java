@@ -51,6 +51,20 @@ final class LauncherIT {
     return run(List.of(tree + "/bin/sluice", "version"), Map.of("JAVA_OPTS", options));
   }
 
+  @Test
+  void anOlderJavaIsSaidInOneLine(@TempDir Path home) throws Exception {
+    Files.writeString(home.resolve("release"), "JAVA_VERSION=\"17.0.2\"\n");
+    Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
+    Files.writeString(java, "#!/bin/sh\necho this must not be run\n");
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    Result result =
+        run(List.of(tree + "/bin/sluice", "version"), Map.of("JAVA_HOME", home.toString()));
+    assertThat(result.exitCode).isEqualTo(1);
+    assertThat(result.output)
+        .hasLineCount(1)
+        .startsWith("sluice: Java 25 is needed, and " + java + " is Java 17: set JAVA_HOME");
+  }
+
   /** The classes that a start loads, with their sources, one a line. */
   private static List<String> classesOfAStart() throws Exception {
     int port;

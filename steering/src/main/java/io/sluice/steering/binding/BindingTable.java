@@ -25,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  * kept, but made on demand: a million bindings take less than 64 MB.
  *
  * <p>{@link #with} makes a table that differs in a few bindings, in the time that these few take:
- * the new one shares what is compiled, and has what differs in a small table of its own. Once that
- * isn't small any more, all is compiled anew.
+ * the new one shares what is compiled, and has what differs in a small table of its own. What was
+ * changed often can be {@linkplain #compact compiled anew} aside; who doesn't gets that at once
+ * when too much differs.
  *
  * <p>A binding has an index. In a table that a {@link BindingTableBuilder} made, it is the
  * binding's place in the order in which they were given; in others, any number.
@@ -46,6 +47,7 @@ public final class BindingTable {
 
   private static final int SMALL = 1024; // compiled in a millisecond
   private static final int MOST_CHANGES = 8192; // compiled in ten
+  private static final int MANY_CHANGES = 2048; // each change still takes little
   private static final int SCANNED = 16_384; // compared one by one in ten
 
   private final CompiledBindings base;
@@ -170,6 +172,16 @@ public final class BindingTable {
     return difference.put.size() + difference.remove.size() > most ? null : difference;
   }
 
+  /**
+   * The same bindings as this table's, sharing what another one has compiled.
+   *
+   * @param origin shares what is compiled with this table
+   * @param compacted what became of it
+   */
+  public BindingTable onto(BindingTable compacted, BindingTable origin) {
+    return compacted.with(Objects.requireNonNull(differenceFrom(origin, Integer.MAX_VALUE)));
+  }
+
   private void compare(Binding key, BindingTable other, Difference difference) {
     int index = find(key.protocol(), key.prefix(), key.port());
     int before = other.find(key.protocol(), key.prefix(), key.port());
@@ -195,8 +207,13 @@ public final class BindingTable {
     return builder.compile();
   }
 
-  /** The same bindings, compiled as one. */
-  BindingTable compact() {
+  /** Whether so much differs from what was compiled as one that it should be {@link #compact}ed. */
+  public boolean isWorthCompacting() {
+    return changes.size() > MANY_CHANGES;
+  }
+
+  /** The same bindings, compiled as one: about a second for a million. */
+  public BindingTable compact() {
     BindingTableBuilder builder = new BindingTableBuilder();
     forEach(builder::add);
     return builder.build();

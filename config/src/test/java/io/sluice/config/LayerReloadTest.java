@@ -3,7 +3,6 @@ package io.sluice.config;
 import static io.sluice.config.LayerScene.LISTENER;
 import static io.sluice.config.LayerScene.WEB;
 import static io.sluice.config.LayerScene.bind;
-import static io.sluice.config.LayerScene.bindings;
 import static io.sluice.config.LayerScene.edit;
 import static io.sluice.config.LayerScene.load;
 import static io.sluice.config.LayerScene.register;
@@ -51,11 +50,7 @@ class LayerReloadTest {
 
   @Test
   void whatHasNoEffectKeepsNobodyFromChangingOtherThings() throws Exception {
-    Config before =
-        edit(
-                load(WEB).config(),
-                LISTENER)
-            .config();
+    Config before = edit(load(WEB).config(), LISTENER).config();
     Config idle = ConfigReader.reload("sluice.yaml", WITHOUT_L7, Map.of(), before).config();
 
     Config changed = edit(idle, register("web", "127.0.0.1:8083")).config();

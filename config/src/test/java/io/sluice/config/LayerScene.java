@@ -20,8 +20,7 @@ final class LayerScene {
   /** A listener to {@code l7}, made at run time. */
   static final Change LISTENER =
       new Change.Put(
-          Change.Kind.LISTENER,
-          "{protocol: tcp, address: 127.0.0.9, port: 80, destination: l7}");
+          Change.Kind.LISTENER, "{protocol: tcp, address: 127.0.0.9, port: 80, destination: l7}");
 
   private LayerScene() {}
 

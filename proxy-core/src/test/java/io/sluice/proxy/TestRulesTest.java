@@ -25,7 +25,8 @@ final class TestRulesTest {
   @Test
   void noTestSleepsButAtAPeersPace() throws IOException {
     List<String> sleeping = new ArrayList<>();
-    List<Path> tests = sources().stream().filter(it -> it.toString().contains("/src/test/")).toList();
+    List<Path> tests =
+        sources().stream().filter(it -> it.toString().contains("/src/test/")).toList();
     for (Path source : tests) {
       if (!source.endsWith("Pace.java") && sleeps(Files.readString(source))) {
         sleeping.add(ROOT.relativize(source).toString());
@@ -64,7 +65,9 @@ final class TestRulesTest {
         }
       }
     }
-    assertThat(tooLong).as("more than %d lines: find the piece that is one by itself", MOST_LINES).isEmpty();
+    assertThat(tooLong)
+        .as("more than %d lines: find the piece that is one by itself", MOST_LINES)
+        .isEmpty();
     assertThat(all).hasSizeGreaterThan(600);
   }
 

@@ -112,8 +112,7 @@ final class AdminClient {
   /** Hands over each line of an answer that goes on until somebody ends it. */
   void follow(String path, Map<String, @Nullable String> parameters, Consumer<String> lines)
       throws IOException {
-    String _ =
-        ask("GET", withParameters(path, parameters), "application/json", new byte[0], lines);
+    String _ = ask("GET", withParameters(path, parameters), "application/json", new byte[0], lines);
   }
 
   private SocketChannel connect() throws IOException {

@@ -32,7 +32,15 @@ final class BindingChanges {
     private String port = "";
 
     Map<String, @Nullable String> parameters() {
-      return AdminClient.parameters("label", label, "protocol", protocol, "prefix", prefix, "port", port.equals("0") ? "any" : port);
+      return AdminClient.parameters(
+          "label",
+          label,
+          "protocol",
+          protocol,
+          "prefix",
+          prefix,
+          "port",
+          port.equals("0") ? "any" : port);
     }
   }
 

@@ -74,7 +74,9 @@ final class DocumentChanges {
 
     @Override
     public Integer call() throws IOException {
-      return post("/rollback", AdminClient.parameters("to", generation == null ? null : generation.toString()));
+      return post(
+          "/rollback",
+          AdminClient.parameters("to", generation == null ? null : generation.toString()));
     }
   }
 

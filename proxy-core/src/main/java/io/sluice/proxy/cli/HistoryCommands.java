@@ -17,7 +17,10 @@ final class HistoryCommands {
   static final class Config extends AskingCommand {
     @Override
     public Integer call() throws IOException {
-      return get("/config", Map.of(), (answer, out) -> {
+      return get(
+          "/config",
+          Map.of(),
+          (answer, out) -> {
             Table table = new Table("SECTION", "NAME", "PLACE", "YAML");
             for (Fields it : answer.list("things")) {
               table.row(it.text("section"), it.text("name"), it.text("place"), it.text("yaml"));
@@ -34,7 +37,10 @@ final class HistoryCommands {
   static final class History extends AskingCommand {
     @Override
     public Integer call() throws IOException {
-      return get("/history", Map.of(), (answer, out) -> {
+      return get(
+          "/history",
+          Map.of(),
+          (answer, out) -> {
             Table table = new Table("GENERATION", "AT", "WHO", "CHANGES");
             for (Fields it : answer.list("generations")) {
               List<String> diff = it.texts("diff");
@@ -65,7 +71,10 @@ final class HistoryCommands {
     public Integer call() throws IOException {
       Map<String, @Nullable String> parameters =
           AdminClient.parameters("generation", generation == null ? null : generation.toString());
-      return get("/diff", parameters, (answer, out) -> {
+      return get(
+          "/diff",
+          parameters,
+          (answer, out) -> {
             answer.texts("diff").forEach(out::println);
           });
     }

@@ -30,7 +30,8 @@ final class SessionCommands {
     private @Nullable String older;
 
     Map<String, @Nullable String> parameters() {
-      return AdminClient.parameters("label", label, "protocol", protocol, "from", from, "older", older);
+      return AdminClient.parameters(
+          "label", label, "protocol", protocol, "from", from, "older", older);
     }
   }
 

@@ -97,7 +97,15 @@ final class TargetChanges {
 
     @Override
     public Integer call() throws IOException {
-      return post("/register", AdminClient.parameters("label", label, "protocol", protocol, "address", ProcessSockets.find(pid, protocol, address, port)));
+      return post(
+          "/register",
+          AdminClient.parameters(
+              "label",
+              label,
+              "protocol",
+              protocol,
+              "address",
+              ProcessSockets.find(pid, protocol, address, port)));
     }
   }
 

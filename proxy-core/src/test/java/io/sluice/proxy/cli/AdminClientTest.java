@@ -72,7 +72,8 @@ class AdminClientTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"Content-Length: 9\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n9\r\n{}"})
+  @ValueSource(
+      strings = {"Content-Length: 9\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n9\r\n{}"})
   void anAnswerThatIsCutShortIsNoAnswer(String rest) {
     assertThatThrownBy(() -> answered(OK + rest))
         .isInstanceOf(IOException.class)

@@ -102,7 +102,9 @@ class FlowBoundsTest {
         for (int i = 2; i < 2_000; i++) {
           scene.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250));
         }
-        await().until(() -> scene.relay.ends(SessionEnd.EVICTED) + scene.relay.drops(Refusal.FLOW_LIMIT) > 500);
+        await()
+            .until(() ->
+                scene.relay.ends(SessionEnd.EVICTED) + scene.relay.drops(Refusal.FLOW_LIMIT) > 500);
       } finally {
         isOver.set(true);
         otherLoop.join();
@@ -165,7 +167,8 @@ class FlowBoundsTest {
             server.answer(datagram);
           }
         };
-    try (UdpScene scene = UdpScene.yaml(UdpScene.serving(onceInPairs), it -> to(it) + ", responses: 1")) {
+    try (UdpScene scene =
+        UdpScene.yaml(UdpScene.serving(onceInPairs), it -> to(it) + ", responses: 1")) {
       for (int round = 0; round < 3; round++) {
         scene.send("first", "127.0.3.1");
         scene.send("second", "127.0.3.1");

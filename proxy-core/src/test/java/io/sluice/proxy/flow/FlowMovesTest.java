@@ -42,8 +42,7 @@ class FlowMovesTest {
     try (UdpPeer other = UdpPeer.echo();
         UdpScene scene = UdpScene.yaml(UdpPeer.echo(), it -> targets(UdpScene.at(it)))) {
       reload(
-          scene,
-          targets(weighing(1, scene.server), weighing(1000, other)) + ", idleTimeout: 30s");
+          scene, targets(weighing(1, scene.server), weighing(1000, other)) + ", idleTimeout: 30s");
       assertThat(scene.server.heard()).hasSize(2);
       assertThat(scene.server.sources()).hasSize(1);
       assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
@@ -67,8 +66,7 @@ class FlowMovesTest {
   void aFlowLeavesATargetWhoseWeightBecameZero() throws IOException {
     try (UdpPeer after = UdpPeer.echo();
         UdpScene scene =
-            UdpScene.yaml(
-                UdpPeer.echo(), it -> targets(weighing(1, it), weighing(0, after)))) {
+            UdpScene.yaml(UdpPeer.echo(), it -> targets(weighing(1, it), weighing(0, after)))) {
       reload(scene, targets(weighing(0, scene.server), weighing(1, after)));
       scene.ask("3", "127.0.3.1");
       assertThat(scene.server.heard()).hasSize(1);
@@ -102,36 +100,43 @@ class FlowMovesTest {
 
   @Test
   void aFlowOfATargetThatIsDownMovesWithTheNextDatagram() throws Exception {
-    down("", (scene, second) -> {
-      scene.ask("answer 2", "127.0.3.1");
-      assertThat(second.heard()).hasSize(1);
-      assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
-    });
+    down(
+        "",
+        (scene, second) -> {
+          scene.ask("answer 2", "127.0.3.1");
+          assertThat(second.heard()).hasSize(1);
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+        });
   }
 
   @Test
   void itStaysIfItIsToBeKept() throws Exception {
-    down(", onDown: keep", (scene, _) -> {
-      scene.ask("answer 2", "127.0.3.1");
-      assertThat(scene.server.heard()).hasSize(2);
-      assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
-    });
+    down(
+        ", onDown: keep",
+        (scene, _) -> {
+          scene.ask("answer 2", "127.0.3.1");
+          assertThat(scene.server.heard()).hasSize(2);
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
+        });
   }
 
   @Test
   void itStaysAsLongAsItIsAnsweredIfOnlySilentOnesMove() throws Exception {
-    down(", onDown: move-silent", (scene, second) -> {
-      scene.ask("answer", "127.0.3.1");
-      assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
-      await()
-          .pollInterval(Duration.ofMillis(100))
-          .untilAsserted(() -> {
-            scene.send("nothing", "127.0.3.1");
-            assertThat(second.heard()).isNotEmpty();
-          });
-      assertThat(scene.server.heard()).hasSizeGreaterThan(2); // for a second, it was asked still
-      assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
-    });
+    down(
+        ", onDown: move-silent",
+        (scene, second) -> {
+          scene.ask("answer", "127.0.3.1");
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
+          await()
+              .pollInterval(Duration.ofMillis(100))
+              .untilAsserted(() -> {
+                scene.send("nothing", "127.0.3.1");
+                assertThat(second.heard()).isNotEmpty();
+              });
+          assertThat(scene.server.heard())
+              .hasSizeGreaterThan(2); // for a second, it was asked still
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+        });
   }
 
   @Test
@@ -181,7 +186,9 @@ class FlowMovesTest {
       forge("127.0.5.1", other, "127.0.3.1", scene.port);
       scene.relay.awaitDrops(Refusal.OWN_SOURCE, 1);
       scene.ask("barrier", "127.0.3.1");
-      assertThat(scene.server.heard()).extracting(UdpPeer.Datagram::text).containsExactly("barrier");
+      assertThat(scene.server.heard())
+          .extracting(UdpPeer.Datagram::text)
+          .containsExactly("barrier");
     }
   }
 

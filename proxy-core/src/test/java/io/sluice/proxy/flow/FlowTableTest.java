@@ -24,10 +24,7 @@ class FlowTableTest {
 
   private static FlowKey key(
       Family family, long ch, long cl, int cp, int scope, long lh, long ll, int lp) {
-    return new FlowKey()
-        .set(
-            new Tuple().set(family, Protocol.UDP, ch, cl, cp, lh, ll, lp),
-            scope);
+    return new FlowKey().set(new Tuple().set(family, Protocol.UDP, ch, cl, cp, lh, ll, lp), scope);
   }
 
   private record Entry(FlowKey key, int number) implements FlowTable.Keyed {}

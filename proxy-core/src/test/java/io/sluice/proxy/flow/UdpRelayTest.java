@@ -83,7 +83,9 @@ class UdpRelayTest {
         scene.client.send(payload, "127.0.3.1", scene.port);
         assertThat(scene.client.receive().payload()).isEqualTo(payload);
       }
-      assertThat(scene.server.heard()).hasSize(3).allMatch(it -> it.payload().length == lengthBytes);
+      assertThat(scene.server.heard())
+          .hasSize(3)
+          .allMatch(it -> it.payload().length == lengthBytes);
       Destination.Traffic traffic = scene.relay.destination().traffic();
       assertThat(traffic.datagramsIn.sum()).isEqualTo(3);
       assertThat(traffic.bytesIn.sum()).isEqualTo(3L * lengthBytes);
@@ -304,7 +306,11 @@ class UdpRelayTest {
       scene.relay.shutdown();
       assertThat(records.list).hasSize(1);
       assertThat(records.list.getFirst().getFormattedMessage())
-          .startsWith("protocol=udp client=127.0.0.1:" + scene.client.port() + " local=127.0.3.1:" + scene.port)
+          .startsWith(
+              "protocol=udp client=127.0.0.1:"
+                  + scene.client.port()
+                  + " local=127.0.3.1:"
+                  + scene.port)
           .contains(" label=echo ", " end=shutdown ")
           .endsWith(" in=11 out=11");
     } finally {

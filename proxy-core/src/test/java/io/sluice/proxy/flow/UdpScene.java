@@ -27,8 +27,7 @@ final class UdpScene implements AutoCloseable {
   }
 
   static UdpScene of(UdpPeer server, Duration idleTimeout) {
-    return new UdpScene(
-        server, RelayHarness.to(server, idleTimeout));
+    return new UdpScene(server, RelayHarness.to(server, idleTimeout));
   }
 
   /** Of a destination as the file has one, without label and protocol. */

@@ -106,8 +106,7 @@ final class RealServersIT {
 
   @Test
   void addressesOfAnIpv6PrefixReachTheFirstNginx() throws Exception {
-    assertThat(
-            answersOf(256, i -> "http://[2001:db8:1::" + Integer.toHexString(i * 257) + "]/"))
+    assertThat(answersOf(256, i -> "http://[2001:db8:1::" + Integer.toHexString(i * 257) + "]/"))
         .hasSize(256)
         .containsOnly("first");
   }

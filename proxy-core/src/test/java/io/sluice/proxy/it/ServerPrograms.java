@@ -36,7 +36,9 @@ final class ServerPrograms {
     return List.of("nginx", "-p", home.toString(), "-c", file.toString());
   }
 
-  /** dnsmasq in the foreground, on a port of 127.0.0.1: all names below {@code test} are 192.0.2.7. */
+  /**
+   * dnsmasq in the foreground, on a port of 127.0.0.1: all names below {@code test} are 192.0.2.7.
+   */
   static List<String> dnsmasq(int port, String... more) {
     List<String> command =
         new ArrayList<>(

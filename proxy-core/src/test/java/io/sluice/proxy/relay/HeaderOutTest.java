@@ -97,15 +97,11 @@ final class HeaderOutTest {
     }
 
     String client() {
-      return IpAddress.withPort(
-          header.announced().remote(),
-          header.announced().remotePort());
+      return IpAddress.withPort(header.announced().remote(), header.announced().remotePort());
     }
 
     String local() {
-      return IpAddress.withPort(
-          header.announced().local(),
-          header.announced().localPort());
+      return IpAddress.withPort(header.announced().local(), header.announced().localPort());
     }
   }
 

@@ -27,6 +27,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -57,6 +58,7 @@ final class Flows {
   private final List<Flow> done = new ArrayList<>();
   private final Runnable endDone = this::endDone;
   private final LookupContext described = new LookupContext();
+  private final Tuple scratch = new Tuple();
   private int opened;
   private boolean isDraining;
 
@@ -128,7 +130,7 @@ final class Flows {
       Payload datagram,
       Supplier<byte[]> tlvs,
       long nowMillis) {
-    key.describe(steering.context(), ifindex);
+    key.describe(steering.context(), scratch, ifindex);
     steering.context().payload(datagram);
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(Refusal.LOOP, null, 0);
@@ -236,7 +238,7 @@ final class Flows {
    * @param errno positive
    */
   void dropped(Flow flow, Refusal reason, int errno) {
-    flow.key().describe(described, 0);
+    flow.key().describe(described, scratch, 0);
     steering.refuse(reason, described, flow.target(), errno);
   }
 

@@ -137,6 +137,42 @@ public final class ConfigReader {
     return Objects.requireNonNull(layer);
   }
 
+  /** The file that is in force, as a text that reads as the same. */
+  public static String fileText(Config config) {
+    return StateText.ofFile(config.document().layer(Layer.FILE));
+  }
+
+  /**
+   * Reads what another daemon has in force.
+   *
+   * @param file where it has its file from: if that still says the same, it is what is read, so
+   *     that everything knows its line
+   * @param text of {@link #fileText}
+   * @param state of {@link #stateText}, of the runtime layer
+   * @throws ConfigException if it can't be used
+   */
+  public static Loaded takenOver(Path file, String text, String state) throws ConfigException {
+    Loaded loaded = asInFile(file, text);
+    Config config = loaded.config();
+    Layer runtime = state("the daemon's runtime layer", state, config);
+    return runtime.isEmpty() ? loaded : change(config, config.document().with(runtime));
+  }
+
+  private static Loaded asInFile(Path file, String text) throws ConfigException {
+    try {
+      Loaded loaded = load(file);
+      if (fileText(loaded.config()).equals(text)) {
+        return loaded;
+      }
+    } catch (ConfigException _) {
+      // It has been changed meanwhile, and what is in force counts.
+    }
+    return load(
+        new ConfigText.Characters(text),
+        new Value.Surroundings(System.getenv(), file),
+        new Problems(file.toString()));
+  }
+
   /** A layer as the text of a state file. */
   public static String stateText(Layer layer) {
     return StateText.of(layer);

@@ -22,6 +22,9 @@ final class FlowYaml {
 
   private static String scalar(Node.Scalar scalar) {
     String text = scalar.text();
+    if (Value.isNothing(scalar)) {
+      return "~";
+    }
     boolean isWord = text.matches("[A-Za-z0-9_./-]+") && !text.equalsIgnoreCase("null");
     return isWord && !text.equals("-") && !text.startsWith("---") ? text : quoted(text);
   }

@@ -5,6 +5,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -23,6 +24,39 @@ final class StateText {
   private StateText() {}
 
   static String of(Layer layer) {
+    String text = text(layer);
+    return text + LAST + sum(text) + "\n";
+  }
+
+  /** The layer that is the file, as a text that reads as the same; places and comments are lost. */
+  static String ofFile(Layer file) {
+    Map<String, List<String>> lists = new LinkedHashMap<>();
+    StringBuilder text = new StringBuilder("version: 1\n");
+    for (Item item : file.items().values()) {
+      String section = item.key().section();
+      String node = FlowYaml.of(item.node());
+      if (section.equals(item.key().name())) {
+        text.append(section).append(": ").append(node).append('\n');
+      } else {
+        List<String> lines = lists.computeIfAbsent(section, _ -> new ArrayList<>());
+        if (section.equals("limits")) {
+          lines.add(item.key().name() + ": " + node);
+        } else if (!item.key().name().isEmpty()) {
+          lines.add("- " + node);
+        }
+      }
+    }
+    lists.forEach((section, lines) -> {
+      if (lines.isEmpty()) {
+        text.append(section).append(": []\n");
+      }
+      section(text, "", section, lines);
+    });
+    bindings(file, text, new StringBuilder());
+    return text.toString();
+  }
+
+  private static String text(Layer layer) {
     StringBuilder text = new StringBuilder(FIRST).append("version: 1\n");
     StringBuilder away = new StringBuilder();
     Map<String, List<String>> put = new TreeMap<>();
@@ -61,7 +95,7 @@ final class StateText {
     if (!away.isEmpty()) {
       text.append("remove:\n").append(away);
     }
-    return text + LAST + sum(text.toString()) + "\n";
+    return text.toString();
   }
 
   private static void bindings(Layer layer, StringBuilder text, StringBuilder away) {

@@ -340,7 +340,7 @@ final class Value {
     }
   }
 
-  private static boolean isNothing(Node.Scalar scalar) {
+  static boolean isNothing(Node.Scalar scalar) {
     return scalar.plain()
         && switch (scalar.text()) {
           case "", "~", "null", "Null", "NULL" -> true;

@@ -49,6 +49,11 @@ public final class Acceptor implements EpollIoHandle, Runnable {
     return registration != null;
   }
 
+  /** Accepts nothing for a while: what comes waits in the kernel. */
+  void pause() {
+    isOpen = false;
+  }
+
   /** Accepts from now on, and first what has been waiting. */
   void open() {
     isOpen = true;
@@ -88,7 +93,7 @@ public final class Acceptor implements EpollIoHandle, Runnable {
   /** Accepts a batch; true if there may be more. */
   private boolean acceptBatch() {
     for (int i = 0; i < BATCH; i++) {
-      if (closed || !gate.tryEnter(this)) {
+      if (closed || !isOpen || !gate.tryEnter(this)) {
         return false;
       }
       int fd = loop.syscalls().accept(socket.fd(), client);
@@ -123,18 +128,21 @@ public final class Acceptor implements EpollIoHandle, Runnable {
     close();
   }
 
-  /** Closes the socket. What waits in its backlog is reset by the kernel. */
+  /**
+   * Closes the socket. What waits in its backlog is reset by the kernel, unless another process has
+   * the socket, too: then epoll wouldn't forget it by itself.
+   */
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      if (registration != null) {
+        registration.cancel();
+      }
       try {
         descriptor.close();
       } catch (IOException _) {
         // Nothing more can be done about it.
-      }
-      if (registration != null) {
-        registration.cancel();
       }
     }
   }

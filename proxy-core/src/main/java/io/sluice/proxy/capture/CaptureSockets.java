@@ -1,17 +1,21 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.config.CaptureSpec;
+import io.sluice.proxy.arrival.Arrival;
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,6 +41,8 @@ final class CaptureSockets {
   private final Map<InheritedSockets.Inherited, SocketGroup> adopted = new LinkedHashMap<>();
   private final Map<CapturePlan.Key, Leaving> leaving = new LinkedHashMap<>();
   private final OwnPorts ownPorts = new OwnPorts();
+  private final Map<CapturePlan.Key, List<HandedSocket>> given = new LinkedHashMap<>();
+  private final Set<CapturePlan.Key> lent = new HashSet<>(); // given, and not yet ours alone
   private int turn;
 
   /** A group that still accepts, but is wanted no more. */
@@ -50,6 +56,57 @@ final class CaptureSockets {
     this.captured = captured;
     this.syscalls = syscalls;
     this.opener = new SocketOpener(syscalls);
+  }
+
+  /** Takes what another process has bound and listens on; {@link #prepare} uses it. */
+  void give(List<HandedSocket> sockets) {
+    for (HandedSocket it : sockets) {
+      if (it.kind() == HandedSocket.Kind.CAPTURE) {
+        Arrival arrival = Arrival.values()[it.arrival()];
+        CapturePlan.Key key =
+            new CapturePlan.Key(it.protocol(), it.address(), it.keyPort(), arrival);
+        given.computeIfAbsent(key, _ -> new ArrayList<>()).add(it);
+      }
+    }
+  }
+
+  /** What was given is in force: nobody gets it back. What nobody needs of it is closed. */
+  void closeGiven() {
+    lent.clear();
+    given.values().forEach(same -> closeAll(same.stream().map(HandedSocket::fd).toList()));
+    given.clear();
+  }
+
+  /** How another process is told of all that is bound. */
+  void hand(List<HandedSocket> into) {
+    bound.forEach((key, group) -> group.hand(key, into));
+  }
+
+  /** Takes nothing in until {@link #resume}; false if a loop doesn't answer. */
+  boolean pause() {
+    closeLeaving();
+    LoopTasks pausing = new LoopTasks();
+    bound.values().forEach(group -> group.pause(pausing));
+    adopted.values().forEach(group -> group.pause(pausing));
+    return pausing.run(LOOP_MILLIS).isEmpty();
+  }
+
+  /** Takes in what has waited, and what comes. */
+  void resume() {
+    LoopTasks opening = new LoopTasks();
+    bound.values().forEach(group -> group.open(opening));
+    adopted.values().forEach(group -> group.open(opening));
+    opening.start();
+  }
+
+  /** Another process has them now. */
+  void letGo() {
+    LoopTasks closing = new LoopTasks();
+    bound.values().forEach(group -> group.letGo(closing));
+    adopted.values().forEach(group -> group.letGo(closing));
+    bound.clear();
+    adopted.clear();
+    List<Integer> _ = closing.run(LOOP_MILLIS);
   }
 
   /** How many socket addresses there are. */
@@ -99,7 +156,9 @@ final class CaptureSockets {
     void abort() {
       LoopTasks closing = new LoopTasks();
       opened.forEach((key, group) -> {
-        if (!leaving.containsKey(key)) {
+        if (lent.contains(key)) {
+          group.letGo(closing);
+        } else if (!leaving.containsKey(key)) {
           close(key.protocol(), group, closing);
           ownPorts.remove(key);
         }
@@ -156,6 +215,10 @@ final class CaptureSockets {
 
   /** Opens a group: all of it, or nothing, and the answer is a negative errno. */
   private int open(CapturePlan.Key key, boolean wide, Prepared prepared) {
+    List<HandedSocket> same = given.remove(key);
+    if (same != null) {
+      return takeGiven(key, same, prepared);
+    }
     int result = key.port() == 0 || ownPorts.areBeside(key) ? 0 : opener.probe(key);
     if (result == -Linux.EADDRINUSE && ownPorts.areHeldByFlows(key)) {
       result = 0;
@@ -171,10 +234,7 @@ final class CaptureSockets {
       if (result >= 0) {
         int fd = result;
         port = port == 0 ? opener.port(fd) : port;
-        group.add(
-            worker,
-            new CaptureSocket(
-                fd, key.protocol(), key.address(), port, key.arrival(), false, captured));
+        group.add(worker, socket(key, port, fd));
       }
     }
     if (result < 0) {
@@ -184,6 +244,35 @@ final class CaptureSockets {
     ownPorts.add(key);
     prepared.opened.put(key, group);
     return 0;
+  }
+
+  /**
+   * Takes a group that another process has bound. If it had more loops, some of ours get several
+   * sockets: the kernel spreads over all that there are. If it had fewer, ours get one more each.
+   */
+  private int takeGiven(CapturePlan.Key key, List<HandedSocket> same, Prepared prepared) {
+    SocketGroup group = new SocketGroup(key.protocol());
+    int port = same.getFirst().port();
+    boolean isOfOneLoop = same.size() == 1 && !key.isForAll();
+    int first = isOfOneLoop ? turn++ : 0;
+    for (int i = 0; i < same.size(); i++) {
+      group.add(workers.get((first + i) % workers.size()), socket(key, port, same.get(i).fd()));
+    }
+    for (int i = same.size(); i < workers.size() && !isOfOneLoop; i++) {
+      int fd = opener.open(key, port);
+      if (fd >= 0) { // else the others do without
+        group.add(workers.get(i), socket(key, port, fd));
+      }
+    }
+    lent.add(key);
+    ownPorts.add(key);
+    prepared.opened.put(key, group);
+    return 0;
+  }
+
+  private CaptureSocket socket(CapturePlan.Key key, int port, int fd) {
+    return new CaptureSocket(
+        fd, key.protocol(), key.address(), port, key.arrival(), false, captured);
   }
 
   /**
@@ -297,9 +386,8 @@ final class CaptureSockets {
 
   /** Closes the listening sockets, after what had been made before; those of UDP stay. */
   void closeListening() {
+    closeLeaving();
     LoopTasks closing = new LoopTasks();
-    leaving.forEach((key, left) -> close(key.protocol(), left.group, closing));
-    leaving.clear();
     bound.forEach((key, group) -> {
       if (key.protocol() == Protocol.TCP) {
         close(key.protocol(), group, closing);
@@ -312,6 +400,13 @@ final class CaptureSockets {
     });
     bound.keySet().removeIf(it -> it.protocol() == Protocol.TCP);
     adopted.keySet().removeIf(it -> it.protocol() == Protocol.TCP);
+    List<Integer> _ = closing.run(LOOP_MILLIS);
+  }
+
+  private void closeLeaving() {
+    LoopTasks closing = new LoopTasks();
+    leaving.forEach((key, left) -> close(key.protocol(), left.group, closing));
+    leaving.clear();
     List<Integer> _ = closing.run(LOOP_MILLIS);
   }
 

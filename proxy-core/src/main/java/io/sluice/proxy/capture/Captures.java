@@ -7,7 +7,9 @@ import io.sluice.proxy.arrival.CapturedRanges;
 import io.sluice.proxy.arrival.ConnectionHandler;
 import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.arrival.Exceptions;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.kernel.KernelLookup;
+import io.sluice.proxy.kernel.Policy;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
@@ -55,6 +57,15 @@ public final class Captures implements Captured {
     this(workers, InheritedSockets.ofProcess());
   }
 
+  /** With what another daemon hands over: it serves on, until it is told not to. */
+  public Captures(List<Worker> workers, List<HandedSocket> given) {
+    this(workers, InheritedSockets.given(given));
+    sockets.give(given);
+    given.stream()
+        .filter(it -> it.kind() == HandedSocket.Kind.LINK)
+        .forEach(it -> kernel.adopt(it.fd()));
+  }
+
   Captures(List<Worker> workers, InheritedSockets inherited) {
     this.loops = workers.size();
     this.inherited = inherited;
@@ -71,11 +82,22 @@ public final class Captures implements Captured {
    * are replaced by one transaction, the last step that can fail.
    */
   public CaptureChange prepare(List<CaptureSpec> configured) {
+    return prepare(configured, null);
+  }
+
+  /**
+   * The same, with what the kernel decides about connections itself.
+   *
+   * @param policy left out if the kernel refuses it: see {@link CaptureChange#withoutPolicy}; null
+   *     for none
+   */
+  public CaptureChange prepare(List<CaptureSpec> configured, @Nullable Policy policy) {
     List<CaptureFailure> failures = new ArrayList<>();
     List<CaptureSpec> captures = methods.resolve(configured);
     CapturePlan next = CapturePlan.of(captures, inherited.of(captures, failures), ipv6);
     CaptureSockets.Prepared prepared = sockets.prepare(next, failures);
-    KernelLookup.Prepared program = program(next, prepared, failures);
+    StringBuilder withoutPolicy = new StringBuilder();
+    KernelLookup.Prepared program = program(next, prepared, policy, withoutPolicy, failures);
     CaptureRules wanted = rulesOf(next);
     if (!wanted.isEmpty() && !CaptureChange.isRefused(failures, prepared, next)) {
       String wrong = rules.replaceBy(wanted);
@@ -83,7 +105,7 @@ public final class Captures implements Captured {
         wanted.captures().forEach(it -> failures.add(failure(it, wrong)));
       }
     }
-    return new CaptureChange(this, next, failures, prepared, program);
+    return new CaptureChange(this, next, failures, prepared, program, withoutPolicy.toString());
   }
 
   private static CaptureFailure failure(CaptureSpec capture, String wrong) {
@@ -96,9 +118,14 @@ public final class Captures implements Captured {
 
   /** The program that the kernel needs; null if it needs none, or can't have it. */
   private KernelLookup.@Nullable Prepared program(
-      CapturePlan next, CaptureSockets.Prepared prepared, List<CaptureFailure> failures) {
+      CapturePlan next,
+      CaptureSockets.Prepared prepared,
+      @Nullable Policy policy,
+      StringBuilder withoutPolicy,
+      List<CaptureFailure> failures) {
     List<CaptureSpec> captures = next.of(CaptureSpec.Method.SK_LOOKUP);
     if (captures.isEmpty()) {
+      withoutPolicy.append("no capture is by sk_lookup here");
       return null;
     }
     Map<Protocol, Integer> fds = new EnumMap<>(Protocol.class);
@@ -108,11 +135,18 @@ public final class Captures implements Captured {
         fds.put(key.protocol(), fd);
       }
     }
-    KernelLookup.Prepared program = kernel.prepare(CapturedRanges.of(captures), fds);
+    CapturedRanges captured = CapturedRanges.of(captures);
+    KernelLookup.Prepared program = kernel.prepare(captured, fds, policy);
+    if (!program.isReady() && policy != null) {
+      withoutPolicy.append(program.wrong());
+      program = kernel.prepare(captured, fds, null);
+    }
     if (program.isReady()) {
       return program;
     }
-    captures.forEach(it -> failures.add(failure(it, program.wrong())));
+    for (CaptureSpec capture : captures) {
+      failures.add(failure(capture, program.wrong()));
+    }
     return null;
   }
 
@@ -131,6 +165,7 @@ public final class Captures implements Captured {
       rules.remove();
     }
     sockets.closeOthers(plan);
+    sockets.closeGiven();
     missing.clear();
     plan.sockets().keySet().stream().filter(it -> !sockets.has(it)).forEach(missing::add);
     states = look();
@@ -260,6 +295,38 @@ public final class Captures implements Captured {
    */
   public void closeListening() {
     sockets.closeListening();
+  }
+
+  /** What another daemon is to have of the ways in; the descriptors stay this one's. */
+  public List<HandedSocket> hand() {
+    List<HandedSocket> all = new ArrayList<>();
+    sockets.hand(all);
+    inherited.hand(all);
+    if (kernel.link() >= 0) {
+      all.add(HandedSocket.plain(HandedSocket.Kind.LINK, kernel.link()));
+    }
+    return all;
+  }
+
+  /**
+   * Takes nothing in until {@link #resume}: what comes waits in the kernel.
+   *
+   * @return false if a loop doesn't answer
+   */
+  public boolean pause() {
+    return sockets.pause();
+  }
+
+  /** Takes in what has waited, and what comes. */
+  public void resume() {
+    sockets.resume();
+  }
+
+  /** Closes what another daemon has now, and leaves it as it is, with what waits in it. */
+  public void letGo() {
+    rules.forget();
+    kernel.close(); // its descriptors only: the link is another's
+    sockets.letGo();
   }
 
   /** Gives back what the kernel has of us besides sockets: programs and rules. */

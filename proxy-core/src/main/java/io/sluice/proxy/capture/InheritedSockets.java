@@ -4,6 +4,7 @@ import io.sluice.config.CaptureSpec;
 import io.sluice.proxy.arrival.Arrival;
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -83,6 +84,33 @@ final class InheritedSockets {
       sockets.add(describe(syscalls, FIRST_FD + i, i < names.length ? names[i] : ""));
     }
     return new InheritedSockets(sockets, "");
+  }
+
+  /** Those that the process before this one had inherited. */
+  static InheritedSockets given(List<HandedSocket> sockets) {
+    Syscalls syscalls = new Syscalls();
+    return new InheritedSockets(
+        sockets.stream()
+            .filter(it -> it.kind() == HandedSocket.Kind.INHERITED)
+            .map(it -> describe(syscalls, it.fd(), it.name()))
+            .toList(),
+        "the daemon before this one had none");
+  }
+
+  /** How another process is told of them. */
+  void hand(List<HandedSocket> into) {
+    for (Inherited it : sockets) {
+      into.add(
+          new HandedSocket(
+              HandedSocket.Kind.INHERITED,
+              it.name,
+              it.protocol,
+              it.arrival().ordinal(),
+              it.address,
+              it.port,
+              it.port,
+              it.fd));
+    }
   }
 
   private static Inherited describe(Syscalls syscalls, int fd, String name) {

@@ -94,6 +94,11 @@ public final class InstalledRules {
     return wrong;
   }
 
+  /** They are another process's from now on: nothing is removed any more. */
+  void forget() {
+    areThere = false;
+  }
+
   /** Removes what was installed; nothing if nothing was. */
   void remove() {
     if (areThere) {

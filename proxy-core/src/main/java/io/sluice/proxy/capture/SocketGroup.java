@@ -1,10 +1,14 @@
 package io.sluice.proxy.capture;
 
 import io.sluice.proxy.arrival.CaptureSocket;
+import io.sluice.proxy.arrival.DatagramHandler;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +42,22 @@ final class SocketGroup {
   /** A descriptor of the group. */
   int fd() {
     return members.getFirst().socket.fd();
+  }
+
+  /** How another process is told of the group's sockets. */
+  void hand(CapturePlan.Key key, List<HandedSocket> into) {
+    for (Member member : members) {
+      into.add(
+          new HandedSocket(
+              HandedSocket.Kind.CAPTURE,
+              "",
+              key.protocol(),
+              key.arrival().ordinal(),
+              key.address(),
+              key.port(),
+              member.socket.port(),
+              member.socket.fd()));
+    }
   }
 
   /** The descriptors of the group. */
@@ -78,29 +98,34 @@ final class SocketGroup {
 
   /** Takes in what arrives from now on, and what has been waiting. */
   void open(LoopTasks tasks) {
-    for (Member member : members) {
-      tasks.add(
-          member.worker.loop(),
-          () -> {
-            if (member.acceptor != null) {
-              member.acceptor.open();
-            } else {
-              member.worker.datagrams().open(member.socket);
-            }
-          });
-    }
+    each(tasks, Acceptor::open, DatagramHandler::open);
+  }
+
+  /** Takes nothing in until {@link #open}: what arrives waits in the kernel. */
+  void pause(LoopTasks tasks) {
+    each(tasks, Acceptor::pause, DatagramHandler::pause);
+  }
+
+  /** Closes sockets that another process has now, and leaves it what waits in them. */
+  void letGo(LoopTasks tasks) {
+    each(tasks, Acceptor::close, DatagramHandler::letGo);
   }
 
   /** Takes in what is waiting, and closes the sockets; the ones of UDP when no flow needs them. */
   void close(LoopTasks tasks) {
+    each(tasks, Acceptor::stop, DatagramHandler::close);
+  }
+
+  private void each(
+      LoopTasks tasks, Consumer<Acceptor> ofTcp, BiConsumer<DatagramHandler, CaptureSocket> ofUdp) {
     for (Member member : members) {
       tasks.add(
           member.worker.loop(),
           () -> {
             if (member.acceptor != null) {
-              member.acceptor.stop();
+              ofTcp.accept(member.acceptor);
             } else {
-              member.worker.datagrams().close(member.socket);
+              ofUdp.accept(member.worker.datagrams(), member.socket);
             }
           });
     }

@@ -1,9 +1,12 @@
 package io.sluice.proxy.cli;
 
 import io.sluice.proxy.control.Foreground;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** {@code sluice run}, as the command line knows it. */
 @Command(
@@ -24,8 +27,19 @@ import picocli.CommandLine.Mixin;
 final class RunCommand implements Callable<Integer> {
   @Mixin private Commands.FileOption file = new Commands.FileOption();
 
+  @Option(
+      names = "--takeover",
+      paramLabel = "SOCKET",
+      arity = "0..1",
+      fallbackValue = "",
+      description = {
+        "Takes over from the daemon that runs: its sockets, connections and flows.",
+        "Default: the takeover socket of the daemon that has the file."
+      })
+  private @Nullable Path takeover;
+
   @Override
   public Integer call() throws InterruptedException {
-    return new Foreground(file.file).run();
+    return new Foreground(file.file, takeover).run();
   }
 }

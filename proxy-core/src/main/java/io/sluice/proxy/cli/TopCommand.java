@@ -187,11 +187,10 @@ final class TopCommand implements Callable<Integer> {
               rate(earlier, it, "bytesIn", seconds),
               rate(earlier, it, "bytesOut", seconds)));
     }
-    rows.removeIf(
-        it ->
-            !name(it.destination).contains(filter)
-                && it.destination.list("targets").stream()
-                    .noneMatch(target -> target.text("address").contains(filter)));
+    rows.removeIf(it ->
+        !name(it.destination).contains(filter)
+            && it.destination.list("targets").stream()
+                .noneMatch(target -> target.text("address").contains(filter)));
     rows.sort(Comparator.comparingLong((Row it) -> it.by(order)).reversed());
     Table table =
         new Table("DESTINATION", "TARGET", "STATE", "SESSIONS", "LOOKUPS/S", "IN/S", "OUT/S");

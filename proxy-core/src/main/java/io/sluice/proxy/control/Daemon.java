@@ -19,6 +19,7 @@ import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.check.Checks;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.UdpRelay;
+import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
@@ -33,6 +34,7 @@ import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Version;
+import io.sluice.proxy.offload.Offload;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
@@ -69,6 +71,7 @@ public final class Daemon {
   private final SessionLimit flows;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
+  private final Offload offload = new Offload(counters);
   private final LoopWatch loopWatch;
   private final Scrape scrape;
   private final BufferLimit buffers;
@@ -85,6 +88,15 @@ public final class Daemon {
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
+    this(config, null);
+  }
+
+  /**
+   * The same with what another daemon has.
+   *
+   * @param given null if there is none
+   */
+  Daemon(Config config, @Nullable List<HandedSocket> given) {
     this.config = config;
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
@@ -106,7 +118,7 @@ public final class Daemon {
       workers.add(new Worker(loop, tcp, udp, steering));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
-    this.captures = new Captures(capturing);
+    this.captures = given == null ? new Captures(capturing) : new Captures(capturing, given);
     this.loopWatch = new LoopWatch(workers.stream().map(Worker::loop).toList());
     this.scrape =
         new Scrape(
@@ -133,7 +145,7 @@ public final class Daemon {
    */
   public void start() throws IOException, InterruptedException {
     boolean isStarted = false;
-    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures)) {
+    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures, offload)) {
       prepared.warnings().forEach(log::warn);
       log.info(
           "started version={} loops={} openFiles={}",
@@ -141,8 +153,8 @@ public final class Daemon {
           workers.size(),
           Descriptors.limit());
       prepared.commit(this::publish);
-      divideDescriptors(config);
-      admin = admin(config.admin().http());
+      DescriptorRoom.divide(config);
+      openAdmin();
       isStarted = true;
     } finally {
       if (!isStarted) {
@@ -152,20 +164,34 @@ public final class Daemon {
     }
   }
 
-  private @Nullable AdminServer admin(@Nullable HostPort address)
-      throws IOException, InterruptedException {
-    return address == null
-        ? null
-        : new AdminServer(
-            address,
-            config.admin(),
-            new AdminServer.Pages(
-                scrape::writeTo,
-                loopWatch::stuck,
-                this::notReady,
-                new ReadOnly(this::running),
-                this::snapshot,
-                counters));
+  /** Gives the places up where it is asked and changed. */
+  void closeAdmin() {
+    if (admin != null) {
+      admin.close();
+      admin = null;
+    }
+    if (socket != null) {
+      socket.close();
+      socket = null;
+    }
+  }
+
+  /** Opens the admin server, if there is to be one. */
+  void openAdmin() throws IOException, InterruptedException {
+    HostPort address = config.admin().http();
+    admin =
+        address == null
+            ? null
+            : new AdminServer(
+                address,
+                config.admin(),
+                new AdminServer.Pages(
+                    scrape::writeTo,
+                    loopWatch::stuck,
+                    this::notReady,
+                    new ReadOnly(this::running),
+                    this::snapshot,
+                    counters));
   }
 
   /**
@@ -203,9 +229,35 @@ public final class Daemon {
         workers.stream().map(it -> it.steering.drops()).toList(),
         workers.stream().map(it -> it.steering.clients()).toList(),
         workers.stream().map(it -> it.steering.taps()).toList(),
-        new LoopSessions(
-            workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList()),
+        new LoopSessions(relays()),
         transactions);
+  }
+
+  /** What it was started with. */
+  Config config() {
+    return config;
+  }
+
+  Captures captures() {
+    return captures;
+  }
+
+  Offload offload() {
+    return offload;
+  }
+
+  Resolver resolver() {
+    return resolver;
+  }
+
+  /** What has the sessions of each loop. */
+  List<LoopSessions.Relays> relays() {
+    return workers.stream().map(it -> new LoopSessions.Relays(it.loop, it.tcp, it.udp)).toList();
+  }
+
+  /** TCP connections. */
+  int connections() {
+    return connections.active();
   }
 
   private List<Running.Limit> limits() {
@@ -240,7 +292,7 @@ public final class Daemon {
     return captures.contains(protocol, family, high, low, port);
   }
 
-  private void publish(Snapshot next) {
+  void publish(Snapshot next) {
     Snapshot before = snapshot;
     snapshot = next;
     if (before != null) {
@@ -251,27 +303,11 @@ public final class Daemon {
 
   /** An endpoint's state has changed: its sessions end if it is down, and they are to. */
   private void targetChanged(Endpoint endpoint, Status before, Status after) {
+    offload.wake();
     if (after.state() == TargetState.DOWN && endpoint.protocol() == Protocol.TCP) {
       for (Worker worker : workers) {
         worker.loop.execute(() -> worker.tcp.targetDown(endpoint));
       }
-    }
-  }
-
-  /** What traffic may have of the descriptors, now that the daemon has its own. */
-  private static void divideDescriptors(Config config) throws IOException {
-    Descriptors.divide();
-    long connections = Descriptors.tcp().most() / Descriptors.PER_CONNECTION;
-    long flows = Descriptors.udp().most();
-    String room =
-        ("the limit of open files is %d, which leaves room for %d connections and %d flows;"
-                + " raise it with LimitNOFILE= or ulimit -n")
-            .formatted(Descriptors.limit(), connections, flows);
-    if (Descriptors.areTooFew()) {
-      throw new IOException(room);
-    }
-    if (connections < config.limits().connections() || flows < config.limits().flows()) {
-      log.warn("{}, or lower limits.connections and limits.flows", room);
     }
   }
 
@@ -287,7 +323,7 @@ public final class Daemon {
    * @throws RefusedException if it can't come into force: then nothing has changed
    */
   public Plan.Prepared prepare(Config next) throws RefusedException, InterruptedException {
-    return Plan.of(snapshot(), next).prepare(resolver, captures);
+    return Plan.of(snapshot(), next).prepare(resolver, captures, offload);
   }
 
   /**
@@ -390,7 +426,7 @@ public final class Daemon {
   }
 
   /** Ends what there is, and closes everything. */
-  private void end() throws InterruptedException {
+  void end() throws InterruptedException {
     loopWatch.close();
     CountDownLatch ended = new CountDownLatch(workers.size());
     for (Worker worker : workers) {
@@ -403,12 +439,8 @@ public final class Daemon {
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
     captures.release();
-    if (admin != null) {
-      admin.close();
-    }
-    if (socket != null) {
-      socket.close();
-    }
+    offload.close();
+    closeAdmin();
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
     checks.close();
     resolver.close();

@@ -1,5 +1,7 @@
 package io.sluice.proxy.control;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
 import io.sluice.config.ConfigReader;
@@ -37,6 +39,7 @@ public final class Foreground {
       new Transaction(new Transaction.Wish.Reread(Layer.FILE), null, false);
 
   private final Path file;
+  private final @Nullable Path from;
   private final PrintWriter err;
   private final Wishes wishes = new Wishes(() -> Runtime.getRuntime().halt(ExitCode.FAILED));
 
@@ -45,7 +48,18 @@ public final class Foreground {
    * then everything that is printed.
    */
   public Foreground(Path file) {
+    this(file, null);
+  }
+
+  /**
+   * The same in the place of a daemon that runs.
+   *
+   * @param from its takeover socket; empty for the one that belongs to the file; null if there is
+   *     none to take over from
+   */
+  public Foreground(Path file, @Nullable Path from) {
     this.file = file;
+    this.from = from;
     for (String name : new String[] {"TERM", "INT", "HUP"}) {
       Signals.handle(name, wishes::received);
     }
@@ -64,17 +78,60 @@ public final class Foreground {
       err.println("sluice: " + wrong);
       return ExitCode.WRONG_USAGE;
     }
+    return from == null ? start() : takeOver(from);
+  }
+
+  private int start() throws InterruptedException {
     Loaded loaded = startingConfiguration();
     if (loaded == null) {
       return wishes.isStopWished() ? ExitCode.DONE : ExitCode.BAD_CONFIGURATION;
     }
-    Path kept = loaded.config().admin().state();
-    StateFile state = kept == null ? null : new StateFile(kept);
     HeapGoal.set(loaded.config().bindings().size());
     Daemon daemon = new Daemon(loaded.config());
+    return run(daemon, loaded.config(), daemon::start);
+  }
+
+  /** Serves in the place of another daemon. */
+  private int takeOver(Path given) throws InterruptedException {
+    Path socket = given.toString().isEmpty() ? socketOfFile() : given;
+    if (socket == null) {
+      return ExitCode.FAILED;
+    }
+    try (TakingOver other = new TakingOver(socket)) {
+      Config config = other.document(file).config();
+      HeapGoal.set(config.bindings().size());
+      Daemon daemon = new Daemon(config, other.takeSockets());
+      return run(daemon, config, () -> new Succession(daemon).takeOver(other));
+    } catch (ConfigException bad) {
+      bad.problems().forEach(err::println);
+      return ExitCode.BAD_CONFIGURATION;
+    } catch (IOException failure) {
+      say(String.valueOf(failure.getMessage()));
+      return ExitCode.FAILED;
+    }
+  }
+
+  /** The takeover socket of a daemon with this file; null, with a line that says why. */
+  private @Nullable Path socketOfFile() {
+    Loaded loaded = load(file, err);
+    Path admin = loaded == null ? null : loaded.config().admin().socket().listeningPath();
+    if (admin == null && loaded != null) {
+      say("can't take over: " + file + " has no admin.socket; write --takeover=SOCKET");
+    }
+    return admin == null ? null : TakeoverSocket.beside(admin);
+  }
+
+  /** How a daemon comes to serve. */
+  private interface Start {
+    void run() throws IOException, InterruptedException;
+  }
+
+  private int run(Daemon daemon, Config config, Start start) throws InterruptedException {
+    Path kept = config.admin().state();
+    StateFile state = kept == null ? null : new StateFile(kept);
     daemon.whenLoopEnds(Foreground::end);
     try {
-      if (Interruptible.call("sluice-start", () -> start(daemon), wishes) == null) {
+      if (Interruptible.call("sluice-start", () -> started(start), wishes) == null) {
         return ExitCode.DONE; // a stop came first
       }
     } catch (ConfigException unread) {
@@ -87,19 +144,35 @@ public final class Foreground {
       say(String.valueOf(failure.getMessage()));
       return ExitCode.FAILED;
     }
+    boolean isHandedOver;
     try (Changes changes = new Changes(daemon, file, state, wishes)) {
-      daemon.openSocket(changes);
-      sayReady(daemon);
-      serve(daemon, changes);
+      openSocket(daemon, changes);
+      isHandedOver = serve(daemon, changes, config);
     } catch (IOException failure) {
       say(String.valueOf(failure.getMessage()));
       daemon.stop();
       return ExitCode.FAILED;
     }
-    Systemd.tell("STOPPING=1");
-    daemon.leave();
-    daemon.stop();
+    if (isHandedOver) {
+      new Succession(daemon).leave();
+    } else {
+      Systemd.tell("STOPPING=1");
+      daemon.leave();
+      daemon.stop();
+    }
     return ExitCode.DONE;
+  }
+
+  /** For want of it a daemon that has taken over doesn't end what it has taken. */
+  private void openSocket(Daemon daemon, Changes changes) throws IOException, InterruptedException {
+    try {
+      daemon.openSocket(changes);
+    } catch (IOException failure) {
+      if (from == null) {
+        throw failure;
+      }
+      say(String.valueOf(failure.getMessage()));
+    }
   }
 
   private void sayReady(Daemon daemon) {
@@ -171,9 +244,9 @@ public final class Foreground {
     return whole;
   }
 
-  private static Boolean start(Daemon daemon) throws IOException, InterruptedException {
+  private static Boolean started(Start start) throws IOException, InterruptedException {
     AccessLog.open();
-    daemon.start();
+    start.run();
     return true;
   }
 
@@ -181,12 +254,36 @@ public final class Foreground {
     lines.lines().forEach(line -> err.println("sluice: " + line));
   }
 
-  private void serve(Daemon daemon, Changes changes) throws InterruptedException {
+  /** Serves until it is to stop, or another daemon has taken over: then true. */
+  private boolean serve(Daemon daemon, Changes changes, Config config) throws InterruptedException {
+    TakeoverSocket takeover = takeoverSocket(config);
+    try {
+      sayReady(daemon);
+      return serve(daemon, changes, takeover);
+    } finally {
+      if (takeover != null) {
+        takeover.close();
+      }
+    }
+  }
+
+  private @Nullable TakeoverSocket takeoverSocket(Config config) {
+    Path admin = config.admin().socket().listeningPath();
+    try {
+      return admin == null ? null : new TakeoverSocket(TakeoverSocket.beside(admin), wishes);
+    } catch (IOException failure) {
+      say(String.valueOf(failure.getMessage()));
+      return null;
+    }
+  }
+
+  private boolean serve(Daemon daemon, Changes changes, @Nullable TakeoverSocket takeover)
+      throws InterruptedException {
     long reconcileAt = Loop.nowMillis() + RECONCILE_MILLIS;
     while (true) {
       switch (wishes.await(reconcileAt - Loop.nowMillis())) {
         case STOP -> {
-          return;
+          return false;
         }
         case RELOAD -> {
           Systemd.tell("RELOADING=1");
@@ -194,12 +291,29 @@ public final class Foreground {
           Systemd.tell("READY=1");
         }
         case CHANGE -> changes.next();
+        case HANDOVER -> {
+          if (isHandedOver(daemon, takeover)) {
+            return true;
+          }
+        }
         case NOTHING -> {}
       }
       if (Loop.nowMillis() >= reconcileAt) { // however many changes come
         daemon.reconcile();
         reconcileAt = Loop.nowMillis() + RECONCILE_MILLIS;
       }
+    }
+  }
+
+  private boolean isHandedOver(Daemon daemon, @Nullable TakeoverSocket takeover)
+      throws InterruptedException {
+    try (TakeoverSocket.Asked asked = wishes.handover()) {
+      boolean isDone = asked != null && new HandingOver(daemon, asked.wire()).run();
+      if (isDone && takeover != null) {
+        takeover.leaveFile();
+        Systemd.tell("MAINPID=" + requireNonNull(asked).pid());
+      }
+      return isDone;
     }
   }
 

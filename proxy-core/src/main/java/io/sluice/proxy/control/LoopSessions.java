@@ -17,6 +17,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sessions and flows of all loops, asked for in small steps: each is a task of its own, which
@@ -79,7 +80,8 @@ final class LoopSessions implements Sessions {
     }
   }
 
-  private static <T> T onLoop(Loop loop, Callable<T> task)
+  /** Has a loop do something, and waits for it. */
+  static <T extends @Nullable Object> T onLoop(Loop loop, Callable<T> task)
       throws IOException, InterruptedException {
     FutureTask<T> future = new FutureTask<>(task);
     loop.execute(future);

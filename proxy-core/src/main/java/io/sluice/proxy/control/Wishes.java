@@ -1,6 +1,7 @@
 package io.sluice.proxy.control;
 
 import io.sluice.proxy.loop.Loop;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the signals, and others, ask for: the newest wish wins. Any number of SIGHUPs is one reload;
@@ -12,6 +13,7 @@ final class Wishes {
     NOTHING,
     CHANGE,
     RELOAD,
+    HANDOVER,
     STOP
   }
 
@@ -19,6 +21,7 @@ final class Wishes {
   private boolean isReloadWished;
   private int changesAsked;
   private boolean isStopWished;
+  private TakeoverSocket.@Nullable Asked handover;
 
   /**
    * @param endAtOnce for a second stop
@@ -53,6 +56,19 @@ final class Wishes {
     notifyAll();
   }
 
+  /** Another daemon wants to take over; it waits for the answer. Any thread. */
+  synchronized void handoverAsked(TakeoverSocket.Asked asked) {
+    handover = asked;
+    notifyAll();
+  }
+
+  /** Who wants to take over, once; null if nobody does. */
+  synchronized TakeoverSocket.@Nullable Asked handover() {
+    TakeoverSocket.Asked asked = handover;
+    handover = null;
+    return asked;
+  }
+
   /** Whether the process is to stop. */
   synchronized boolean isStopWished() {
     return isStopWished;
@@ -62,7 +78,7 @@ final class Wishes {
   synchronized Wish await(long millis) throws InterruptedException {
     long until = Loop.nowMillis() + millis;
     long left = millis;
-    while (!isReloadWished && !isStopWished && changesAsked == 0 && left > 0) {
+    while (!isReloadWished && !isStopWished && changesAsked == 0 && handover == null && left > 0) {
       wait(left);
       left = until - Loop.nowMillis();
     }
@@ -76,6 +92,9 @@ final class Wishes {
     if (changesAsked > 0) {
       changesAsked--;
       return Wish.CHANGE;
+    }
+    if (handover != null) {
+      return Wish.HANDOVER;
     }
     return Wish.NOTHING;
   }

@@ -5,6 +5,10 @@ import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.unix.FileDescriptor;
 import io.sluice.config.OnDown;
+import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.handover.Movable;
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.loop.Loop;
@@ -38,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * and from a waiting one's first datagram after that, so that what a client says to a target that
  * has stopped answering doesn't keep the flow alive.
  */
-final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed {
+final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Keyed, Movable {
   /** A target that is down and has not answered for so long is silent. */
   private static final long SILENT_MILLIS = 1_000;
 
@@ -47,7 +51,7 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   private final Target target;
   private final Endpoint endpoint;
   private final FileDescriptor descriptor;
-  private final long openedMillis;
+  private long openedMillis;
   private final long idleMillis;
 
   /** The socket that the client's datagrams come from and the replies leave through. */
@@ -80,10 +84,10 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
   private final OnDown onDown;
 
   /** The target was not passed over when the flow was opened. */
-  private final boolean wasUp;
+  private boolean wasUp;
 
   /** The target was to be left already when the flow was opened: nobody else could take it. */
-  private final boolean wasRetired;
+  private boolean wasRetired;
 
   /** What {@link Endpoint#asked} said last. */
   private int silenceRound;
@@ -140,6 +144,71 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     if (target.destination().spec().responses() > 0) {
       endpoint.mustAnswer();
     }
+  }
+
+  /** Describes how far it has come. */
+  void pack(Packer out, long nowMillis) {
+    byte[] beginning = header;
+    out.i64(nowMillis - openedMillis)
+        .i64(nowMillis - activeMillis)
+        .i64(bytesIn)
+        .i64(bytesOut)
+        .i32(owed)
+        .u16(flags());
+    if (beginning != null) {
+      out.bytes(beginning);
+    }
+    if (ownSource != null) {
+      out.tuple(ownSource);
+    }
+    if (ownReplies != null) {
+      out.tuple(ownReplies);
+    }
+  }
+
+  private int flags() {
+    return (isAnswered ? 1 : 0)
+        | (isWaiting ? 1 << 1 : 0)
+        | (wasUp ? 1 << 2 : 0)
+        | (wasRetired ? 1 << 3 : 0)
+        | (header != null ? 1 << 4 : 0)
+        | (ownSource != null ? 1 << 5 : 0)
+        | (ownReplies != null ? 1 << 6 : 0);
+  }
+
+  /** Takes what {@link #pack} described. */
+  void unpack(Unpacker in, OwnSources sources, long nowMillis) {
+    openedMillis = nowMillis - in.i64();
+    activeMillis = nowMillis - in.i64();
+    bytesIn = in.i64();
+    bytesOut = in.i64();
+    owed = in.i32();
+    int flags = in.u16();
+    isAnswered = (flags & 1) != 0;
+    isWaiting = (flags & 1 << 1) != 0;
+    wasUp = (flags & 1 << 2) != 0;
+    wasRetired = (flags & 1 << 3) != 0;
+    header = (flags & 1 << 4) != 0 ? in.bytes() : null;
+    ownSource = (flags & 1 << 5) != 0 ? sources.add(in.tuple()) : null;
+    ownReplies = (flags & 1 << 6) != 0 ? sources.add(in.tuple()) : null;
+  }
+
+  /** Nobody hears of replies for a while. */
+  void unregister() {
+    if (registration != null) {
+      registration.cancel();
+      registration = null;
+    }
+  }
+
+  @Override
+  public void back() {
+    flows.back(this);
+  }
+
+  @Override
+  public void gone() {
+    flows.gone(this);
   }
 
   /** Starts to hear of replies; false if epoll refused. */

@@ -1,5 +1,7 @@
 package io.sluice.proxy.flow;
 
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
@@ -71,6 +73,40 @@ final class FlowKey {
   /** Whether it is that of one target's part. */
   boolean isPart() {
     return target != 0;
+  }
+
+  /** Describes it to another daemon; whose part it is the target says. */
+  void pack(Packer out) {
+    out.tuple(tuple()).i32(clientScope()).flag(isPart()).flag(via != null);
+    if (via != null) {
+      out.tuple(via.tuple()).i32(via.clientScope());
+    }
+  }
+
+  /**
+   * Reads what {@link #pack} wrote.
+   *
+   * @param part the number of the target whose part it is, if it is one
+   */
+  static FlowKey unpack(Unpacker in, long part) {
+    FlowKey key = addresses(in.tuple(), in.i32());
+    boolean isPart = in.flag();
+    key.via = in.flag() ? addresses(in.tuple(), in.i32()) : null;
+    key.target = isPart ? part : 0;
+    return key;
+  }
+
+  private static FlowKey addresses(Tuple tuple, int scope) {
+    return new FlowKey()
+        .set(
+            tuple.family(),
+            tuple.remoteHigh(),
+            tuple.remoteLow(),
+            tuple.remotePort(),
+            scope,
+            tuple.localHigh(),
+            tuple.localLow(),
+            tuple.localPort());
   }
 
   /** Makes it the key of the client that a header announced, who comes by what it was until now. */

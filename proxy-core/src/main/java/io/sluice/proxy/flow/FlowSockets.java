@@ -145,6 +145,16 @@ final class FlowSockets {
     return errno;
   }
 
+  /** Counts a socket that another daemon had opened, whether there is room for it or not. */
+  @Nullable Share adopt(Target target) {
+    Share ports = upstreams.ports(target);
+    if (ports != null) {
+      ports.take(1);
+    }
+    Descriptors.udp().take(1);
+    return ports;
+  }
+
   /** Closes a flow's socket, and gives back its shares. */
   void close(Flow flow) {
     flow.closeDescriptor();

@@ -1,9 +1,14 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
+import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
+import io.sluice.proxy.target.Target;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import java.util.List;
@@ -50,6 +55,27 @@ final class FlowWalk implements SessionWalk {
 
   @Override
   public void close() {}
+
+  /** Notes that a flow is over. */
+  static void record(Flow flow, SessionEnd end) {
+    if (AccessLog.isOn()) {
+      FlowKey key = flow.key();
+      Target target = flow.target();
+      AccessLog.add(
+          new AccessRecord(
+              key.tuple(),
+              target.destination().label(),
+              target.toString(),
+              end,
+              Outcome.Phase.DATA,
+              Loop.nowMillis() - flow.openedMillis(),
+              flow.bytesIn,
+              flow.bytesOut,
+              key.isAnnounced()
+                  ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
+                  : null));
+    }
+  }
 
   /** How a flow is now. */
   static SessionState state(Flow flow, long nowMillis) {

@@ -8,6 +8,8 @@ import io.sluice.proxy.connect.Attempt;
 import io.sluice.proxy.connect.LoopGuard;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.flow.Eviction.Shortage;
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
@@ -16,16 +18,12 @@ import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.loop.Share;
-import io.sluice.proxy.observe.AccessLog;
-import io.sluice.proxy.observe.AccessRecord;
-import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionWalk;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
@@ -349,39 +347,6 @@ final class Flows {
     end(flow, SessionEnd.UNREACHABLE);
   }
 
-  /**
-   * Whether an error says that the target can't be reached: an ICMP error, or our own kernel has no
-   * way, or a rule of its forbids it. (net/ipv4/icmp.c, icmp_err_convert; net/ipv6/icmp.c.)
-   *
-   * @param errno positive
-   */
-  static boolean isUnreachable(int errno) {
-    return switch (errno) {
-      case Linux.ECONNREFUSED, // port
-          Linux.EHOSTUNREACH, // host; host or communication prohibited
-          Linux.ENETUNREACH, // network; network prohibited
-          Linux.EHOSTDOWN, // host unknown
-          Linux.ENONET, // host isolated
-          Linux.ENOPROTOOPT, // protocol
-          Linux.EACCES, // IPv6: prohibited, failed a policy, or rejected
-          Linux.EPERM -> // a netfilter rule of this machine
-          true;
-      default -> false;
-    };
-  }
-
-  /**
-   * Why the kernel did not pass a datagram on to the target's socket.
-   *
-   * @param errno positive
-   */
-  static Refusal upstreamDrop(int errno) {
-    return switch (errno) {
-      case Linux.EAGAIN, Linux.ENOBUFS, Linux.ENOMEM, Linux.EMSGSIZE -> Refusal.UPSTREAM_BUFFER;
-      default -> Refusal.CONNECT_ERROR;
-    };
-  }
-
   /** Ends a flow; one that has ended stays so. */
   void end(Flow flow, SessionEnd end) {
     if (flow.isEnded) {
@@ -392,6 +357,14 @@ final class Flows {
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
+    release(flow);
+    Target target = flow.target();
+    target.destination().traffic().ends(end).increment();
+    FlowWalk.record(flow, end);
+  }
+
+  /** Closes its socket, and gives back all that it has counted. */
+  private void release(Flow flow) {
     guard.forget(flow.ownSource);
     guard.forget(flow.ownReplies);
     sockets.close(flow);
@@ -399,26 +372,66 @@ final class Flows {
     flow.front.release(syscalls);
     count.decrementAndGet();
     limit.close();
+    flow.target().closed();
+    flow.target().destination().close();
+  }
+
+  // ---- to and from another daemon
+
+  /** Describes a flow that leaves, and listens to it no more. */
+  void pack(Flow flow, Packer out) {
     Target target = flow.target();
-    target.closed();
-    target.destination().close();
-    target.destination().traffic().ends(end).increment();
-    if (AccessLog.isOn()) {
-      FlowKey key = flow.key();
-      AccessLog.add(
-          new AccessRecord(
-              key.tuple(),
-              target.destination().label(),
-              target.toString(),
-              end,
-              Outcome.Phase.DATA,
-              Loop.nowMillis() - flow.openedMillis(),
-              flow.bytesIn,
-              flow.bytesOut,
-              key.isAnnounced()
-                  ? IpAddress.withPort(key.physical().client(), key.physical().clientPort())
-                  : null));
+    out.descriptor(flow.upstream())
+        .i64(flow.front.cookie(syscalls))
+        .text(target.destination().label())
+        .text(target.toString())
+        .text(flow.endpoint().address().toString());
+    flow.key().pack(out);
+    flow.pack(out, Loop.nowMillis());
+    replies.flush();
+    boolean _ = table.remove(flow.key());
+    eviction.ended(flow);
+    loop.cancel(flow);
+    flow.unregister();
+  }
+
+  /** A flow of another daemon's, which replies through this socket; null if it can't be taken. */
+  @Nullable Flow unpack(Unpacker in, FrontSocket front) {
+    Target target = steering.target(in.text(), Protocol.UDP, in.text());
+    Endpoint endpoint = target == null ? null : target.endpoint(in.text());
+    if (target == null || endpoint == null) {
+      return null;
     }
+    FlowKey key = FlowKey.unpack(in, target.socket().cookie());
+    long now = Loop.nowMillis();
+    Flow flow = new Flow(this, key, front, target, endpoint, in.descriptor(), now);
+    flow.unpack(in, guard.sources(), now);
+    flow.ports = sockets.adopt(target);
+    target.destination().reopen();
+    target.opened();
+    limit.open();
+    front.hold();
+    count.incrementAndGet();
+    return flow;
+  }
+
+  /** It goes on here. */
+  void back(Flow flow) {
+    table.put(flow);
+    eviction.opened(flow);
+    if (flow.isAnswered) {
+      eviction.used(flow, true);
+    }
+    loop.schedule(flow);
+    if (!flow.register(loop)) {
+      end(flow, SessionEnd.FAILED);
+    }
+  }
+
+  /** It goes on elsewhere. */
+  void gone(Flow flow) {
+    flow.isEnded = true;
+    release(flow);
   }
 
   /** A walk that does something with each flow that matches and lives. */

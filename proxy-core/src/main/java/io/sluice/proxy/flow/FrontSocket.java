@@ -23,6 +23,7 @@ final class FrontSocket implements EpollIoHandle {
   private boolean isOpen = true;
   private boolean isRead;
   private int flows;
+  private long cookie; // 0: not asked yet
 
   FrontSocket(UdpRelay relay, CaptureSocket socket) {
     this.relay = relay;
@@ -42,6 +43,14 @@ final class FrontSocket implements EpollIoHandle {
     }
   }
 
+  /** What the kernel knows the socket by, in every process that has it. */
+  long cookie(Syscalls syscalls) {
+    if (cookie == 0) {
+      cookie = syscalls.cookie(socket.fd());
+    }
+    return cookie;
+  }
+
   CaptureSocket socket() {
     return socket;
   }
@@ -49,6 +58,11 @@ final class FrontSocket implements EpollIoHandle {
   /** Has datagrams taken in from now on. */
   void read() {
     isRead = true;
+  }
+
+  /** Has datagrams wait in the kernel. */
+  void pause() {
+    isRead = false;
   }
 
   /** Whether datagrams are taken in. */

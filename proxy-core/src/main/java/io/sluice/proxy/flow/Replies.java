@@ -94,10 +94,10 @@ final class Replies {
         // An error that an ICMP message brought is told once, and there may be more to read. Should
         // errors not end, the next edge is waited for rather than spun on.
         isDrained = received == -Linux.EAGAIN || ++errors == MOST_ERRORS;
-        if (Flows.isUnreachable(-received)) {
+        if (UpstreamErrors.isUnreachable(-received)) {
           failure = -received;
         } else if (received != -Linux.EAGAIN) {
-          flow.dropped(Flows.upstreamDrop(-received), -received);
+          flow.dropped(UpstreamErrors.dropped(-received), -received);
         }
       }
     }

@@ -114,6 +114,22 @@ public final class UdpRelay implements DatagramHandler {
     }
   }
 
+  @Override
+  public void pause(CaptureSocket socket) {
+    FrontSocket front = fronts.find(socket.port(), socket.fd());
+    if (front != null) {
+      front.pause();
+    }
+  }
+
+  @Override
+  public void letGo(CaptureSocket socket) {
+    FrontSocket front = fronts.find(socket.port(), socket.fd());
+    if (front != null) {
+      abandon(front);
+    }
+  }
+
   /**
    * Takes nothing new from a socket, after what it holds already. Its flows live on: they reply
    * through it until they end, or until their clients' datagrams come through another socket. Then
@@ -172,6 +188,11 @@ public final class UdpRelay implements DatagramHandler {
           flows.end(it, SessionEnd.KILLED);
           count.run();
         });
+  }
+
+  /** How flows come from another daemon, and go to one. */
+  public FlowMoves moves() {
+    return new FlowMoves(loop, flows, fronts);
   }
 
   /** Ends all flows and closes all descriptors. */
@@ -382,12 +403,12 @@ public final class UdpRelay implements DatagramHandler {
         flows.asked(flow, sent, nowMillis);
         at += sent;
         flow.headerSent();
-      } else if (Flows.isUnreachable(-sent)) {
+      } else if (UpstreamErrors.isUnreachable(-sent)) {
         flows.upstreamFailed(flow, -sent); // an earlier datagram's fate; this one has not been sent
         run.unbegin(at, to); // the next flow may have another header, or none
         return at;
       } else {
-        flows.dropped(flow, Flows.upstreamDrop(-sent), -sent);
+        flows.dropped(flow, UpstreamErrors.dropped(-sent), -sent);
         at++;
       }
     }

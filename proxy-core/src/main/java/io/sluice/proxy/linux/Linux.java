@@ -19,9 +19,12 @@ public final class Linux {
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_NOSIGNAL = 0x4000;
+  public static final int MSG_CMSG_CLOEXEC = 0x40000000;
   public static final int MSG_MORE = 0x8000;
   public static final int SHUT_RD = 0;
   public static final int SHUT_WR = 1;
+  public static final int SHUT_RDWR = 2;
+  public static final int SCM_RIGHTS = 1;
 
   // asm-generic/socket.h
   public static final int SOL_SOCKET = 1;
@@ -34,6 +37,8 @@ public final class Linux {
   public static final int SO_REUSEPORT = 15;
   public static final int SO_PEERCRED = 17;
   public static final int SO_RCVLOWAT = 18;
+  public static final int SO_RCVTIMEO = 20;
+  public static final int SO_SNDTIMEO = 21;
   public static final int SO_ACCEPTCONN = 30;
   public static final int SO_ATTACH_REUSEPORT_EBPF = 52;
   public static final int SO_COOKIE = 57;
@@ -86,12 +91,14 @@ public final class Linux {
   // asm-generic/mman-common.h, asm-generic/mman.h
   public static final int PROT_READ = 1;
   public static final int PROT_WRITE = 2;
+  public static final int MAP_SHARED = 0x1;
   public static final int MAP_PRIVATE = 0x2;
   public static final int MAP_ANONYMOUS = 0x20;
 
   // linux/bpf.h
   public static final int BPF_MAP_TYPE_HASH = 1;
   public static final int BPF_MAP_TYPE_ARRAY = 2;
+  public static final int BPF_MAP_TYPE_PERCPU_ARRAY = 6;
   public static final int BPF_MAP_TYPE_LPM_TRIE = 11;
   public static final int BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
   public static final int BPF_MAP_TYPE_HASH_OF_MAPS = 13;
@@ -99,9 +106,11 @@ public final class Linux {
   public static final int BPF_MAP_TYPE_SOCKHASH = 18;
   public static final int BPF_MAP_TYPE_REUSEPORT_SOCKARRAY = 20;
   public static final int BPF_F_NO_PREALLOC = 1;
+  public static final int BPF_F_MMAPABLE = 0x400;
   public static final int BPF_ANY = 0;
   public static final int BPF_NOEXIST = 1;
   public static final int BPF_EXIST = 2;
+  public static final int BPF_PROG_TYPE_SCHED_CLS = 3;
   public static final int BPF_PROG_TYPE_SK_REUSEPORT = 21;
   public static final int BPF_PROG_TYPE_SK_LOOKUP = 30;
   public static final int BPF_SK_LOOKUP = 36;
@@ -111,8 +120,10 @@ public final class Linux {
   public static final int BPF_FUNC_MAP_UPDATE_ELEM = 2;
   public static final int BPF_FUNC_MAP_DELETE_ELEM = 3;
   public static final int BPF_FUNC_SK_SELECT_REUSEPORT = 82;
+  public static final int BPF_FUNC_SK_LOOKUP_TCP = 84;
   public static final int BPF_FUNC_SK_RELEASE = 86;
   public static final int BPF_FUNC_SK_ASSIGN = 124;
+  public static final int BPF_SK_LOOKUP_F_NO_REUSEPORT = 2;
 
   // asm-generic/ioctls.h: what a socket has received and nobody read, and what it has sent that is
   // not yet acknowledged, in bytes
@@ -150,6 +161,7 @@ public final class Linux {
   public static final int ECONNABORTED = 103;
   public static final int ECONNRESET = 104;
   public static final int ENOBUFS = 105;
+  public static final int ETOOMANYREFS = 109;
   public static final int ETIMEDOUT = 110;
   public static final int ECONNREFUSED = 111;
   public static final int EHOSTDOWN = 112;
@@ -192,6 +204,7 @@ public final class Linux {
       case ECONNABORTED -> "ECONNABORTED";
       case ECONNRESET -> "ECONNRESET";
       case ENOBUFS -> "ENOBUFS";
+      case ETOOMANYREFS -> "ETOOMANYREFS";
       case ETIMEDOUT -> "ETIMEDOUT";
       case ECONNREFUSED -> "ECONNREFUSED";
       case EHOSTDOWN -> "EHOSTDOWN";

@@ -73,6 +73,11 @@ public final class NativeBuffer {
 
   /** Copies bytes to the start. */
   public void copyFrom(byte[] source) {
-    MemorySegment.copy(source, 0, memory, ValueLayout.JAVA_BYTE, 0, source.length);
+    copyFrom(source, 0, source.length);
+  }
+
+  /** Copies some bytes to the start. */
+  public void copyFrom(byte[] source, int offset, int lengthBytes) {
+    MemorySegment.copy(source, offset, memory, ValueLayout.JAVA_BYTE, 0, lengthBytes);
   }
 }

@@ -109,7 +109,7 @@ public class Syscalls {
    * @param x86 of asm/unistd_64.h
    * @param generic of asm-generic/unistd.h, which the younger architectures go by
    */
-  private static int number(int x86, int generic) {
+  static int number(int x86, int generic) {
     return switch (ARCHITECTURE) {
       case "amd64" -> x86;
       case "aarch64", "riscv64" -> generic;
@@ -127,7 +127,7 @@ public class Syscalls {
   }
 
   /** Moves bytes: made again if a signal comes before any byte moved. */
-  private long move(int number, long a, long b, long c, long d, long e, long f) {
+  long move(int number, long a, long b, long c, long d, long e, long f) {
     long result = call(number, a, b, c, d, e, f);
     for (int i = 0; i < MOST_INTERRUPTS && result == -Linux.EINTR; i++) {
       result = call(number, a, b, c, d, e, f);
@@ -318,6 +318,12 @@ public class Syscalls {
     int protection = Linux.PROT_READ | Linux.PROT_WRITE;
     int flags = Linux.MAP_PRIVATE | Linux.MAP_ANONYMOUS;
     return call(MMAP, 0, lengthBytes, protection, flags, -1, 0);
+  }
+
+  /** Maps what a descriptor stands for into memory, to read and write; the address, or negative. */
+  long mapShared(int fd, long lengthBytes) {
+    int protection = Linux.PROT_READ | Linux.PROT_WRITE;
+    return call(MMAP, 0, lengthBytes, protection, Linux.MAP_SHARED, fd, 0);
   }
 
   /** Gives memory of {@link #map} back. */

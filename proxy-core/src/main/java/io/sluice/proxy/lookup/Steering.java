@@ -9,6 +9,7 @@ import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
+import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
 import io.sluice.steering.Verdict;
 import java.util.function.Supplier;
@@ -74,6 +75,11 @@ public final class Steering {
       return null;
     }
     return Target.of(selected).destination();
+  }
+
+  /** A target of the snapshot in force; null if it has none of that name. */
+  public @Nullable Target target(String label, Protocol protocol, String address) {
+    return snapshots.get().target(label, protocol, address);
   }
 
   /** Whether datagrams may come from this address and port, although it is captured. */

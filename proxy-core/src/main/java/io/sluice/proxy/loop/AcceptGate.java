@@ -57,6 +57,12 @@ public final class AcceptGate {
     return waiting.size();
   }
 
+  /** A connection that another daemon had accepted takes a place, whether there is one or not. */
+  public void enter() {
+    Descriptors.tcp().take(Descriptors.PER_CONNECTION);
+    connections.open();
+  }
+
   /** A connection is gone: its place is free. */
   public void leave() {
     Descriptors.tcp().give(Descriptors.PER_CONNECTION);

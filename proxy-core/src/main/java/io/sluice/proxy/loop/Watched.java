@@ -72,6 +72,14 @@ public abstract class Watched extends FileDescriptor implements EpollIoHandle {
     }
   }
 
+  /** Stops watching for a while: the descriptor stays open, and may be watched again. */
+  public final void unwatch() {
+    if (registration != null) {
+      registration.cancel();
+      registration = null;
+    }
+  }
+
   /** Stops watching; the descriptor stays open, and is somebody else's from now on. */
   public final void release() {
     if (registration != null) {

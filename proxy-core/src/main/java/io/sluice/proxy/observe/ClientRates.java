@@ -67,10 +67,7 @@ public final class ClientRates {
       int first = (int) (mixed >>> 57) * WAYS; // 7 bits: the set
       int least = first;
       for (int i = first; i < first + WAYS; i++) {
-        if (counts[i] > 0
-            && low[i] == addressLow
-            && high[i] == addressHigh
-            && isIpv6[i] == ipv6) {
+        if (counts[i] > 0 && low[i] == addressLow && high[i] == addressHigh && isIpv6[i] == ipv6) {
           counts[i]++;
           return;
         }
@@ -118,8 +115,7 @@ public final class ClientRates {
       if (window.counts[i] > 0) {
         Family family = window.isIpv6[i] ? Family.IPV6 : Family.IPV4;
         clients.add(
-            new Client(
-                family, window.high[i], window.low[i], window.counts[i], window.errors[i]));
+            new Client(family, window.high[i], window.low[i], window.counts[i], window.errors[i]));
       }
     }
     return clients;

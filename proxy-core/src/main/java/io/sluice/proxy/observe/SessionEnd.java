@@ -1,5 +1,7 @@
 package io.sluice.proxy.observe;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Who ended a session that had been relayed, and why. The {@linkplain #word() word} is the metric
  * label. What never got as far as being relayed is a {@link Refusal} instead.
@@ -49,6 +51,16 @@ public enum SessionEnd implements Outcome {
   @Override
   public String word() {
     return word;
+  }
+
+  /** The one with this word; null if there is none. */
+  public static @Nullable SessionEnd ofWord(String word) {
+    for (SessionEnd end : values()) {
+      if (end.word.equals(word)) {
+        return end;
+      }
+    }
+    return null;
   }
 
   @Override

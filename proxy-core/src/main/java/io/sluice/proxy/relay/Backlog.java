@@ -1,8 +1,11 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.linux.NativeBuffer;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Pipes;
+import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -126,6 +129,37 @@ final class Backlog {
       loop.buffers().charge(inPipe - charged);
       charged = inPipe;
     }
+  }
+
+  /** Describes what waits; a pipe goes with what is in it. */
+  void pack(Packer out) {
+    NativeBuffer buffer = held;
+    out.bytes(buffer == null ? ByteBuffer.allocate(0) : buffer.bytes().slice(from, until - from));
+    out.i32(inPipe);
+    if (inPipe > 0) {
+      out.descriptor(Pipes.readEnd(pipe)).descriptor(Pipes.writeEnd(pipe));
+    }
+  }
+
+  /** Takes what {@link #pack} described; false if the machine has no memory. */
+  boolean unpack(Unpacker in) {
+    byte[] bytes = in.bytes();
+    inPipe = in.i32();
+    if (inPipe > 0) {
+      pipe = loop.pipes().adopt(in.descriptor(), in.descriptor());
+      charge();
+    }
+    if (bytes.length == 0) {
+      return true;
+    }
+    NativeBuffer buffer = loop.buffers().take(bytes.length);
+    if (buffer == null) {
+      return false;
+    }
+    buffer.copyFrom(bytes);
+    held = buffer;
+    until = bytes.length;
+    return true;
   }
 
   /** Gives an empty pipe back. */

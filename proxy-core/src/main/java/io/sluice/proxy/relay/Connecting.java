@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.proxy.connect.Attempt;
 import io.sluice.proxy.connect.Upstreams;
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
@@ -81,6 +83,30 @@ final class Connecting {
         }
       }
     }
+  }
+
+  void pack(Packer out, long nowMillis) {
+    long nanos = System.nanoTime();
+    out.i64(nowMillis - wantedSinceMillis)
+        .i64(nanos - soughtSinceNanos)
+        .i64(nanos - attemptedAtNanos);
+  }
+
+  /** The only connection that another daemon was making for a session. */
+  static Connecting unpack(Unpacker in, Session session) {
+    Connecting connecting = new Connecting(session);
+    long now = session.loop().timeMillis();
+    connecting.wanted = 0;
+    connecting.wantedSinceMillis = now - in.i64();
+    long nanos = System.nanoTime();
+    connecting.soughtSinceNanos = nanos - in.i64();
+    connecting.attemptedAtNanos = nanos - in.i64();
+    return connecting;
+  }
+
+  /** The endpoint that is tried, once that is known. */
+  void endpoint(@Nullable Endpoint tried) {
+    endpoint = tried;
   }
 
   /** Gives the connection up that is being made. */

@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -15,6 +17,15 @@ final class Copying {
 
   Copying(Session session) {
     this.session = session;
+  }
+
+  void pack(Packer out) {
+    out.i64(bytesIn).i64(bytesOut);
+  }
+
+  void unpack(Unpacker in) {
+    bytesIn = in.i64();
+    bytesOut = in.i64();
   }
 
   /** What the client has sent. */

@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.observe.SessionEnd;
 import org.jspecify.annotations.Nullable;
 
@@ -9,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Ending {
   private final Session session;
-  private final long startMillis;
+  private long startMillis;
   private long activeMillis;
   private int undelivered;
   private @Nullable Peer dismissed;
@@ -54,6 +56,22 @@ final class Ending {
 
   SessionEnd why() {
     return cause != null ? cause : regular != null ? regular : SessionEnd.SHUTDOWN;
+  }
+
+  // ---- to and from another daemon
+
+  void pack(Packer out, long nowMillis) {
+    out.i64(nowMillis - startMillis)
+        .i64(nowMillis - activeMillis)
+        .text(cause == null ? "" : cause.word())
+        .text(regular == null ? "" : regular.word());
+  }
+
+  void unpack(Unpacker in, long nowMillis) {
+    startMillis = nowMillis - in.i64();
+    activeMillis = nowMillis - in.i64();
+    cause = SessionEnd.ofWord(in.text());
+    regular = SessionEnd.ofWord(in.text());
   }
 
   // ---- the reset

@@ -1,6 +1,7 @@
 package io.sluice.proxy.relay;
 
 import io.netty.channel.epoll.EpollIoOps;
+import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
@@ -58,6 +59,42 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     this.deadlineMillis = startMillis + timeoutMillis;
   }
 
+  /** One that another daemon has begun to wait for. */
+  HeaderWait(TcpRelay relay, int fd, LookupContext physical, long timeoutMillis, int lowWater) {
+    this(relay, fd, physical, timeoutMillis);
+    this.lowWater = lowWater;
+  }
+
+  @Override
+  boolean pack(Packer out) {
+    SessionForm.pack(this, out, physical, ifindex);
+    return !isOver;
+  }
+
+  @Override
+  void depart() {
+    isOver = true;
+    loop().cancel(this);
+    relay.sessions().remove(this);
+    socket.unwatch();
+  }
+
+  @Override
+  public void gone() {
+    socket.closeQuietly();
+    relay.ended();
+  }
+
+  @Override
+  public void back() {
+    isOver = false;
+    begin();
+  }
+
+  int lowWater() {
+    return lowWater;
+  }
+
   /** The connection's socket, until its header is complete. */
   private final class Waiting extends Watched {
     Waiting(int fd) {
@@ -87,6 +124,11 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     public void close() {
       shutdown();
     }
+
+    /** Another daemon has the connection. */
+    void closeQuietly() {
+      super.close();
+    }
   }
 
   /** Looks at what has come already, which mostly is all, and waits for the rest. */
@@ -113,7 +155,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     return readings;
   }
 
-  private Loop loop() {
+  Loop loop() {
     return relay.loop();
   }
 
@@ -121,7 +163,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     return relay.loop().syscalls();
   }
 
-  private int number() {
+  int number() {
     return socket.number();
   }
 

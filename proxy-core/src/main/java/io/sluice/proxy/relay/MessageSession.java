@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
+import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
@@ -104,6 +105,12 @@ final class MessageSession extends Session {
     } else {
       unreachable(Refusal.NO_DESCRIPTORS);
     }
+  }
+
+  /** What a parser of somebody's remembers can't be told: it ends where it is. */
+  @Override
+  boolean pack(Packer out) {
+    return false;
   }
 
   // ---- events

@@ -1,6 +1,8 @@
 package io.sluice.proxy.relay;
 
 import io.sluice.config.Keepalive;
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.NativeBuffer;
@@ -8,6 +10,7 @@ import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Turns;
 import io.sluice.proxy.loop.Watched;
+import io.sluice.proxy.target.Target;
 import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
@@ -308,6 +311,72 @@ final class Peer extends Watched implements Turns.Waiting {
   /** How much of what was to be sent its kernel hasn't confirmed. */
   int undelivered() {
     return isOpen() ? pendingBytes() + Math.max(0, syscalls().unacknowledged(number())) : 0;
+  }
+
+  // ---- to and from another daemon
+
+  /** Describes how far it has come, and what waits to be sent on it. */
+  void pack(Packer out) {
+    out.text(endpoint == null ? "" : endpoint.address().toString()).u16(flags());
+    if (isPending()) {
+      backlog().pack(out);
+    }
+    if (ownSource != null) {
+      out.tuple(ownSource);
+    }
+  }
+
+  private int flags() {
+    return (isConnecting ? 1 : 0)
+        | (ended ? 1 << 1 : 0)
+        | (hungUp ? 1 << 2 : 0)
+        | (errored ? 1 << 3 : 0)
+        | (broken ? 1 << 4 : 0)
+        | (finSent ? 1 << 5 : 0)
+        | (blocked ? 1 << 6 : 0)
+        | (bulk ? 1 << 7 : 0)
+        | (isDelaying ? 1 << 8 : 0)
+        | (hasSent ? 1 << 9 : 0)
+        | (isKeptAlive ? 1 << 10 : 0)
+        | (isPending() ? 1 << 11 : 0)
+        | (ownSource != null ? 1 << 12 : 0);
+  }
+
+  /**
+   * Takes what {@link #pack} described.
+   *
+   * @param target that it leads to; null of the client
+   * @return false if the machine has no memory for it
+   */
+  boolean unpack(Unpacker in, @Nullable Target target) {
+    String address = in.text();
+    endpoint = target == null ? null : target.endpoint(address);
+    int flags = in.u16();
+    isConnecting = (flags & 1) != 0;
+    ended = (flags & 1 << 1) != 0;
+    hungUp = (flags & 1 << 2) != 0;
+    errored = (flags & 1 << 3) != 0;
+    broken = (flags & 1 << 4) != 0;
+    finSent = (flags & 1 << 5) != 0;
+    blocked = (flags & 1 << 6) != 0;
+    bulk = (flags & 1 << 7) != 0;
+    isDelaying = (flags & 1 << 8) != 0;
+    hasSent = (flags & 1 << 9) != 0;
+    isKeptAlive = (flags & 1 << 10) != 0;
+    boolean isTaken = (flags & 1 << 11) == 0 || backlog().unpack(in);
+    if ((flags & 1 << 12) != 0) {
+      ownSource = session.relay.guard().sources().add(in.tuple());
+    }
+    return isTaken;
+  }
+
+  /** Another daemon has the connection: closes the descriptor here, and changes nothing of it. */
+  void handedOver() {
+    if (backlog != null) {
+      backlog.discard(); // the other one has the pipe, with what is in it, as well
+    }
+    session.relay.guard().forget(ownSource);
+    super.close();
   }
 
   /** Throws away what waits to be sent. */

@@ -7,8 +7,6 @@ import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
-import io.sluice.proxy.observe.AccessLog;
-import io.sluice.proxy.observe.AccessRecord;
 import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
@@ -17,7 +15,6 @@ import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +44,9 @@ abstract class Session extends Sessions.Entry {
 
   private boolean isClosed;
   private boolean isStalled;
+
+  /** It is on its way to another daemon. */
+  private boolean isAway;
 
   /** When connections are old enough for keepalive; never, if all have it that should. */
   private long keepaliveAtMillis;
@@ -123,6 +123,66 @@ abstract class Session extends Sessions.Entry {
     guarded(this::start);
   }
 
+  // ---- to and from another daemon
+
+  @Override
+  final void depart() {
+    isAway = true;
+    loop().cancel(this);
+    relay.sessions().remove(this);
+    client.unwatch();
+    for (Peer upstream : upstreams) {
+      if (upstream != null) {
+        upstream.unwatch();
+      }
+    }
+  }
+
+  @Override
+  public final void gone() {
+    isClosed = true;
+    client.handedOver();
+    for (int index = 0; index < upstreams.length; index++) {
+      Peer upstream = upstreams[index];
+      if (upstream != null) {
+        upstream.handedOver();
+        target(index).closed();
+      }
+    }
+    destination().close();
+    relay.ended();
+  }
+
+  @Override
+  public final void back() {
+    isAway = false;
+    relay.sessions().add(this);
+    loop().schedule(this);
+    guarded(this::watchAgain);
+  }
+
+  /** What epoll would have said meanwhile it says as soon as it is asked again. */
+  private void watchAgain() {
+    boolean isWatched = true;
+    if (connecting == null || !connecting.isBusy()) {
+      isWatched = client.watch();
+    }
+    for (Peer upstream : upstreams) {
+      isWatched &= upstream == null || !upstream.isOpen() || upstream.watch();
+    }
+    if (!isWatched) {
+      abort(SessionEnd.FAILED);
+    }
+  }
+
+  final boolean isKeptAlive() {
+    return keepaliveAtMillis == Long.MAX_VALUE;
+  }
+
+  final void keptAlive(boolean isSo) {
+    keepaliveAtMillis = isSo ? Long.MAX_VALUE : keepaliveAtMillis;
+  }
+
   // ---- connecting
 
   /** Connects to a target: {@link #connected} or {@link #notConnected} follows, maybe at once. */
@@ -151,7 +211,7 @@ abstract class Session extends Sessions.Entry {
 
   /** epoll reports something about a peer. */
   final void ready(Peer peer, int events) {
-    if (isClosed || !peer.isOpen()) {
+    if (isClosed || isAway || !peer.isOpen()) {
       return;
     }
     if (peer.isConnecting) {
@@ -302,7 +362,7 @@ abstract class Session extends Sessions.Entry {
   final void later(Runnable task) {
     loop()
         .execute(() -> {
-          if (!isClosed) {
+          if (!isClosed && !isAway) {
             guarded(task);
           }
         });
@@ -359,20 +419,7 @@ abstract class Session extends Sessions.Entry {
     }
     destination.close();
     relay.ended();
-    if (AccessLog.isOn()) {
-      LookupContext connection = connection();
-      AccessLog.add(
-          new AccessRecord(
-              connection.copyTo(new Tuple()),
-              destination.label(),
-              targetName(),
-              how,
-              phase,
-              loop().timeMillis() - ending.startMillis(),
-              copying.bytesIn(),
-              copying.bytesOut(),
-              via == null ? null : via.toString()));
-    }
+    SessionView.record(this, how, phase);
   }
 
   private Outcome.Phase phase() {

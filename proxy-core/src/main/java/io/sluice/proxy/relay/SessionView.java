@@ -1,10 +1,14 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.observe.AccessLog;
+import io.sluice.proxy.observe.AccessRecord;
+import io.sluice.proxy.observe.Outcome;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
 /** Sessions as others see them. Called on the session's loop only. */
@@ -38,6 +42,24 @@ final class SessionView {
         fares(session, session.client),
         fares(session, session.upstreams[0]),
         session.via == null ? null : session.via.toString());
+  }
+
+  /** Notes that a session is over. */
+  static void record(Session session, Outcome how, Outcome.Phase phase) {
+    if (AccessLog.isOn()) {
+      LookupContext connection = session.connection();
+      AccessLog.add(
+          new AccessRecord(
+              connection.copyTo(new Tuple()),
+              session.destination().label(),
+              session.targetName(),
+              how,
+              phase,
+              session.loop().timeMillis() - session.ending.startMillis(),
+              session.copying.bytesIn(),
+              session.copying.bytesOut(),
+              session.via == null ? null : session.via.toString()));
+    }
   }
 
   private static SessionState.Tcp fares(Session session, @Nullable Peer peer) {

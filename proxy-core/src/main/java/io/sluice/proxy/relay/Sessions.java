@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import io.sluice.proxy.handover.Movable;
+import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.loop.TimerWheel;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
@@ -18,7 +20,7 @@ final class Sessions {
   private final List<Walk> walks = new ArrayList<>(1);
 
   /** An accepted connection: in the list from when it is made until it is over. */
-  abstract static class Entry extends TimerWheel.Entry {
+  abstract static class Entry extends TimerWheel.Entry implements Movable {
     private @Nullable Entry before;
     private @Nullable Entry after;
     private boolean isListed;
@@ -37,6 +39,12 @@ final class Sessions {
 
     /** Ends it, because somebody wants it. */
     abstract void kill();
+
+    /** Describes it to another daemon; false if it can't be handed over as it is now. */
+    abstract boolean pack(Packer out);
+
+    /** It is on its way to another daemon: nobody listens to it until it is back. */
+    abstract void depart();
   }
 
   void add(Entry entry) {

@@ -8,6 +8,9 @@ import io.sluice.proxy.connect.Attempt;
 import io.sluice.proxy.connect.LoopGuard;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.connect.Upstreams;
+import io.sluice.proxy.handover.Leaving;
+import io.sluice.proxy.handover.Movable;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
@@ -338,6 +341,34 @@ public final class TcpRelay implements ConnectionHandler {
   /** Another target for a session whose target could not be reached; null if there is none. */
   @Nullable Target another(LookupContext connection, Target failed, Tried tried) {
     return failed.another(connection, tried);
+  }
+
+  /** A target of the snapshot in force; null if it has none of that name. */
+  @Nullable Target target(String label, String address) {
+    return steering.target(label, Protocol.TCP, address);
+  }
+
+  /** Hands the connections over, step by step. */
+  public Leaving leaving() {
+    return new PartingSessions(sessions);
+  }
+
+  /**
+   * Takes a connection that another daemon has; nobody listens to it yet.
+   *
+   * @return null if it can't be taken; then its descriptors are closed
+   */
+  public @Nullable Movable take(Unpacker description) {
+    try (description) {
+      Sessions.Entry entry = SessionForm.unpack(this, description);
+      if (entry != null) {
+        gate.enter();
+      }
+      return entry;
+    } catch (RuntimeException malformed) {
+      loop.fault("a connection of another daemon", malformed);
+      return null;
+    }
   }
 
   /** A session is over. */

@@ -2,6 +2,8 @@ package io.sluice.proxy.relay;
 
 import static java.util.Objects.requireNonNull;
 
+import io.sluice.proxy.handover.Packer;
+import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
@@ -100,6 +102,23 @@ final class TcpSession extends Session {
       }
     }
     unreachable(reason);
+  }
+
+  // ---- to and from another daemon
+
+  @Override
+  boolean pack(Packer out) {
+    return SessionForm.pack(this, out);
+  }
+
+  /** Describes what only this kind of session has. */
+  void packOwn(Packer out) {
+    out.u8(retries).flag(isKeptAlive());
+  }
+
+  void unpackOwn(Unpacker in) {
+    retries = in.u8();
+    keptAlive(in.flag());
   }
 
   // ---- relaying

@@ -50,6 +50,7 @@ public final class Target {
     private final TargetCounters counters = new TargetCounters();
     private final @Nullable Endpoint endpoint;
     private volatile boolean isRetired;
+    private volatile OffloadState offload = OffloadState.OFF;
 
     Life(@Nullable Endpoint endpoint, boolean isRetired) {
       this.endpoint = endpoint;
@@ -177,9 +178,29 @@ public final class Target {
     return life.isRetired || !addresses.has(endpoint);
   }
 
+  /** Whether the kernel gives it connections itself, as was found last. */
+  public OffloadState offload() {
+    return life.offload;
+  }
+
+  /** Says so. */
+  public void offload(OffloadState found) {
+    life.offload = found;
+  }
+
   /** What it has in common with the same target of the snapshots before and after. */
   public Life life() {
     return life;
+  }
+
+  /** The endpoint of an address, as {@link Endpoint#address} writes it; null if it has none. */
+  public @Nullable Endpoint endpoint(String address) {
+    for (Endpoint endpoint : endpoints()) {
+      if (endpoint.address().toString().equals(address)) {
+        return endpoint;
+      }
+    }
+    return null;
   }
 
   /** Its state, why, and since when. */

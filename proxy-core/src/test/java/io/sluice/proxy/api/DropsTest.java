@@ -139,8 +139,7 @@ final class DropsTest {
   }
 
   /** One of each way of being refused, as {@code drops} must tell it. */
-  private int refuseEachWay(List<String> expected, DatagramSocket datagrams)
-      throws IOException {
+  private int refuseEachWay(List<String> expected, DatagramSocket datagrams) throws IOException {
     String nobody = "null|null|null|null|null";
     String dead = "127.0.0.1:" + refusing + "|ECONNREFUSED";
     String one = "127.0.0.1:" + server.port() + "|null";
@@ -177,7 +176,8 @@ final class DropsTest {
     }
     List<String> told = new ArrayList<>();
     for (Map<?, ?> it : drops("")) {
-      told.add(it.get("client") + " " + it.get("local") + " " + it.get("reason") + "|" + decided(it));
+      told.add(
+          it.get("client") + " " + it.get("local") + " " + it.get("reason") + "|" + decided(it));
     }
     expected.sort(null);
     told.sort(null);

@@ -87,16 +87,16 @@ final class TopIT {
                   directory, SluiceProcess.sluice(List.of(), "run", "-f", file.toString()))
               .awaitLine("ready")) {
         Future<?> traffic =
-            clients.submit(
-                () -> {
-                  connect();
-                  return null;
-                });
+            clients.submit(() -> {
+              connect();
+              return null;
+            });
         List<String> top =
             SluiceProcess.sluice(
                 List.of(), "top", "--socket", socket.toString(), "--interval", "500ms");
         String line =
-            String.join(" ", top.stream().map(it -> "'" + it + "'").toList()) + "; echo top has ended; sleep 60";
+            String.join(" ", top.stream().map(it -> "'" + it + "'").toList())
+                + "; echo top has ended; sleep 60";
         Path script = Files.writeString(directory.resolve("top.sh"), line);
         String _ = tmux("new-session", "-d", "-x", "120", "-y", "30", "sh " + script);
         try {

@@ -144,6 +144,7 @@ public final class OneLoop implements AutoCloseable {
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
   }
 
+  /** Of captures that have no UDP. */
   static final class NoDatagrams implements DatagramHandler {
     @Override
     public boolean register(CaptureSocket socket) {
@@ -152,6 +153,16 @@ public final class OneLoop implements AutoCloseable {
 
     @Override
     public void open(CaptureSocket socket) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void pause(CaptureSocket socket) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void letGo(CaptureSocket socket) {
       throw new UnsupportedOperationException();
     }
 

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
@@ -20,6 +21,26 @@ final class SessionWalkTest {
   private boolean isWanted = true;
 
   private final class Connection extends Sessions.Entry {
+    @Override
+    boolean pack(Packer out) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    void depart() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void gone() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void back() {
+      throw new UnsupportedOperationException();
+    }
+
     @Override
     void begin() {}
 

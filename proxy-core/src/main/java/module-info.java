@@ -6,6 +6,7 @@ module io.sluice.proxy {
   requires logstash.logback.encoder;
   requires io.sluice.steering;
   requires io.sluice.config;
+  requires io.sluice.bpf;
   requires io.netty.common;
   requires io.netty.buffer;
   requires io.netty.transport;

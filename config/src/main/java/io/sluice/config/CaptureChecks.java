@@ -155,7 +155,8 @@ final class CaptureChecks {
         : address.high() == 0 && address.low() == 1;
   }
 
-  private static boolean takes(CaptureSpec capture, HostPort tcp) {
+  /** Whether a capture takes the TCP connections to an address and port. */
+  static boolean takes(CaptureSpec capture, HostPort tcp) {
     return takes(capture, Protocol.TCP, tcp.address(), tcp.port());
   }
 

@@ -36,7 +36,8 @@ final class DestinationSection {
           "passive",
           "onDown",
           "slowStart",
-          "panic");
+          "panic",
+          "offload");
   private static final List<String> TARGET_KEYS =
       List.of("address", "name", "weight", "serverId", "state", "backup");
 
@@ -51,8 +52,9 @@ final class DestinationSection {
 
   private DestinationSection() {}
 
-  static List<DestinationSpec> read(Value section, Labels labels) {
-    List<DestinationSpec> destinations = new ArrayList<>();
+  /** Reads it; each destination stands where it says whether it is offloaded. */
+  static List<Located<DestinationSpec>> read(Value section, Labels labels) {
+    List<Located<DestinationSpec>> destinations = new ArrayList<>();
     for (Value item : section.items()) {
       Fields fields = Fields.of(item, KEYS);
       if (fields == null) {
@@ -61,7 +63,8 @@ final class DestinationSection {
       }
       DestinationSpec destination = destination(fields, labels);
       if (destination != null) {
-        destinations.add(destination);
+        Value offload = fields.optional("offload");
+        destinations.add(new Located<>(destination, offload == null ? item : offload));
       }
     }
     return destinations;
@@ -108,6 +111,9 @@ final class DestinationSection {
     Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
     int responses = fields.optional("responses", 0, it -> responses(it, protocol, selection));
     HealthSpec health = HealthSection.read(fields, protocol, targets);
+    OffloadSpec.Mode offload =
+        fields.optional(
+            "offload", OffloadSpec.Mode.OFF, value -> value.parse(OffloadSpec.Mode::parse));
     if (label == null || protocol == null || targets == null || selection == null) {
       return null;
     }
@@ -126,7 +132,10 @@ final class DestinationSection {
         proxyProtocol,
         keepalive,
         responses,
-        health);
+        health,
+        offload == OffloadSpec.Mode.OFF
+            ? OffloadSpec.OFF
+            : new OffloadSpec(offload, fields.has("idleTimeout")));
   }
 
   private static @Nullable Integer responses(

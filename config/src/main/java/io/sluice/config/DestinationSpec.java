@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param keepalive of TCP connections, to clients and to targets; null for none
  * @param responses how many datagrams answer one of a client's; 0: that isn't known
  * @param health how it is found out which targets serve
+ * @param offload whether the kernel may give connections to targets without us
  */
 public record DestinationSpec(
     String label,
@@ -34,7 +35,8 @@ public record DestinationSpec(
     @Nullable ProxyProtocolOut proxyProtocol,
     @Nullable Keepalive keepalive,
     int responses,
-    HealthSpec health) {
+    HealthSpec health,
+    OffloadSpec offload) {
   /** What goes to one target as a whole. */
   public enum Affinity {
     /** A TCP connection. */

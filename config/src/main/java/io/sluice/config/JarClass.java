@@ -24,7 +24,7 @@ public record JarClass(Path jar, String className, Place jarAt, Place classAt) i
     Value className = fields.required("class", "com.example.Geo");
     Path file = jar == null ? null : jar.file();
     if (jar != null && file != null) {
-      String missing = whyUnusable(file);
+      String missing = whyUnusable(file, "jar");
       if (missing != null) {
         jar.error(file + ": " + missing);
         file = null;
@@ -42,12 +42,13 @@ public record JarClass(Path jar, String className, Place jarAt, Place classAt) i
     return className;
   }
 
-  private static @Nullable String whyUnusable(Path file) {
+  /** Why there is no such file for us to read; null if there is. */
+  static @Nullable String whyUnusable(Path file, String what) {
     if (!Files.exists(file)) {
       return "no such file";
     }
     if (!Files.isRegularFile(file)) {
-      return "is no file; name the jar";
+      return "is no file; name the " + what;
     }
     return Files.isReadable(file) ? null : "not readable by this user; check its mode and owner";
   }

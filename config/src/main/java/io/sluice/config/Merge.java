@@ -162,7 +162,7 @@ final class Merge {
         !file.items().containsKey(new Item.Key("capture", ""))
             && !file.unreadable().contains("capture");
     use(labels);
-    List<DestinationSpec> destinations =
+    List<Located<DestinationSpec>> destinations =
         fields.optional("destinations", List.of(), value -> DestinationSection.read(value, labels));
     int errorsBeforePrograms = problems.errors();
     List<ProgramSpec> programs =
@@ -197,8 +197,11 @@ final class Merge {
       checkCaptured(effective, listeners);
       CaptureChecks.checkAdmin(captures, admin);
     }
+    OffloadObstacles offload = new OffloadObstacles(effective, programs);
     if (problems.errors() == 0) {
-      CaptureChecks.checkTargets(effective, captures, destinations, root);
+      CaptureChecks.checkTargets(
+          effective, captures, destinations.stream().map(Located::value).toList(), root);
+      destinations.forEach(offload::check);
     }
     if (effective.isEmpty() && problems.errors() == 0) {
       root.warning("nothing is captured: there is no capture, binding or listener");
@@ -207,7 +210,7 @@ final class Merge {
         effective,
         derived,
         table,
-        destinations,
+        destinations.stream().map(Located::value).toList(),
         programs,
         listeners.stream().map(Located::value).toList(),
         expectations,

@@ -20,8 +20,9 @@ final class ProgramSection {
   /** As many as the kernel attaches to one hook. */
   static final int MAX_PROGRAMS = 64;
 
-  private static final List<String> KEYS = List.of("name", "builtin", "rules", "jar", "class");
-  private static final List<String> KINDS = List.of("builtin", "rules", "jar", "class");
+  private static final List<String> KINDS = List.of("builtin", "rules", "jar", "class", "object");
+  private static final List<String> KEYS =
+      Stream.of(List.of("name"), KINDS, BpfObject.KEYS).flatMap(List::stream).distinct().toList();
   private static final List<String> RULE_KEYS =
       List.of(
           "from",
@@ -101,7 +102,8 @@ final class ProgramSection {
       if (KINDS.stream().noneMatch(fields::isExcused)) {
         fields
             .map()
-            .error("the program does nothing; give it builtin: bindings, rules, or jar and class");
+            .error(
+                "the program does nothing; give it builtin: bindings, rules, jar and class, or object");
       }
       return null;
     }
@@ -109,9 +111,13 @@ final class ProgramSection {
       fields
           .map()
           .error(
-              "a program is builtin, has rules, or is a class in a jar; here are "
+              "a program is builtin, has rules, is a class in a jar, or an object; here are "
                   + String.join(", ", kinds)
                   + ": make it several programs");
+    }
+    if (kinds.contains("object")) {
+      BpfObject object = BpfObject.read(fields, labels);
+      return name == null || object == null ? null : new ProgramSpec.Bpf(name, object);
     }
     if (builtin == null && rules == null) {
       labels.use(null, null, NEITHER); // it may assign any

@@ -25,6 +25,9 @@ public sealed interface ProgramSpec {
     }
   }
 
+  /** An eBPF program: contained, where one that somebody wrote in Java is trusted. */
+  record Bpf(String name, BpfObject object) implements ProgramSpec {}
+
   /** The built-in program that goes through rules: the first match decides, none is a pass. */
   record Rules(String name, List<Rule> rules) implements ProgramSpec {
     public Rules {

@@ -158,7 +158,8 @@ class ConfigReaderTest {
         null,
         protocol == Protocol.TCP ? Keepalive.DEFAULT : null,
         0,
-        HealthSpec.standard(protocol == Protocol.TCP));
+        HealthSpec.standard(protocol == Protocol.TCP),
+        OffloadSpec.OFF);
   }
 
   @Test

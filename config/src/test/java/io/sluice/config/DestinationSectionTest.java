@@ -50,7 +50,8 @@ class DestinationSectionTest {
                 null,
                 Keepalive.DEFAULT,
                 0,
-                HealthSpec.standard(true)));
+                HealthSpec.standard(true),
+                OffloadSpec.OFF));
   }
 
   @Test

@@ -58,8 +58,26 @@ class ModuleRulesTest {
   }
 
   @Test
-  void classFilesAreMadeNowhere() {
-    noClasses().should().dependOnClassesThat().resideInAPackage("java.lang.classfile..").check(ALL);
+  void bpfDependsOnNothingButTheEngineAndTheJdk() {
+    classes()
+        .that()
+        .resideInAPackage("io.sluice.bpf..")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "io.sluice.bpf..", "io.sluice.steering..", "java..", "org.jspecify.annotations..")
+        .check(ALL);
+  }
+
+  @Test
+  void classFilesAreMadeInOnePackageOnly() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("io.sluice.bpf.compile")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("java.lang.classfile..")
+        .check(ALL);
   }
 
   @Test

@@ -37,11 +37,11 @@ final class PackageEdgesTest {
           use(
               "linux",
               "asks the kernel",
-              "admin api arrival capture check connect control doctor flow handover header kernel loop relay target"),
+              "admin api arrival capture check connect control doctor flow handover header kernel loop offload relay target"),
           use(
               "observe",
               "counts, logs, and says why a session ended",
-              "admin api check cli connect control flow health lookup loop relay target"),
+              "admin api check cli connect control flow health lookup loop offload relay target"),
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",
@@ -57,25 +57,29 @@ final class PackageEdgesTest {
           use(
               "health",
               "reads and reports whether an address answers",
-              "admin api check connect control flow name relay target"),
+              "admin api check connect control flow name offload relay target"),
           use("name", "asks for the addresses of a name", "cli control lookup target"),
           use("header", "reads or writes the PROXY header", "flow lookup relay target"),
-          use("program", "loads a class that the configuration names", "lookup target"),
+          use("program", "loads a class or an object that somebody names", "cli lookup target"),
           use(
               "target",
               "holds the target that was chosen",
-              "admin api check cli connect control doctor flow lookup relay"),
+              "admin api check cli connect control doctor flow lookup offload relay"),
           use("connect", "connects to the target", "check control doctor flow relay"),
           use(
               "lookup",
               "asks for a decision, or shows what would be decided",
-              "admin api cli control flow relay"),
-          use("kernel", "has the kernel bring traffic to our sockets", "capture"),
+              "admin api cli control flow offload relay"),
+          use(
+              "kernel",
+              "has the kernel bring traffic to our sockets, or to targets",
+              "capture offload"),
           use(
               "capture",
               "opens what the captures need, or shows it",
               "admin api cli control doctor"),
           use("doctor", "checks the machine first", "cli control"),
+          use("offload", "has the kernel serve targets without us", "control"),
           use("check", "has targets asked whether they serve", "control"),
           use("relay", "makes a relay for each loop", "control"),
           use("flow", "makes a relay for each loop", "control"),

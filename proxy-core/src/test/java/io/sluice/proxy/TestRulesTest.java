@@ -25,7 +25,7 @@ final class TestRulesTest {
   void noTestSleepsButAtAPeersPace() throws IOException {
     List<String> sleeping = new ArrayList<>();
     int files = 0;
-    for (String module : List.of("steering", "config", "proxy-core")) {
+    for (String module : List.of("steering", "config", "bpf", "proxy-core")) {
       try (Stream<Path> sources = Files.walk(ROOT.resolve(module).resolve("src/test/java"))) {
         for (Path source : sources.filter(it -> it.toString().endsWith(".java")).toList()) {
           files++;

@@ -30,6 +30,7 @@ public final class LookupContext {
   private Payload payload = Payload.EMPTY;
   private boolean hasPacket = true;
   private @Nullable GroupContext groupContext;
+  private @Nullable Object scratch;
   private @Nullable Socket socket;
   private boolean noReuseport;
   private DropReason dropReason = DropReason.PROGRAM;
@@ -295,6 +296,19 @@ public final class LookupContext {
   /** Keeps what reuseport groups reuse from lookup to lookup on this thread. */
   public void groupContext(GroupContext context) {
     groupContext = context;
+  }
+
+  /** What {@link #scratch(Object)} keeps; null at first. */
+  public @Nullable Object scratch() {
+    return scratch;
+  }
+
+  /**
+   * Keeps what programs reuse from lookup to lookup on this thread; whoever finds something there
+   * that isn't its own replaces it.
+   */
+  public void scratch(Object kept) {
+    scratch = kept;
   }
 
   /**

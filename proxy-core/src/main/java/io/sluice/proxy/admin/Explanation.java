@@ -37,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  *     running daemon knows (round-robin, least-connections), or only the payload says (payload,
  *     quic), or a program
  * @param reason why it is refused; null if it isn't
+ * @param path whether the kernel gives it to the target; null if it doesn't come to a target
  */
 public record Explanation(
     Lookup lookup,
@@ -48,7 +49,8 @@ public record Explanation(
     @Nullable String label,
     @Nullable String place,
     @Nullable String target,
-    @Nullable String reason) {
+    @Nullable String reason,
+    @Nullable OffloadPath path) {
 
   /** What one program did, and where it stands. */
   record Step(
@@ -100,7 +102,7 @@ public record Explanation(
     if (capture == null) {
       String reason = Refusal.NOT_CAPTURED.word();
       return new Explanation(
-          lookup, snapshot.generation(), null, steps, null, "drop", null, null, null, reason);
+          lookup, snapshot.generation(), null, steps, null, "drop", null, null, null, reason, null);
     }
     LookupContext context =
         new LookupContext()
@@ -133,6 +135,8 @@ public record Explanation(
     boolean isSettled =
         target != null && isSettled(target.destination(), payload) && !target.isStartingSlowly();
     boolean isPass = verdict instanceof Verdict.Pass;
+    OffloadPath path =
+        target == null ? null : OffloadPath.of(lookup, snapshot, capture, isPass, target);
     boolean isUnheard = isPass && verdict.socket() == null; // nobody has said no, or listens
     return new Explanation(
         lookup,
@@ -144,7 +148,10 @@ public record Explanation(
         destination == null ? null : destination.label(),
         destination == null ? null : document.placeOf("destinations", destination.toString()),
         isSettled ? String.valueOf(target) : null,
-        target == null ? answer.refusal().word() : null);
+        path == null
+            ? answer.refusal().word()
+            : path.isRefused() ? Refusal.NOT_OFFLOADED.word() : null,
+        path);
   }
 
   /** A program from a jar may say it wrong. */
@@ -256,6 +263,9 @@ public record Explanation(
     if (group != null && label != null) {
       line(text, verdict.equals("pass") ? "listener" : "socket", label, group + at(place));
     }
+    if (path != null && path.target().destination().spec().offload().isWanted()) {
+      text.append(String.format("  %-10s %s%n", "path", path));
+    }
     text.append(String.format("  %-10s %s%n", "verdict", verdictLine()));
     return text.toString();
   }
@@ -307,6 +317,7 @@ public record Explanation(
     json.put("place", place);
     json.put("target", target);
     json.put("reason", reason);
+    json.put("path", path == null ? null : path.toString());
     json.put("lookup", lookup.toString());
     json.put("generation", generation);
     json.put("steps", all);

@@ -17,6 +17,7 @@ import io.sluice.proxy.observe.Metric;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.OffloadFallback;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
@@ -154,6 +155,18 @@ public final class Scrape implements AutoCloseable {
           text.sample(it.getValue().sum(), it.getKey());
         }
       }
+      case OFFLOAD_DROPS -> {
+        for (var it : counters.kernelDrops().entrySet()) {
+          text.sample(it.getValue().sum(), it.getKey().program(), it.getKey().reason().word());
+        }
+      }
+      case OFFLOADED, OFFLOAD_FALLBACKS, TARGET_OFFLOADED -> {
+        for (Destination it : snapshot.destinations()) {
+          if (it.spec().offload().isWanted()) {
+            offload(metric, it, text);
+          }
+        }
+      }
       case LOOKUPS,
           SESSIONS,
           BYTES,
@@ -201,6 +214,29 @@ public final class Scrape implements AutoCloseable {
         }
       }
       case CONNECT_SECONDS -> text.histogram(counters.connects());
+    }
+  }
+
+  private static void offload(Metric metric, Destination destination, MetricText text)
+      throws IOException {
+    String label = destination.label();
+    switch (metric) {
+      case OFFLOADED -> {
+        for (Family family : Family.values()) {
+          text.sample(destination.traffic().offloaded(family).sum(), label, family.word());
+        }
+      }
+      case OFFLOAD_FALLBACKS -> {
+        for (OffloadFallback reason : OffloadFallback.values()) {
+          text.sample(destination.traffic().fallbacks(reason).sum(), label, reason.word());
+        }
+      }
+      case TARGET_OFFLOADED -> {
+        for (Target target : destination.targets()) {
+          text.sample(target.offload().isOffloaded() ? 1 : 0, label, "tcp:" + target);
+        }
+      }
+      default -> throw new IllegalArgumentException(metric + " is not of offload");
     }
   }
 

@@ -22,6 +22,7 @@ public final class Routes {
     all.add(Route.get("/openapi.json", _ -> OpenApi.document()));
     all.add(Route.get("/status", it -> Response.json(status(daemon, it))));
     all.addAll(new LookupRoutes(daemon).all());
+    all.addAll(new ClientRoutes(daemon.clients()).all());
     all.addAll(new ShadowRoutes(daemon.snapshot()).all());
     all.addAll(new DropRoutes(daemon.drops()).all());
     all.addAll(new SessionRoutes(daemon.sessions()).all());

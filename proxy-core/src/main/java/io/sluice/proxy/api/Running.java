@@ -4,6 +4,7 @@ import io.sluice.proxy.capture.CaptureState;
 import io.sluice.proxy.change.Transactions;
 import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
+import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import java.util.List;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param limits how near to its limits it is
  * @param uptimeMillis for how long it has been running
  * @param drops what each loop refused last
+ * @param clients which clients each loop looks up most
  * @param lookups who follows the lookups of each loop
  * @param sessions what is going on
  * @param transactions how it is changed; null if it can't be
@@ -29,6 +31,7 @@ public record Running(
     Counters counters,
     Supplier<Long> uptimeMillis,
     List<DropLog> drops,
+    List<ClientRates> clients,
     List<LookupTaps> lookups,
     Sessions sessions,
     @Nullable Transactions transactions) {

@@ -109,6 +109,9 @@ final class StatusView {
     json.put("protocol", destination.protocol().word());
     json.put("select", destination.spec().selection().word());
     json.put("sessions", traffic.active());
+    json.put("offload", destination.spec().offload().mode().word());
+    json.put("notOffloaded", destination.offloadTrouble());
+    json.put("offloaded", offloaded(traffic));
     json.put("lookups", lookups);
     json.put("bytesIn", traffic.bytesIn.sum());
     json.put("bytesOut", traffic.bytesOut.sum());
@@ -116,6 +119,14 @@ final class StatusView {
     json.put("maxSessions", destination.spec().maxConnections());
     json.put("targets", destination.targets().stream().map(StatusView::of).toList());
     return json;
+  }
+
+  private static long offloaded(Destination.Traffic traffic) {
+    long all = 0;
+    for (Family family : Family.values()) {
+      all += traffic.offloaded(family).sum();
+    }
+    return all;
   }
 
   private static Map<String, @Nullable Object> of(Target target) {
@@ -127,6 +138,8 @@ final class StatusView {
     json.put("reason", target.status().reason());
     json.put("since", target.status().since().toString());
     json.put("sessions", target.active());
+    json.put("offload", target.offload().kind().word());
+    json.put("notOffloaded", target.offload().why());
     TargetCounters counters = target.counters();
     json.put("sessionsInAll", counters.sessions());
     json.put("bytesIn", counters.bytesIn.sum());

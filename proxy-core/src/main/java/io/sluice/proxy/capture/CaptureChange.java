@@ -15,6 +15,7 @@ public final class CaptureChange implements AutoCloseable {
   private final List<CaptureFailure> failures;
   private final CaptureSockets.Prepared sockets;
   private final KernelLookup.@Nullable Prepared program;
+  private final String withoutPolicy;
   private boolean isDone;
 
   CaptureChange(
@@ -22,12 +23,14 @@ public final class CaptureChange implements AutoCloseable {
       CapturePlan plan,
       List<CaptureFailure> failures,
       CaptureSockets.Prepared sockets,
-      KernelLookup.@Nullable Prepared program) {
+      KernelLookup.@Nullable Prepared program,
+      String withoutPolicy) {
     this.captures = captures;
     this.plan = plan;
     this.failures = List.copyOf(failures);
     this.sockets = sockets;
     this.program = program;
+    this.withoutPolicy = withoutPolicy;
   }
 
   CapturePlan plan() {
@@ -41,6 +44,11 @@ public final class CaptureChange implements AutoCloseable {
   /** What the kernel gets; null if nothing is captured there. */
   KernelLookup.@Nullable Prepared program() {
     return program;
+  }
+
+  /** Why the kernel won't decide about connections itself; empty if it will, or needn't. */
+  public String withoutPolicy() {
+    return withoutPolicy;
   }
 
   /** What isn't, or not wholly, there. */

@@ -9,6 +9,7 @@ import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.arrival.Exceptions;
 import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.kernel.KernelLookup;
+import io.sluice.proxy.kernel.Policy;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.AcceptGate;
 import io.sluice.proxy.loop.Loop;
@@ -81,11 +82,22 @@ public final class Captures implements Captured {
    * are replaced by one transaction, the last step that can fail.
    */
   public CaptureChange prepare(List<CaptureSpec> configured) {
+    return prepare(configured, null);
+  }
+
+  /**
+   * The same, with what the kernel decides about connections itself.
+   *
+   * @param policy left out if the kernel refuses it: see {@link CaptureChange#withoutPolicy}; null
+   *     for none
+   */
+  public CaptureChange prepare(List<CaptureSpec> configured, @Nullable Policy policy) {
     List<CaptureFailure> failures = new ArrayList<>();
     List<CaptureSpec> captures = methods.resolve(configured);
     CapturePlan next = CapturePlan.of(captures, inherited.of(captures, failures), ipv6);
     CaptureSockets.Prepared prepared = sockets.prepare(next, failures);
-    KernelLookup.Prepared program = program(next, prepared, failures);
+    StringBuilder withoutPolicy = new StringBuilder();
+    KernelLookup.Prepared program = program(next, prepared, policy, withoutPolicy, failures);
     CaptureRules wanted = rulesOf(next);
     if (!wanted.isEmpty() && !CaptureChange.isRefused(failures, prepared, next)) {
       String wrong = rules.replaceBy(wanted);
@@ -93,7 +105,7 @@ public final class Captures implements Captured {
         wanted.captures().forEach(it -> failures.add(failure(it, wrong)));
       }
     }
-    return new CaptureChange(this, next, failures, prepared, program);
+    return new CaptureChange(this, next, failures, prepared, program, withoutPolicy.toString());
   }
 
   private static CaptureFailure failure(CaptureSpec capture, String wrong) {
@@ -106,9 +118,14 @@ public final class Captures implements Captured {
 
   /** The program that the kernel needs; null if it needs none, or can't have it. */
   private KernelLookup.@Nullable Prepared program(
-      CapturePlan next, CaptureSockets.Prepared prepared, List<CaptureFailure> failures) {
+      CapturePlan next,
+      CaptureSockets.Prepared prepared,
+      @Nullable Policy policy,
+      StringBuilder withoutPolicy,
+      List<CaptureFailure> failures) {
     List<CaptureSpec> captures = next.of(CaptureSpec.Method.SK_LOOKUP);
     if (captures.isEmpty()) {
+      withoutPolicy.append("no capture is by sk_lookup here");
       return null;
     }
     Map<Protocol, Integer> fds = new EnumMap<>(Protocol.class);
@@ -118,11 +135,18 @@ public final class Captures implements Captured {
         fds.put(key.protocol(), fd);
       }
     }
-    KernelLookup.Prepared program = kernel.prepare(CapturedRanges.of(captures), fds);
+    CapturedRanges captured = CapturedRanges.of(captures);
+    KernelLookup.Prepared program = kernel.prepare(captured, fds, policy);
+    if (!program.isReady() && policy != null) {
+      withoutPolicy.append(program.wrong());
+      program = kernel.prepare(captured, fds, null);
+    }
     if (program.isReady()) {
       return program;
     }
-    captures.forEach(it -> failures.add(failure(it, program.wrong())));
+    for (CaptureSpec capture : captures) {
+      failures.add(failure(capture, program.wrong()));
+    }
     return null;
   }
 

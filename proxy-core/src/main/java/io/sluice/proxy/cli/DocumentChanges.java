@@ -200,14 +200,20 @@ final class DocumentChanges {
 
   @Command(
       name = "program",
-      description = "Adds, removes, moves or tries a program of a running daemon.",
-      synopsisSubcommandLabel = "add|remove|move|shadow|promote",
+      description = {
+        "Adds, removes, moves or tries a program of a running daemon;",
+        "check, run and dump look at an eBPF object, without a daemon."
+      },
+      synopsisSubcommandLabel = "add|remove|move|shadow|promote|check|run|dump",
       subcommands = {
         Add.class,
         Remove.class,
         Move.class,
         ShadowCommands.Show.class,
-        ShadowCommands.Promote.class
+        ShadowCommands.Promote.class,
+        ObjectCommands.Check.class,
+        ObjectCommands.Run.class,
+        ObjectCommands.Dump.class
       })
   static final class Programs extends Things {}
 

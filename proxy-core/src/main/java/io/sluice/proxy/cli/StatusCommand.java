@@ -90,6 +90,7 @@ final class StatusCommand implements Callable<Integer> {
       }
     }
     print(destinations, out);
+    print(offloaded(status), out);
     Table limits = new Table("LIMIT", "USED", "OF");
     for (Fields it : status.list("limits")) {
       boolean areBytes = it.text("name").endsWith("Bytes");
@@ -104,6 +105,32 @@ final class StatusCommand implements Callable<Integer> {
       drops.row(it.getKey(), it.getValue());
     }
     print(drops, out);
+  }
+
+  /** What the kernel does by itself, of the destinations that want it. */
+  private static Table offloaded(Fields status) {
+    Table table = new Table("OFFLOAD", "WANTED", "CONNECTIONS", "TARGET", "PATH", "WHY");
+    for (Fields it : status.list("destinations")) {
+      if (!it.text("offload").equals("off")) {
+        table.row(
+            it.text("label"),
+            it.text("offload"),
+            it.text("offloaded"),
+            null,
+            null,
+            it.text("notOffloaded"));
+        for (Fields target : it.list("targets")) {
+          table.row(
+              null,
+              null,
+              null,
+              target.text("address"),
+              target.text("offload"),
+              target.text("notOffloaded"));
+        }
+      }
+    }
+    return table;
   }
 
   /** {@code connect_refused 3}; null if there are none. */

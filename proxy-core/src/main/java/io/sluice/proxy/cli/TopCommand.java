@@ -20,10 +20,15 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "top",
     description = {
-      "Shows destinations, targets and refusals by rate, again and again.",
-      "Keys: s sorts by the next column, q ends it."
+      "Shows destinations, targets, clients and refusals by rate, again and again.",
+      "Keys: s sorts by the next column; / begins a filter, Enter ends it; q ends all."
     },
-    footer = {"", "  sluice top --once --interval 5s       for scripts"})
+    footer = {
+      "",
+      "Clients are by new connections and flows in the last two seconds.",
+      "",
+      "  sluice top --once --interval 5s       for scripts"
+    })
 final class TopCommand implements Callable<Integer> {
   private static final List<String> ORDERS = List.of("bytes", "lookups", "sessions");
   private static final String HOME_AND_CLEAR = "\u001b[H\u001b[2J";
@@ -43,6 +48,17 @@ final class TopCommand implements Callable<Integer> {
       description = "bytes, lookups or sessions; default: bytes.")
   private String order = ORDERS.getFirst();
 
+  @Option(
+      names = "--filter",
+      paramLabel = "TEXT",
+      description = "Only destinations, targets and clients whose line contains it.")
+  private String filter = "";
+
+  @Option(names = "--clients", paramLabel = "N", description = "How many; default: 10.")
+  private int clientCount = 10;
+
+  private boolean isTyping; // the filter
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     if (!ORDERS.contains(order)) {
@@ -55,24 +71,52 @@ final class TopCommand implements Callable<Integer> {
     Fields before = new Fields(client.get("/status").json());
     if (isOnce) {
       Thread.sleep(millis);
-      print(before, new Fields(client.get("/status").json()), out);
+      print(before, new Fields(client.get("/status").json()), clients(client), out);
       return ExitCode.DONE;
     }
     try (Keys keys = new Keys()) {
+      Fields now = before;
+      long due = 0;
       while (true) {
-        char key = keys.await(millis);
-        if (key == 'q') {
+        long left = due - System.nanoTime() / 1_000_000;
+        if (left <= 0) {
+          before = now;
+          now = new Fields(client.get("/status").json());
+          due = System.nanoTime() / 1_000_000 + millis;
+        }
+        out.print(HOME_AND_CLEAR);
+        print(before, now, clients(client), out);
+        char key = keys.await(Math.max(1, due - System.nanoTime() / 1_000_000));
+        if (key == 'q' && !isTyping) {
           return ExitCode.DONE;
         }
-        if (key == 's') {
-          order = ORDERS.get((ORDERS.indexOf(order) + 1) % ORDERS.size());
-        }
-        Fields now = new Fields(client.get("/status").json());
-        out.print(HOME_AND_CLEAR);
-        print(before, now, out);
-        before = now;
+        pressed(key);
       }
     }
+  }
+
+  private void pressed(char key) {
+    if (isTyping) {
+      switch (key) {
+        case 0 -> {}
+        case '\n', '\r' -> isTyping = false;
+        case '\b', 0x7f -> filter = filter.substring(0, Math.max(0, filter.length() - 1));
+        default -> filter += key;
+      }
+    } else if (key == 's') {
+      order = ORDERS.get((ORDERS.indexOf(order) + 1) % ORDERS.size());
+    } else if (key == '/') {
+      isTyping = true;
+      filter = "";
+    }
+  }
+
+  private List<Fields> clients(AdminClient client) throws IOException {
+    return new Fields(client.get("/clients").json())
+        .list("clients").stream()
+            .filter(it -> it.text("client").contains(filter))
+            .limit(clientCount)
+            .toList();
   }
 
   private long millis(String text) {
@@ -96,15 +140,16 @@ final class TopCommand implements Callable<Integer> {
     }
   }
 
-  private void print(Fields before, Fields now, PrintWriter out) {
+  private void print(Fields before, Fields now, List<Fields> clients, PrintWriter out) {
     double seconds =
         Math.max(1, now.number("uptimeMillis") - before.number("uptimeMillis")) / 1000.0;
     out.printf(
-        "sluice %s, up %s, generation %s, sorted by %s%n",
+        "sluice %s, up %s, generation %s, sorted by %s%s%n",
         now.text("version"),
         Amounts.duration(now.number("uptimeMillis")),
         now.text("generation"),
-        order);
+        order,
+        filter.isEmpty() && !isTyping ? "" : ", only /" + filter + (isTyping ? "_" : ""));
     for (Fields limit : now.list("limits")) {
       if (limit.text("name").equals("connections") || limit.text("name").equals("flows")) {
         out.printf("%s %s of %s  ", limit.text("name"), limit.text("used"), limit.text("most"));
@@ -114,6 +159,13 @@ final class TopCommand implements Callable<Integer> {
     now.texts("warnings").forEach(it -> out.println("warning: " + it));
     out.println();
     destinations(before, now, seconds).printTo(out);
+    if (!clients.isEmpty()) {
+      Table table = new Table("CLIENT", "LOOKUPS/S");
+      clients.forEach(
+          it -> table.row(it.text("client"), Math.round(it.decimal("lookupsPerSecond"))));
+      out.println();
+      table.printTo(out);
+    }
     Table drops = drops(before, now, seconds);
     if (drops.size() > 0) {
       out.println();
@@ -135,6 +187,10 @@ final class TopCommand implements Callable<Integer> {
               rate(earlier, it, "bytesIn", seconds),
               rate(earlier, it, "bytesOut", seconds)));
     }
+    rows.removeIf(it ->
+        !name(it.destination).contains(filter)
+            && it.destination.list("targets").stream()
+                .noneMatch(target -> target.text("address").contains(filter)));
     rows.sort(Comparator.comparingLong((Row it) -> it.by(order)).reversed());
     Table table =
         new Table("DESTINATION", "TARGET", "STATE", "SESSIONS", "LOOKUPS/S", "IN/S", "OUT/S");

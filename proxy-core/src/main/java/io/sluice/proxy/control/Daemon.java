@@ -23,7 +23,6 @@ import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
-import io.sluice.proxy.lookup.LookupTaps;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -34,8 +33,8 @@ import io.sluice.proxy.loop.MachineMemory;
 import io.sluice.proxy.loop.SessionLimit;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
-import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Version;
+import io.sluice.proxy.offload.Offload;
 import io.sluice.proxy.relay.TcpRelay;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
@@ -72,6 +71,7 @@ public final class Daemon {
   private final SessionLimit flows;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
+  private final Offload offload = new Offload(counters);
   private final LoopWatch loopWatch;
   private final Scrape scrape;
   private final BufferLimit buffers;
@@ -84,7 +84,7 @@ public final class Daemon {
   private volatile boolean draining;
 
   /** What runs on one loop. */
-  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, DropLog drops, LookupTaps lookups) {}
+  private record Worker(Loop loop, TcpRelay tcp, UdpRelay udp, Steering steering) {}
 
   /** A daemon that is not yet listening. */
   public Daemon(Config config) {
@@ -115,7 +115,7 @@ public final class Daemon {
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
       UdpRelay udp = new UdpRelay(loop, steering, flows, ownSources, this::isCaptured);
-      workers.add(new Worker(loop, tcp, udp, steering.drops(), steering.taps()));
+      workers.add(new Worker(loop, tcp, udp, steering));
       capturing.add(new Captures.Worker(loop, gate, tcp, udp));
     }
     this.captures = given == null ? new Captures(capturing) : new Captures(capturing, given);
@@ -145,7 +145,7 @@ public final class Daemon {
    */
   public void start() throws IOException, InterruptedException {
     boolean isStarted = false;
-    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures)) {
+    try (Plan.Prepared prepared = Plan.of(null, config).prepare(resolver, captures, offload)) {
       prepared.warnings().forEach(log::warn);
       log.info(
           "started version={} loops={} openFiles={}",
@@ -226,8 +226,9 @@ public final class Daemon {
         this::limits,
         counters,
         () -> Loop.nowMillis() - startedMillis,
-        workers.stream().map(Worker::drops).toList(),
-        workers.stream().map(Worker::lookups).toList(),
+        workers.stream().map(it -> it.steering.drops()).toList(),
+        workers.stream().map(it -> it.steering.clients()).toList(),
+        workers.stream().map(it -> it.steering.taps()).toList(),
         new LoopSessions(relays()),
         transactions);
   }
@@ -239,6 +240,10 @@ public final class Daemon {
 
   Captures captures() {
     return captures;
+  }
+
+  Offload offload() {
+    return offload;
   }
 
   Resolver resolver() {
@@ -298,6 +303,7 @@ public final class Daemon {
 
   /** An endpoint's state has changed: its sessions end if it is down, and they are to. */
   private void targetChanged(Endpoint endpoint, Status before, Status after) {
+    offload.wake();
     if (after.state() == TargetState.DOWN && endpoint.protocol() == Protocol.TCP) {
       for (Worker worker : workers) {
         worker.loop.execute(() -> worker.tcp.targetDown(endpoint));
@@ -317,7 +323,7 @@ public final class Daemon {
    * @throws RefusedException if it can't come into force: then nothing has changed
    */
   public Plan.Prepared prepare(Config next) throws RefusedException, InterruptedException {
-    return Plan.of(snapshot(), next).prepare(resolver, captures);
+    return Plan.of(snapshot(), next).prepare(resolver, captures, offload);
   }
 
   /**
@@ -433,6 +439,7 @@ public final class Daemon {
     }
     boolean _ = ended.await(1, TimeUnit.SECONDS);
     captures.release();
+    offload.close();
     closeAdmin();
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).await(2, TimeUnit.SECONDS);
     checks.close();

@@ -11,6 +11,7 @@ import io.sluice.proxy.capture.Requirements;
 import io.sluice.proxy.doctor.SourceChecks;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.offload.Offload;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -53,10 +54,10 @@ final class Plan {
    *
    * @throws RefusedException if the configuration can't come into force
    */
-  Prepared prepare(Resolver resolver, Captures captures)
+  Prepared prepare(Resolver resolver, Captures captures, Offload offload)
       throws RefusedException, InterruptedException {
-    if (have != null && want.isRebound(have.config())) {
-      return new Prepared(have.rebound(want), null, List.of(), resolver);
+    if (have != null && want.isRebound(have.config()) && offload.follows(want.bindings())) {
+      return new Prepared(have.rebound(want), null, null, List.of(), resolver, offload);
     }
     List<Problem> inFile = new ArrayList<>();
     List<String> problems = new ArrayList<>();
@@ -64,6 +65,7 @@ final class Plan {
     check(problems, warnings);
     Snapshot next = null;
     CaptureChange change = null;
+    Offload.Prepared steered = null;
     boolean isReady = false;
     try {
       next = build(resolver, inFile);
@@ -71,21 +73,29 @@ final class Plan {
         warnings.add("target name has no address yet name=" + name);
       }
       boolean isLasting = !inFile.isEmpty() || !problems.isEmpty();
-      if (!isLasting) {
-        change = captures.prepare(want.captures());
+      if (!isLasting && next != null) {
+        steered = offload.prepare(next);
+        change = captures.prepare(want.captures(), steered.policy());
+        steered.answered(change.withoutPolicy());
+        List<String> refusals = steered.refusals();
+        isLasting = !refusals.isEmpty();
+        problems.addAll(refusals);
         List<String> failures = change.failures().stream().map(CaptureFailure::toString).toList();
         (change.isRefused() ? problems : warnings).addAll(failures);
       }
       if (Thread.interrupted()) {
         throw new InterruptedException();
       }
-      if (next == null || change == null || change.isRefused()) {
+      if (next == null || steered == null || change == null || !problems.isEmpty()) {
         throw new RefusedException(inFile, problems, isLasting);
       }
       isReady = true;
-      return new Prepared(next, change, warnings, resolver);
+      return new Prepared(next, change, steered, warnings, resolver, offload);
     } finally {
       if (!isReady) {
+        if (steered != null) {
+          offload.abort(steered);
+        }
         abort(next, change, resolver);
       }
     }
@@ -128,19 +138,25 @@ final class Plan {
   public final class Prepared implements AutoCloseable {
     private final Snapshot snapshot;
     private final @Nullable CaptureChange captures; // null if they stay as they are
+    private final Offload.@Nullable Prepared steered; // null with them
     private final List<String> warnings;
     private final Resolver resolver;
+    private final Offload offload;
     private boolean isDone;
 
     private Prepared(
         Snapshot snapshot,
         @Nullable CaptureChange captures,
+        Offload.@Nullable Prepared steered,
         List<String> warnings,
-        Resolver resolver) {
+        Resolver resolver,
+        Offload offload) {
       this.snapshot = snapshot;
       this.captures = captures;
+      this.steered = steered;
       this.warnings = List.copyOf(warnings);
       this.resolver = resolver;
+      this.offload = offload;
     }
 
     /** What is doubtful, but doesn't keep it from coming into force. */
@@ -166,8 +182,11 @@ final class Plan {
     /** The second half: traffic comes in. */
     void open() {
       isDone = true;
-      if (captures != null) {
+      if (captures == null || steered == null) {
+        offload.rebound(snapshot);
+      } else {
         captures.commit();
+        offload.commit(steered);
         snapshot.retainNames(resolver);
       }
     }
@@ -177,6 +196,9 @@ final class Plan {
     public void close() {
       if (!isDone) {
         isDone = true;
+        if (steered != null) {
+          offload.abort(steered);
+        }
         abort(snapshot, captures, resolver);
       }
     }

@@ -57,7 +57,9 @@ final class Succession {
     boolean isPrepared = false;
     try {
       try (var _ = other.working()) {
-        prepared = Plan.of(null, daemon.config()).prepare(daemon.resolver(), daemon.captures());
+        prepared =
+            Plan.of(null, daemon.config())
+                .prepare(daemon.resolver(), daemon.captures(), daemon.offload());
       }
       prepared.warnings().forEach(log::warn);
       prepared.publish(next -> daemon.publish(next.numbered(other.generation())));

@@ -57,6 +57,7 @@ public final class Endpoint {
   private final Changes heard;
   private final List<WeakReference<Watcher>> watchers = new CopyOnWriteArrayList<>();
   private final Silence silence = new Silence(false);
+  private volatile @Nullable Runnable connected; // told once
   private volatile State state = State.UP;
   private volatile int failures;
   private volatile Passive passive = Passive.DEFAULT;
@@ -155,8 +156,18 @@ public final class Endpoint {
 
   // ---- what traffic finds
 
+  /** Has somebody told of the next connection that is made; on its loop, so briefly. */
+  public void whenConnected(Runnable once) {
+    connected = once;
+  }
+
   /** A connection was made, or a datagram answered. */
   public void succeeded() {
+    Runnable waiting = connected;
+    if (waiting != null) {
+      connected = null;
+      waiting.run();
+    }
     State now = state;
     if (failures != 0 || now != State.UP && now != State.HELD) {
       recover("traffic is answered");

@@ -3,6 +3,7 @@ package io.sluice.proxy.kernel;
 import io.sluice.proxy.arrival.CapturedRanges;
 import io.sluice.proxy.arrival.PortSet;
 import io.sluice.proxy.linux.Bpf;
+import io.sluice.proxy.linux.BpfAssembler;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
@@ -34,6 +35,20 @@ public final class KernelLookup {
   private final Bpf bpf;
   private int link = NONE;
   private int program = NONE;
+  private Basis basis = Basis.NONE;
+
+  /** What a program was made of. */
+  record Basis(CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
+    static final Basis NONE = new Basis(CapturedRanges.NONE, Map.of(), null);
+
+    @SuppressWarnings("ReferenceEquality") // a policy changes in its maps
+    boolean isSame(Basis other) {
+      return ranges.entries().equals(other.ranges.entries())
+          && ranges.portSets().equals(other.ranges.portSets())
+          && fds.equals(other.fds)
+          && policy == other.policy;
+    }
+  }
 
   public KernelLookup(Syscalls syscalls) {
     this.syscalls = syscalls;
@@ -73,22 +88,35 @@ public final class KernelLookup {
    * @param program its descriptor; negative if something went wrong
    * @param link the descriptor of a link
    * @param wrong what went wrong; empty if nothing did
+   * @param basis what the program was made of
    */
-  public record Prepared(int program, int link, String wrong) {
+  public record Prepared(int program, int link, String wrong, Basis basis) {
+    private static Prepared not(String wrong) {
+      return new Prepared(NONE, NONE, wrong, Basis.NONE);
+    }
+
     public boolean isReady() {
       return program >= 0;
     }
   }
 
-  /** Gets a program for these ranges ready; as {@link #load}. */
-  public Prepared prepare(CapturedRanges ranges, Map<Protocol, Integer> fds) {
-    Loading loading = load(ranges, fds);
-    return loading.program < 0 ? new Prepared(NONE, NONE, loading.wrong) : withLink(loading);
+  /**
+   * Gets a program for these ranges ready; as {@link #load}. If the one in force is just that, it
+   * is kept.
+   */
+  public Prepared prepare(
+      CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
+    Basis wanted = new Basis(ranges, Map.copyOf(fds), policy);
+    if (program != NONE && wanted.isSame(basis)) {
+      return new Prepared(program, link, "", wanted);
+    }
+    Loading loading = load(ranges, fds, policy);
+    return loading.program < 0 ? Prepared.not(loading.wrong) : withLink(loading, wanted);
   }
 
-  private Prepared withLink(Loading loading) {
+  private Prepared withLink(Loading loading, Basis wanted) {
     if (link != NONE) {
-      return new Prepared(loading.program, link, "");
+      return new Prepared(loading.program, link, "", wanted);
     }
     Bpf.LoadedProgram passing = loadPassing();
     int result = passing.isLoaded() ? attach(passing.fd()) : passing.fd();
@@ -101,19 +129,20 @@ public final class KernelLookup {
           result == -Linux.E2BIG
               ? "sk_lookup: a network namespace takes 64 programs, and has them; see bpftool link"
               : said("can't attach the program", result);
-      return new Prepared(NONE, NONE, wrong);
+      return Prepared.not(wrong);
     }
-    return new Prepared(loading.program, result, "");
+    return new Prepared(loading.program, result, "", wanted);
   }
 
   /** Captures what was prepared from now on, and nothing else. */
   public void commit(Prepared prepared) {
     int result = bpf.updateLink(prepared.link, prepared.program);
-    if (program != NONE) {
+    if (program != NONE && program != prepared.program) {
       int _ = syscalls.close(program);
     }
     link = prepared.link;
     program = prepared.program;
+    basis = prepared.basis;
     if (result < 0) {
       log.error("{}", said("the link has gone, and is made again", result));
     }
@@ -121,7 +150,7 @@ public final class KernelLookup {
 
   /** Gives back what was prepared. */
   public void abort(Prepared prepared) {
-    if (prepared.isReady()) {
+    if (prepared.isReady() && prepared.program != program) {
       int _ = syscalls.close(prepared.program);
       if (prepared.link != link) {
         int _ = syscalls.close(prepared.link);
@@ -162,8 +191,9 @@ public final class KernelLookup {
    * @param fds the sockets that it assigns to, and so to their reuseport groups, until they are
    *     closed: one of each protocol that is captured. A packet of a family that a socket doesn't
    *     take is passed
+   * @param policy what it decides itself; null for nothing
    */
-  Loading load(CapturedRanges ranges, Map<Protocol, Integer> fds) {
+  Loading load(CapturedRanges ranges, Map<Protocol, Integer> fds, @Nullable Policy policy) {
     int sockets =
         bpf.createMap(
             Bpf.MapSpec.of(
@@ -180,25 +210,30 @@ public final class KernelLookup {
           return new Loading(NONE, said("can't put a socket into its map", result));
         }
       }
-      return load(ranges, sockets);
+      return load(ranges, sockets, policy);
     } finally {
       int _ = syscalls.close(sockets); // the program holds it
     }
   }
 
-  private Loading load(CapturedRanges ranges, int sockets) {
+  private Loading load(CapturedRanges ranges, int sockets, @Nullable Policy policy) {
     int[] maps = {NONE, NONE, NONE};
     try {
       String wrong = makeMaps(ranges, maps);
       if (wrong != null) {
         return new Loading(NONE, wrong);
       }
+      BpfAssembler code = LookupProgram.code(maps[0], maps[1], maps[2], sockets, policy);
+      String excess = Policy.excess(code);
+      if (excess != null) {
+        return new Loading(NONE, excess);
+      }
       Bpf.LoadedProgram loaded =
           bpf.load(
               Linux.BPF_PROG_TYPE_SK_LOOKUP,
               Linux.BPF_SK_LOOKUP,
-              LookupProgram.code(maps[0], maps[1], maps[2], sockets),
-              "sluice_capture");
+              code.assemble(),
+              policy == null ? "sluice_capture" : "sluice_steer");
       return loaded.isLoaded()
           ? new Loading(loaded.fd(), "")
           : new Loading(NONE, said("can't load the program", loaded.fd()) + "\n" + loaded.log());
@@ -311,6 +346,7 @@ public final class KernelLookup {
       int _ = syscalls.close(program);
       link = NONE;
       program = NONE;
+      basis = Basis.NONE;
     }
   }
 }

@@ -4,9 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,12 +29,20 @@ public final class Bpf {
   private static final int PROG_LOAD = 5;
   private static final int PROG_TEST_RUN = 10;
   private static final int PROG_QUERY = 16;
+  private static final int MAP_UPDATE_BATCH = 26;
   private static final int LINK_CREATE = 28;
   private static final int LINK_UPDATE = 29;
   private static final int LINK_DETACH = 34;
 
   private static final int MAX_NAME_BYTES = 15;
   private static final int LOG_BYTES = 1 << 20;
+
+  /** The least that is taken for a packet: an Ethernet header, and some more. */
+  private static final int PACKET_BYTES = 64;
+
+  private static final Path POSSIBLE_PROCESSORS = Path.of("/sys/devices/system/cpu/possible");
+  private static final int MOST_PROCESSORS = 8192; // as many as a kernel can be built for
+  private static final int PROCESSORS = processors();
 
   private final Syscalls syscalls;
   private final MemorySegment attributes = Arena.ofAuto().allocate(128, 8);
@@ -115,6 +127,43 @@ public final class Bpf {
     MemorySegment.copy(value, 0, data, JAVA_BYTE, valueAt(key), value.length);
     attributes.set(JAVA_LONG, 24, flags);
     return call(MAP_UPDATE_ELEM);
+  }
+
+  /**
+   * Puts many values under as many keys, by as few calls as the kernel takes.
+   *
+   * <pre>  16 keys*  24 values*  32 count  36 map fd  </pre>
+   *
+   * @param keys one behind the other
+   * @param values one behind the other, as many
+   * @return 0, or a negative errno; then some of them are there
+   */
+  public int updateMany(int map, byte[] keys, byte[] values, int count) {
+    reserve(valueAt(keys) + values.length);
+    MemorySegment.copy(keys, 0, data, JAVA_BYTE, 0, keys.length);
+    MemorySegment.copy(values, 0, data, JAVA_BYTE, valueAt(keys), values.length);
+    attributes.fill((byte) 0);
+    attributes.set(JAVA_LONG, 16, data.address());
+    attributes.set(JAVA_LONG, 24, data.address() + valueAt(keys));
+    attributes.set(JAVA_INT, 32, count);
+    attributes.set(JAVA_INT, 36, map);
+    return count == 0 ? 0 : call(MAP_UPDATE_BATCH);
+  }
+
+  /**
+   * Reads a value that each processor has one of, and adds them up: counters.
+   *
+   * @param sums receives the sums; as many as the map's values have numbers of 8 bytes
+   */
+  public int lookupSum(int map, byte[] key, long[] sums) {
+    int valueBytes = 8 * sums.length;
+    element(map, key, PROCESSORS * valueBytes);
+    int result = call(MAP_LOOKUP_ELEM);
+    Arrays.fill(sums, 0);
+    for (int i = 0; result == 0 && i < PROCESSORS * sums.length; i++) {
+      sums[i % sums.length] += data.get(JAVA_LONG, valueAt(key) + 8L * i);
+    }
+    return result;
   }
 
   /** Removes a key. */
@@ -311,12 +360,44 @@ public final class Bpf {
     return result < 0 ? result : attributes.get(JAVA_INT, 36);
   }
 
+  /**
+   * Runs a program of {@link Linux#BPF_PROG_TYPE_SCHED_CLS} once, on an empty packet.
+   *
+   * <pre>  0 program fd  4 answer  8 size in  16 packet*  32 repeat  </pre>
+   *
+   * @return the program's answer, or a negative errno
+   */
+  public int testRun(int program) {
+    reserve(PACKET_BYTES);
+    data.asSlice(0, PACKET_BYTES).fill((byte) 0);
+    attributes.fill((byte) 0);
+    attributes.set(JAVA_INT, 0, program);
+    attributes.set(JAVA_INT, 8, PACKET_BYTES);
+    attributes.set(JAVA_LONG, 16, data.address());
+    attributes.set(JAVA_INT, 32, 1);
+    int result = call(PROG_TEST_RUN);
+    return result < 0 ? result : attributes.get(JAVA_INT, 4);
+  }
+
   private void describeRun(int program, byte[] context) {
     MemorySegment.copy(context, 0, data, JAVA_BYTE, 0, context.length);
     attributes.fill((byte) 0);
     attributes.set(JAVA_INT, 0, program);
     attributes.set(JAVA_INT, 40, context.length);
     attributes.set(JAVA_LONG, 48, data.address());
+  }
+
+  /**
+   * How many processors there may ever be, by a list like {@code 0-7}: so many values the kernel
+   * writes, whatever room there is.
+   */
+  private static int processors() {
+    try {
+      String[] numbers = Files.readString(POSSIBLE_PROCESSORS).strip().split("[-,]", -1);
+      return Integer.parseInt(numbers[numbers.length - 1]) + 1;
+    } catch (IOException | NumberFormatException _) {
+      return MOST_PROCESSORS;
+    }
   }
 
   private int call(int command) {

@@ -128,6 +128,11 @@ public final class BpfAssembler {
     return code.position() / BYTES;
   }
 
+  /** How many jumps there are. */
+  public int jumps() {
+    return jumps.size();
+  }
+
   /** {@code destination = source}. */
   public BpfAssembler move(Register destination, Register source) {
     return alu(Alu.MOV, destination, source);

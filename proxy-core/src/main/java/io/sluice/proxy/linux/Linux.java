@@ -91,12 +91,14 @@ public final class Linux {
   // asm-generic/mman-common.h, asm-generic/mman.h
   public static final int PROT_READ = 1;
   public static final int PROT_WRITE = 2;
+  public static final int MAP_SHARED = 0x1;
   public static final int MAP_PRIVATE = 0x2;
   public static final int MAP_ANONYMOUS = 0x20;
 
   // linux/bpf.h
   public static final int BPF_MAP_TYPE_HASH = 1;
   public static final int BPF_MAP_TYPE_ARRAY = 2;
+  public static final int BPF_MAP_TYPE_PERCPU_ARRAY = 6;
   public static final int BPF_MAP_TYPE_LPM_TRIE = 11;
   public static final int BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
   public static final int BPF_MAP_TYPE_HASH_OF_MAPS = 13;
@@ -104,9 +106,11 @@ public final class Linux {
   public static final int BPF_MAP_TYPE_SOCKHASH = 18;
   public static final int BPF_MAP_TYPE_REUSEPORT_SOCKARRAY = 20;
   public static final int BPF_F_NO_PREALLOC = 1;
+  public static final int BPF_F_MMAPABLE = 0x400;
   public static final int BPF_ANY = 0;
   public static final int BPF_NOEXIST = 1;
   public static final int BPF_EXIST = 2;
+  public static final int BPF_PROG_TYPE_SCHED_CLS = 3;
   public static final int BPF_PROG_TYPE_SK_REUSEPORT = 21;
   public static final int BPF_PROG_TYPE_SK_LOOKUP = 30;
   public static final int BPF_SK_LOOKUP = 36;
@@ -116,8 +120,10 @@ public final class Linux {
   public static final int BPF_FUNC_MAP_UPDATE_ELEM = 2;
   public static final int BPF_FUNC_MAP_DELETE_ELEM = 3;
   public static final int BPF_FUNC_SK_SELECT_REUSEPORT = 82;
+  public static final int BPF_FUNC_SK_LOOKUP_TCP = 84;
   public static final int BPF_FUNC_SK_RELEASE = 86;
   public static final int BPF_FUNC_SK_ASSIGN = 124;
+  public static final int BPF_SK_LOOKUP_F_NO_REUSEPORT = 2;
 
   // asm-generic/ioctls.h: what a socket has received and nobody read, and what it has sent that is
   // not yet acknowledged, in bytes

@@ -320,6 +320,12 @@ public class Syscalls {
     return call(MMAP, 0, lengthBytes, protection, flags, -1, 0);
   }
 
+  /** Maps what a descriptor stands for into memory, to read and write; the address, or negative. */
+  long mapShared(int fd, long lengthBytes) {
+    int protection = Linux.PROT_READ | Linux.PROT_WRITE;
+    return call(MMAP, 0, lengthBytes, protection, Linux.MAP_SHARED, fd, 0);
+  }
+
   /** Gives memory of {@link #map} back. */
   public int unmap(long address, long lengthBytes) {
     return (int) call(MUNMAP, address, lengthBytes, 0, 0, 0, 0);

@@ -36,6 +36,9 @@ public final class Answer {
       return refused(Refusal.PROGRAM_ERROR);
     }
     Target selected = Target.of(socket);
+    if (isReal && selected.destination().spec().offload().isRequired()) {
+      return refused(Refusal.NOT_OFFLOADED);
+    }
     Target admitted =
         isReal ? selected.admitted(context, tried) : selected.expected(context, tried);
     return admitted == null ? refused(Refusal.TARGETS_DOWN) : found(admitted);

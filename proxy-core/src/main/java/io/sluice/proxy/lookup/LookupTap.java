@@ -84,7 +84,8 @@ public final class LookupTap {
     }
     long number = written;
     if (number - read == CAPACITY) {
-      missed = missed + 1;
+      long before = missed;
+      missed = before + 1;
       return;
     }
     Slot slot = slots[(int) (number % CAPACITY)];

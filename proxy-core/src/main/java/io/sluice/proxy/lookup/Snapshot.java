@@ -1,5 +1,6 @@
 package io.sluice.proxy.lookup;
 
+import io.sluice.bpf.LookupProgram;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
 import io.sluice.config.ConfigException;
@@ -12,6 +13,7 @@ import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.HeaderSources;
 import io.sluice.proxy.name.Resolver;
+import io.sluice.proxy.program.BpfObjects;
 import io.sluice.proxy.program.Jars;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
@@ -103,7 +105,7 @@ public record Snapshot(
     }
     BindingTable bindings = config.bindings();
     ProgramMaps maps = new ProgramMaps(sockets, (label, protocol) -> slot(slots, label, protocol));
-    List<ProgramChain.Link> links = links(config.programs(), bindings, maps, jars, previous);
+    List<ProgramChain.Link> links = links(config, bindings, maps, jars, previous);
     List<Socket> listening = new ArrayList<>();
     for (ListenerSpec spec : config.listeners()) {
       int slot = slot(slots, spec.destination(), spec.protocol());
@@ -220,7 +222,7 @@ public record Snapshot(
   }
 
   private static List<ProgramChain.Link> links(
-      List<ProgramSpec> specs,
+      Config config,
       BindingTable bindings,
       ProgramMaps maps,
       Jars jars,
@@ -228,12 +230,18 @@ public record Snapshot(
       throws ConfigException {
     List<ProgramChain.Link> links = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
-    for (ProgramSpec spec : specs) {
+    BpfObjects objects =
+        new BpfObjects(
+            config.loops(),
+            name -> loaded(previous, name),
+            (label, protocol) -> maps.lookup(maps.slot(label, protocol)));
+    for (ProgramSpec spec : config.programs()) {
       try {
-        Program program = program(spec, bindings, maps, jars);
+        Program program = program(spec, bindings, maps, jars, objects);
         Shadow shadow =
             spec instanceof ProgramSpec.Shadowed its
-                ? new Shadow(program(its.shadow(), bindings, maps, jars), comparison(its, previous))
+                ? new Shadow(
+                    program(its.shadow(), bindings, maps, jars, objects), comparison(its, previous))
                 : null;
         links.add(new ProgramChain.Link(spec.name(), program, shadow));
       } catch (ConfigException unusable) {
@@ -245,13 +253,15 @@ public record Snapshot(
   }
 
   private static Program program(
-      ProgramSpec spec, BindingTable bindings, ProgramMaps maps, Jars jars) throws ConfigException {
+      ProgramSpec spec, BindingTable bindings, ProgramMaps maps, Jars jars, BpfObjects objects)
+      throws ConfigException {
     return switch (spec) {
       case ProgramSpec.Bindings _ -> BindingsProgram.of(bindings, maps.sockets(), maps.slots());
       case ProgramSpec.Rules rules -> RulesProgram.of(rules.rules(), maps.sockets(), maps.slots());
       case ProgramSpec.Custom custom ->
           jars.load(custom.code(), Program.class, ProgramMaps.class, maps);
-      case ProgramSpec.Shadowed its -> program(its.program(), bindings, maps, jars);
+      case ProgramSpec.Bpf bpf -> objects.load(bpf);
+      case ProgramSpec.Shadowed its -> program(its.program(), bindings, maps, jars, objects);
     };
   }
 
@@ -267,6 +277,19 @@ public record Snapshot(
       }
     }
     return new Shadow.Comparison();
+  }
+
+  /** The eBPF program that ran under a name. */
+  private static @Nullable LookupProgram loaded(@Nullable Snapshot previous, String name) {
+    if (previous == null) {
+      return null;
+    }
+    for (ProgramChain.Link link : previous.engine.programs().links()) {
+      if (link.name().equals(name) && link.program() instanceof LookupProgram program) {
+        return program;
+      }
+    }
+    return null;
   }
 
   private static Map<Key, Integer> bindingCounts(BindingTable bindings) {
@@ -298,7 +321,7 @@ public record Snapshot(
       case ProgramSpec.Bindings _ -> false;
       case ProgramSpec.Rules program ->
           program.rules().stream().anyMatch(rule -> rule.ifindex() != 0);
-      case ProgramSpec.Custom _ -> true;
+      case ProgramSpec.Custom _, ProgramSpec.Bpf _ -> true;
       case ProgramSpec.Shadowed its ->
           asksForInterface(its.program()) || asksForInterface(its.shadow());
     };

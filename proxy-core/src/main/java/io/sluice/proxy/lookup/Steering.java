@@ -1,6 +1,7 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
 import io.sluice.proxy.observe.Refusal;
@@ -23,6 +24,7 @@ public final class Steering {
   private final Counters counters;
   private final Supplier<Snapshot> snapshots;
   private final DropLog drops;
+  private final ClientRates clients = new ClientRates();
   private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
 
@@ -47,6 +49,7 @@ public final class Steering {
 
   /** Where it goes, or why not, which has been counted. */
   public Answer steer() {
+    clients.count(context);
     Snapshot snapshot = snapshots.get();
     Verdict verdict = snapshot.engine().lookup(context);
     Target target = answer.of(verdict, context, true).target();
@@ -56,11 +59,8 @@ public final class Steering {
       Socket socket = verdict.socket() == null ? context.socket() : verdict.socket();
       refuse(answer.refusal(), context, destination(socket), null, 0);
     }
-    LookupTap[] followed = taps.all();
-    if (followed != null) {
-      for (LookupTap tap : followed) {
-        tap.offer(context, snapshot, answer);
-      }
+    for (LookupTap tap : taps.all()) { // mostly there is none
+      tap.offer(context, snapshot, answer);
     }
     return answer;
   }
@@ -132,6 +132,11 @@ public final class Steering {
         destination == null ? null : destination.label(),
         target == null ? null : target.spec().address(),
         errno);
+  }
+
+  /** Which clients come most. Any thread may read it. */
+  public ClientRates clients() {
+    return clients;
   }
 
   /** Who follows what is looked up. Any thread. */

@@ -31,6 +31,7 @@ public final class Counters implements LookupObserver {
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
   private final Map<String, LongAdder> programErrors = new ConcurrentHashMap<>();
   private final RateLimit programLog = new RateLimit(1_000);
+  private final Map<KernelDrop, LongAdder> kernelDrops = new ConcurrentHashMap<>();
   private volatile LongSupplier bufferBytes = () -> 0;
   private volatile LongSupplier bufferLimitBytes = () -> 0;
 
@@ -39,6 +40,22 @@ public final class Counters implements LookupObserver {
 
   /** Whose assign failed, and how. */
   public record AssignError(String program, Errno errno) {}
+
+  /** Which program had the kernel refuse connections, and why. */
+  public record KernelDrop(String program, Refusal reason) {}
+
+  /** The kernel refused connections by itself; they count as drops, too. */
+  public void droppedByKernel(String program, Refusal reason, long connections) {
+    drops(reason, Protocol.TCP).add(connections);
+    kernelDrops
+        .computeIfAbsent(new KernelDrop(program, reason), _ -> new LongAdder())
+        .add(connections);
+  }
+
+  /** What the kernel refused by itself. */
+  public Map<KernelDrop, LongAdder> kernelDrops() {
+    return kernelDrops;
+  }
 
   /** An array of zeros. */
   public static LongAdder[] adders(int count) {

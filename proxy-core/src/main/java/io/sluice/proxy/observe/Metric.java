@@ -83,6 +83,30 @@ public enum Metric {
       "label",
       "family",
       "protocol"),
+  OFFLOADED(
+      "sluice_offloaded_total",
+      Type.COUNTER,
+      "Lookups by which the kernel gave a connection to a target's own socket.",
+      "label",
+      "family"),
+  OFFLOAD_FALLBACKS(
+      "sluice_offload_fallbacks_total",
+      Type.COUNTER,
+      "Connections that the kernel left to the relay: `elsewhere`, `absent`, `unfit`.",
+      "label",
+      "reason"),
+  OFFLOAD_DROPS(
+      "sluice_offload_drops_total",
+      Type.COUNTER,
+      "Connections that the kernel refused by a program of ours; there only once there is one.",
+      "program",
+      "reason"),
+  TARGET_OFFLOADED(
+      "sluice_target_offloaded",
+      Type.GAUGE,
+      "1 while the kernel gives connections to the target's own socket.",
+      "label",
+      "target"),
   SESSIONS(
       "sluice_sessions_total",
       Type.COUNTER,

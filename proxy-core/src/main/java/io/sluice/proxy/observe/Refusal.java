@@ -40,6 +40,8 @@ public enum Refusal implements Outcome {
   NO_TARGET("no_target", By.SLUICE, Phase.CONNECT),
   /** Checks say that no target of the destination serves. */
   TARGETS_DOWN("targets_down", By.TARGET, Phase.CONNECT),
+  /** The destination is to be offloaded always, and this connection couldn't be. */
+  NOT_OFFLOADED("not_offloaded", By.SLUICE, Phase.LOOKUP),
   /** The last target that was tried refused the connection. */
   CONNECT_REFUSED("connect_refused", By.TARGET, Phase.CONNECT),
   /** The last target that was tried did not accept within {@code connectTimeout}. */

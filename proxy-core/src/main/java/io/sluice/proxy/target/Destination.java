@@ -66,6 +66,7 @@ public final class Destination {
   private final @Nullable ProxyHeaderWriter header;
   private final boolean hasBackups;
   private volatile boolean isPanicking;
+  private volatile String offloadTrouble = "";
 
   /** What is counted per destination; outlives a change of its specification. */
   public static final class Traffic {
@@ -73,6 +74,8 @@ public final class Destination {
     private volatile boolean hasMessages;
     private final LongAdder[] lookups = Counters.adders(Family.values().length);
     private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
+    private final LongAdder[] offloaded = Counters.adders(Family.values().length);
+    private final LongAdder[] fallbacks = Counters.adders(OffloadFallback.values().length);
     private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
     private final AtomicLongArray refusals = new AtomicLongArray(Refusal.values().length);
 
@@ -98,6 +101,16 @@ public final class Destination {
 
     public LongAdder lookups(Family family) {
       return lookups[family.ordinal()];
+    }
+
+    /** Connections that the kernel gave to a target; they count as lookups, too. */
+    public LongAdder offloaded(Family family) {
+      return offloaded[family.ordinal()];
+    }
+
+    /** Connections that the kernel would have given to a target, and gave to the relay. */
+    public LongAdder fallbacks(OffloadFallback reason) {
+      return fallbacks[reason.ordinal()];
     }
 
     public LongAdder ends(SessionEnd end) {
@@ -298,6 +311,18 @@ public final class Destination {
       boolean isWanted = !target.spec().isBackup() || !isAnyPrimary;
       group.available(target.socket(), panics || isWanted && target.isAvailable());
     }
+  }
+
+  /**
+   * Why none of its targets is offloaded at the moment though it could be; empty if some may be.
+   */
+  public String offloadTrouble() {
+    return offloadTrouble;
+  }
+
+  /** Says so. */
+  public void offloadTrouble(String why) {
+    offloadTrouble = why;
   }
 
   public ReuseportGroup group() {

@@ -50,6 +50,7 @@ public final class Target {
     private final TargetCounters counters = new TargetCounters();
     private final @Nullable Endpoint endpoint;
     private volatile boolean isRetired;
+    private volatile OffloadState offload = OffloadState.OFF;
 
     Life(@Nullable Endpoint endpoint, boolean isRetired) {
       this.endpoint = endpoint;
@@ -175,6 +176,16 @@ public final class Target {
   /** The same for what goes to one of its addresses: it may have left the name. */
   public boolean isRetired(Endpoint endpoint) {
     return life.isRetired || !addresses.has(endpoint);
+  }
+
+  /** Whether the kernel gives it connections itself, as was found last. */
+  public OffloadState offload() {
+    return life.offload;
+  }
+
+  /** Says so. */
+  public void offload(OffloadState found) {
+    life.offload = found;
   }
 
   /** What it has in common with the same target of the snapshots before and after. */

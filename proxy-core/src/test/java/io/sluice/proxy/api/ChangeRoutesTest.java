@@ -39,6 +39,7 @@ final class ChangeRoutesTest {
               () -> 0L,
               List.of(),
               List.of(),
+              List.of(),
               new NoSessions(),
               door));
 

@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -129,6 +130,61 @@ final class DropsTest {
         });
     assertThat(drops("?from=192.0.2.0/24")).isEmpty();
     assertThat(drops("?reason=loop")).isEmpty();
+  }
+
+  private void refuse(List<String> expected, String from, String to, String decided)
+      throws IOException {
+    int own = refused(from, to);
+    expected.add(from + ":" + own + " " + to + ":" + port + " " + decided);
+  }
+
+  /** One of each way of being refused, as {@code drops} must tell it. */
+  private int refuseEachWay(List<String> expected, DatagramSocket datagrams) throws IOException {
+    String nobody = "null|null|null|null|null";
+    String dead = "127.0.0.1:" + refusing + "|ECONNREFUSED";
+    String one = "127.0.0.1:" + server.port() + "|null";
+    refuse(expected, "127.0.0.1", "127.0.25.9", "program|office|rule 2|null|null|null");
+    refuse(expected, "127.0.0.1", "127.0.26.9", "no_listener|" + nobody);
+    refuse(expected, "127.0.0.1", "127.0.22.9", "group|null|null|drained|null|null");
+    refuse(expected, "127.0.0.1", "127.0.21.9", "connect_refused|null|null|down|" + dead);
+    refuse(expected, "127.0.0.66", "127.0.20.9", "proxy_header|" + nobody);
+    refuse(expected, "127.0.0.1", "127.0.23.9", "destination_limit|null|null|one|" + one);
+    datagrams.send(
+        new DatagramPacket(new byte[] {1}, 1, InetAddress.ofLiteral("127.0.24.9"), port));
+    expected.add(
+        ("127.0.0.1:" + datagrams.getLocalPort() + " 127.0.24.9:" + port)
+            + " port_unreachable|null|null|dead|"
+            + dead);
+    return 7;
+  }
+
+  @Test
+  void eachOfAThousandRefusalsInSevenWaysIsNamedWithWhatDecided() throws Exception {
+    List<String> expected = new ArrayList<>();
+    int made = 0;
+    try (Socket first = new Socket("127.0.23.1", port)) {
+      first.getOutputStream().write('a');
+      assertThat(first.getInputStream().read()).as("now it is full").isEqualTo('a');
+      while (made < 1_000) {
+        try (DatagramSocket client = new DatagramSocket(0, InetAddress.ofLiteral("127.0.0.1"))) {
+          made += refuseEachWay(expected, client);
+          int sent = made / 7;
+          TestDaemon.until(
+              "the error has come back", () -> drops("?reason=port_unreachable").size() == sent);
+        }
+      }
+    }
+    List<String> told = new ArrayList<>();
+    for (Map<?, ?> it : drops("")) {
+      told.add(
+          it.get("client") + " " + it.get("local") + " " + it.get("reason") + "|" + decided(it));
+    }
+    expected.sort(null);
+    told.sort(null);
+    assertThat(told).hasSize(made);
+    for (int i = 0; i < made; i++) {
+      assertThat(told.get(i)).isEqualTo(expected.get(i));
+    }
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Path;
@@ -24,7 +25,7 @@ final class ShadowsTest {
     try (Socket client = new Socket()) {
       client.setSoTimeout(10_000);
       client.bind(new InetSocketAddress(from, 0));
-      client.connect(new InetSocketAddress("127.0.0.1", port));
+      client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
       client.getOutputStream().write(7);
       assertThat(client.getInputStream().read()).isEqualTo(7);
     }
@@ -62,7 +63,8 @@ final class ShadowsTest {
       assertThat(shadow.get("percentDifferent")).isEqualTo(3.0);
       assertThat(Parsed.maps(shadow.get("examples")))
           .isNotEmpty()
-          .extracting(it -> String.valueOf(it.get("client")).split(":")[0] + " " + it.get("would"))
+          .extracting(
+              it -> String.valueOf(it.get("client")).split(":", 2)[0] + " " + it.get("would"))
           .containsOnly("127.0.1.1 drop", "127.0.1.2 pass", "127.0.1.3 drop");
       assertThat(daemon.snapshot().destinations().getFirst().traffic().bytesIn.sum())
           .as("all were served")

@@ -14,6 +14,7 @@ import io.sluice.config.Config;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.HealthSpec;
 import io.sluice.config.Limits;
+import io.sluice.config.OffloadSpec;
 import io.sluice.config.ProgramSpec;
 import io.sluice.config.Selection;
 import io.sluice.config.SourceSpec;
@@ -175,7 +176,8 @@ final class RelayHarness implements AutoCloseable {
             null,
             null,
             0,
-            HealthSpec.standard(false));
+            HealthSpec.standard(false),
+            OffloadSpec.OFF);
     return config(List.of(), List.of(destination));
   }
 

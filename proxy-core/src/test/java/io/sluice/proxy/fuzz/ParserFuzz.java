@@ -10,7 +10,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * {@link FuzzTarget}, until it finds something or ten minutes have passed:
  *
  * <pre>{@code
- * JAZZER_FUZZ=1 scripts/mvn -pl steering,config,proxy-core test -Dtest=ParserFuzz -Dtarget=LOOKUP \
+ * JAZZER_FUZZ=1 scripts/mvn -pl steering,config,bpf,proxy-core test -Dtest=ParserFuzz -Dtarget=LOOKUP \
  *   -Dsurefire.failIfNoSpecifiedTests=false
  * }</pre>
  *

@@ -1,6 +1,7 @@
 package io.sluice.proxy.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -59,17 +60,23 @@ final class CaptureNets implements AutoCloseable {
     return startRealServers("10.9.2.2", "fd09:2::2");
   }
 
+  /** Real servers on the gateway's loopback, where Sluice runs. */
+  RealServers startServersBesideSluice() throws IOException {
+    return start(gateway, "127.0.0.1", "::1");
+  }
+
   /** Real servers on these addresses of the server's, once they listen. */
   RealServers startRealServers(String... addresses) throws IOException {
-    RealServers servers = RealServers.start(directory, server, List.of(addresses));
+    return start(server, addresses);
+  }
+
+  private RealServers start(Netns on, String... addresses) throws IOException {
+    RealServers servers = RealServers.start(directory, on, List.of(addresses));
     started.add(servers);
     Awaitility.await("servers that listen on " + List.of(addresses))
         .atMost(Duration.ofSeconds(20))
         .until(() ->
-            server
-                    .run("ss", "-Hlntu", "sport", "=", ":" + RealServers.ANNOUNCED_PORT)
-                    .lines()
-                    .count()
+            on.run("ss", "-Hlntu", "sport", "=", ":" + RealServers.ANNOUNCED_PORT).lines().count()
                 == 2L * addresses.length); // a listener and a datagram socket each
     return servers;
   }
@@ -110,6 +117,36 @@ final class CaptureNets implements AutoCloseable {
         .awaitLine("ready");
   }
 
+  /**
+   * Sluice on the gateway as a user who has nothing but these capabilities, and can't read where we
+   * build.
+   */
+  SluiceProcess startAsNobody(String capabilities, Path configuration) throws Exception {
+    assumeTrue(Netns.has("setpriv"), "needs setpriv");
+    for (Path path = directory; path.startsWith("/tmp"); path = path.getParent()) {
+      if (path.getNameCount() > 1) {
+        path.toFile().setExecutable(true, false);
+        path.toFile().setReadable(true, false);
+      }
+    }
+    Path library = ClassPathCopy.into(directory);
+    List<String> command = new ArrayList<>(gateway.prefix());
+    command.addAll(
+        List.of(
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all," + capabilities,
+            "--ambient-caps=-all," + capabilities,
+            "--bounding-set=-all," + capabilities));
+    for (String word : SluiceProcess.sluice(List.of(), "run", "-f", configuration.toString())) {
+      command.add(
+          word.equals(System.getProperty("java.class.path")) ? ClassPathCopy.path(library) : word);
+    }
+    return add(SluiceProcess.start(directory, command));
+  }
+
   SluiceProcess add(SluiceProcess process) {
     started.add(process);
     return process;
@@ -119,7 +156,7 @@ final class CaptureNets implements AutoCloseable {
   void assertAnswers(int pairs, long seed, String protocols, String ports, String... prefixes)
       throws IOException, InterruptedException {
     String said = client.run(question(pairs, seed, protocols, ports, prefixes));
-    int tcp = protocols.contains("tcp") || protocols.contains("http") ? pairs : 0;
+    int tcp = protocols.matches(".*(tcp|http|own).*") ? pairs : 0;
     int udp = protocols.contains("udp") || protocols.contains("dns") ? pairs : 0;
     assertThat(said.strip())
         .isEqualTo("asked " + pairs + " tcp " + tcp + " udp " + udp + " wrong 0 seed " + seed);

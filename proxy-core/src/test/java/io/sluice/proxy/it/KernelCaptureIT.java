@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -157,10 +156,7 @@ final class KernelCaptureIT {
   @Test
   void anOrdinaryUserWithThreeCapabilitiesMayDoIt() throws Exception {
     Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
-    nets.add(
-            SluiceProcess.start(
-                nets.directory, asNobody("+bpf,+net_admin,+net_bind_service", configuration)))
-        .awaitLine("ready");
+    nets.startAsNobody("+bpf,+net_admin,+net_bind_service", configuration).awaitLine("ready");
     nets.assertAnswers(200, seed, "tcp,udp", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
     nets.assertAnswers(100, seed, "tcp,udp", "1-1023", CaptureNets.IPV4, CaptureNets.IPV6);
   }
@@ -168,8 +164,7 @@ final class KernelCaptureIT {
   @Test
   void anOrdinaryUserWithoutRightsIsToldWhichAreMissing() throws Exception {
     Path configuration = nets.configuration(BOTH, CaptureNets.IPV4, CaptureNets.IPV6);
-    SluiceProcess sluice =
-        nets.add(SluiceProcess.start(nets.directory, asNobody("-all", configuration)));
+    SluiceProcess sluice = nets.startAsNobody("-all", configuration);
     assertThat(sluice.awaitExit()).isEqualTo(78);
     assertThat(sluice.output().lines().filter(it -> it.startsWith("sluice:")))
         .hasSize(3)
@@ -187,9 +182,7 @@ final class KernelCaptureIT {
     nets.assertAnswers(20, seed, "tcp,udp", "8080-8080", CaptureNets.IPV4);
     privileged.signal("TERM");
     assertThat(privileged.awaitExit()).isZero();
-    SluiceProcess ordinary =
-        nets.add(SluiceProcess.start(nets.directory, asNobody("-all", configuration)))
-            .awaitLine("ready");
+    SluiceProcess ordinary = nets.startAsNobody("-all", configuration).awaitLine("ready");
     assertThat(ordinary.output()).contains("captured name=edge method=bind");
     nets.assertAnswers(20, seed, "tcp,udp", "8080-8080", CaptureNets.IPV4);
   }
@@ -223,33 +216,6 @@ final class KernelCaptureIT {
                           + ".0"));
     }
     assertThat(sluice.output()).contains("end=loop");
-  }
-
-  /** Sluice as a user who has nothing but these capabilities, and can't read where we build. */
-  private List<String> asNobody(String capabilities, Path configuration) throws Exception {
-    assumeTrue(Netns.has("setpriv"), "needs setpriv");
-    for (Path path = nets.directory; path.startsWith("/tmp"); path = path.getParent()) {
-      if (path.getNameCount() > 1) {
-        path.toFile().setExecutable(true, false);
-        path.toFile().setReadable(true, false);
-      }
-    }
-    Path library = ClassPathCopy.into(nets.directory);
-    List<String> command = new ArrayList<>(nets.gateway.prefix());
-    command.addAll(
-        List.of(
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "--inh-caps=-all," + capabilities,
-            "--ambient-caps=-all," + capabilities,
-            "--bounding-set=-all," + capabilities));
-    for (String word : SluiceProcess.sluice(List.of(), "run", "-f", configuration.toString())) {
-      command.add(
-          word.equals(System.getProperty("java.class.path")) ? ClassPathCopy.path(library) : word);
-    }
-    return command;
   }
 
   /** The gateway's listening and unconnected sockets. */

@@ -77,7 +77,8 @@ final class PairAsker {
       for (String protocol : protocols) {
         switch (protocol) {
           case "tcp" -> count(tcp, "tcp " + to, () -> askTcp(to, question));
-          case "http" -> count(tcp, "http " + to, () -> askHttp(to, name));
+          case "http" -> count(tcp, "http " + to, () -> askHttp(to, name, false));
+          case "own" -> count(tcp, "own " + to, () -> askHttp(to, name, true));
           case "udp" ->
               count(
                   udp, "udp " + to, () -> askUdp(to, question, it -> Arrays.equals(it, question)));
@@ -120,7 +121,9 @@ final class PairAsker {
     }
   }
 
-  private static String askHttp(InetSocketAddress to, String name) throws IOException {
+  /** For real NGINX, which answers whom it saw: perhaps it must be this client itself. */
+  private static String askHttp(InetSocketAddress to, String name, boolean isOwn)
+      throws IOException {
     try (Socket socket = new Socket()) {
       socket.setSoTimeout(TIMEOUT_MILLIS);
       socket.connect(to, TIMEOUT_MILLIS);
@@ -128,8 +131,15 @@ final class PairAsker {
       socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
       String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
       boolean isWhole = answer.startsWith("HTTP/1.1 200 OK") && answer.endsWith(" /" + name);
-      return isWhole ? "" : "got \"" + answer + "\"";
+      String own = socket.getLocalAddress().getHostAddress() + " " + socket.getLocalPort();
+      boolean isSeen = !isOwn || answer.contains("\r\n\r\n" + shortened(own) + " ");
+      return isWhole && isSeen ? "" : "from " + own + " got \"" + answer + "\"";
     }
+  }
+
+  /** {@code fd09:1:0:0:0:0:0:1} as NGINX writes it. */
+  private static String shortened(String address) {
+    return address.replaceFirst("(:0)+:", "::");
   }
 
   private static String askUdp(InetSocketAddress to, byte[] question, Predicate<byte[]> isAnswer)

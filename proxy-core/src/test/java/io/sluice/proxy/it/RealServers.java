@@ -14,7 +14,7 @@ import java.util.List;
  * client's address and port, the address and port it was told the client wanted, and the path;
  * unbound has {@value #ANSWER} for every name below {@code test}, and logs who asked.
  */
-record RealServers(SluiceProcess nginx, SluiceProcess unbound) implements AutoCloseable {
+record RealServers(Path home, SluiceProcess nginx, SluiceProcess unbound) implements AutoCloseable {
   static final int PORT = 7000;
   static final int ANNOUNCED_PORT = 7001;
   static final String ANSWER = "192.0.2.7";
@@ -27,7 +27,7 @@ record RealServers(SluiceProcess nginx, SluiceProcess unbound) implements AutoCl
     SluiceProcess nginx =
         start(netns, home, nginx(home, addresses), "nginx", "-p", home.toString(), "-c");
     return new RealServers(
-        nginx, start(netns, home, unbound(home, addresses), "unbound", "-d", "-c"));
+        home, nginx, start(netns, home, unbound(home, addresses), "unbound", "-d", "-c"));
   }
 
   private static SluiceProcess start(
@@ -52,7 +52,8 @@ record RealServers(SluiceProcess nginx, SluiceProcess unbound) implements AutoCl
     error_log stderr;
     events {}
     http {
-      access_log off;
+      log_format own "$remote_addr $remote_port $server_addr $server_port $uri";
+      access_log %1$s/access.log own;
       client_body_temp_path %1$s/body; proxy_temp_path %1$s/proxy; fastcgi_temp_path %1$s/fastcgi;
       uwsgi_temp_path %1$s/uwsgi; scgi_temp_path %1$s/scgi;
       server {

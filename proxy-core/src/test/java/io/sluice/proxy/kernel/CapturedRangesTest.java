@@ -102,7 +102,7 @@ final class CapturedRangesTest {
       }
       for (int round = 0; round < 20; round++) {
         CapturedRanges ranges = CapturedRanges.of(captures.captures());
-        KernelLookup.Loading loading = kernel.load(ranges, fds);
+        KernelLookup.Loading loading = kernel.load(ranges, fds, null);
         assertThat(loading.wrong()).as("seed " + seed).isEmpty();
         opened.add(loading.program());
         for (int i = 0; i < QUESTIONS; i++) {

@@ -119,7 +119,8 @@ final class FailedConnectionTest {
             null,
             web.keepalive(),
             0,
-            web.health());
+            web.health(),
+            web.offload());
     return new Config(
         config.captures(),
         config.capturesDerived(),

@@ -403,6 +403,9 @@ public final class BindingTable {
   /** Whether another table has the same bindings, in whatever order. */
   @Override
   public boolean equals(@Nullable Object other) {
+    if (this == other) {
+      return true;
+    }
     if (!(other instanceof BindingTable it) || it.size != size) {
       return false;
     }

@@ -54,6 +54,26 @@ public final class MapValue {
     return (byte) (word(offset >> 3) >>> ((offset & 7) << 3));
   }
 
+  /** The 2 bytes at an offset that is not the last of a word of 8 bytes. */
+  public short getShort(int offset) {
+    Objects.checkFromIndexSize(offset, Short.BYTES, size);
+    if ((offset & 7) == 7) {
+      throw new IllegalArgumentException("offset " + offset + ": 2 bytes from it are in two words");
+    }
+    return (short) (word(offset >> 3) >>> ((offset & 7) << 3));
+  }
+
+  /** The 1–8 bytes at any offset, zero-extended; those of two words aren't read as one. */
+  public long getUnaligned(int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, size);
+    int shift = (offset & 7) << 3;
+    long bits = word(offset >> 3) >>> shift;
+    if ((offset & 7) + length > Long.BYTES) {
+      bits |= word((offset >> 3) + 1) << (Long.SIZE - shift);
+    }
+    return bits & mask(length);
+  }
+
   /** The 4 bytes at a multiple of 4. */
   public int getInt(int offset) {
     check(offset, Integer.BYTES);
@@ -77,6 +97,40 @@ public final class MapValue {
   public void setLong(int offset, long value) {
     check(offset, Long.BYTES);
     WORDS.setOpaque(words, first + (offset >> 3), value);
+  }
+
+  /** Sets 1–8 bytes at any offset and no others; those of two words aren't written as one. */
+  public void setUnaligned(int offset, int length, long value) {
+    Objects.checkFromIndexSize(offset, length, size);
+    int shift = (offset & 7) << 3;
+    long mask = mask(length);
+    replace(offset >> 3, mask << shift, (value & mask) << shift);
+    if ((offset & 7) + length > Long.BYTES) {
+      int rest = Long.SIZE - shift;
+      replace((offset >> 3) + 1, mask >>> rest, (value & mask) >>> rest);
+    }
+  }
+
+  /**
+   * Sets the 4 or 8 bytes at a multiple of their number, if they are what is expected.
+   *
+   * @return false if they aren't, or if a neighbour changed meanwhile
+   */
+  public boolean compareAndSet(int offset, int length, long expected, long value) {
+    check(offset, length);
+    int index = first + (offset >> 3);
+    if (length == Long.BYTES) {
+      return WORDS.compareAndSet(words, index, expected, value);
+    }
+    int shift = (offset & 7) << 3;
+    long mask = mask(length) << shift;
+    long word = word(offset >> 3);
+    return (word & mask) == (expected << shift & mask)
+        && WORDS.compareAndSet(words, index, word, word & ~mask | value << shift & mask);
+  }
+
+  private static long mask(int length) {
+    return -1L >>> (Long.SIZE - (length << 3));
   }
 
   /** Adds to the 8 bytes at a multiple of 8, and loses no other thread's addition. */

@@ -97,10 +97,15 @@ public final class PerLoopArray extends BpfMap {
    * @throws IllegalStateException if this is no loop's thread
    */
   public int update(int index, byte[] value, long flags) {
+    return update(index, current(loops), value, flags);
+  }
+
+  /** {@link #update(int, byte[], long)} of the value of a loop, from any thread. */
+  public int update(int index, int loop, byte[] value, long flags) {
     checkValue(value, valueSize());
     int error = checkArrayUpdate(index, flags);
     if (error == 0) {
-      values[current(loops)][index].copyFrom(value, 0);
+      values[loop][index].copyFrom(value, 0);
     }
     return error;
   }

@@ -91,9 +91,13 @@ public final class PerLoopHash extends BpfMap {
    * @throws IllegalStateException if this is no loop's thread
    */
   public int update(byte[] key, byte[] value, long flags) {
+    return update(key, PerLoopArray.current(loops), value, flags);
+  }
+
+  /** {@link #update(byte[], byte[], long)} of the value of a loop, from any thread. */
+  public int update(byte[] key, int loop, byte[] value, long flags) {
     checkKey(key);
     checkValue(value, valueSize());
-    int loop = PerLoopArray.current(loops);
     return update(key, flags, values -> values[loop].copyFrom(value, 0));
   }
 

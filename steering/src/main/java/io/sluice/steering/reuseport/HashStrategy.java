@@ -32,14 +32,34 @@ final class HashStrategy implements Strategy {
 
   /** The same by a hash over something else. */
   int select(int hash, @Nullable Tried tried, boolean evenDown) {
-    long total = ends[ends.length - 1]; // below 2³², so that the product fits into 64 bits
+    long total = total(); // below 2³², so that the product fits into 64 bits
     long point = (hash & 0xffff_ffffL) * total >>> 32;
     return members.nextUsable(memberAt(point), tried, evenDown);
   }
 
+  /**
+   * With weights divided by what they have in common: the quotient of hash and total is the same.
+   */
+  @Override
+  public int[] choices(int most) {
+    long divisor = members.commonDivisor();
+    long count = divisor == 0 ? 0 : total() / divisor;
+    int[] chosen = new int[count > most ? 0 : (int) count];
+    for (int i = 0; i < chosen.length; i++) {
+      int first = memberAt(i * divisor);
+      int available = members.nextUsable(first, null, false);
+      chosen[i] = available < 0 ? members.nextUsable(first, null, true) : available;
+    }
+    return chosen;
+  }
+
+  private long total() {
+    return ends[ends.length - 1];
+  }
+
   /** The member whose weight covers a point below the total. */
   private int memberAt(long point) {
-    if (ends[ends.length - 1] == 0) {
+    if (total() == 0) {
       return 0; // all drain; nobody is usable
     }
     int found = Arrays.binarySearch(ends, point + 1);

@@ -69,12 +69,18 @@ final class Members {
     return down.get(index) != 0;
   }
 
-  /** The weights, divided by what all of them have in common. */
-  int[] reducedWeights() {
+  /** What all weights can be divided by; 0 if all are 0. */
+  int commonDivisor() {
     int divisor = 0;
     for (int weight : weights) {
       divisor = greatestCommonDivisor(divisor, weight);
     }
+    return divisor;
+  }
+
+  /** The weights, divided by what all of them have in common. */
+  int[] reducedWeights() {
+    int divisor = commonDivisor();
     int[] reduced = weights.clone();
     for (int i = 0; divisor > 1 && i < reduced.length; i++) {
       reduced[i] /= divisor;

@@ -292,6 +292,24 @@ public final class ReuseportGroup implements SocketGroup {
     return !members.isDown(indexOf(member));
   }
 
+  /** Whether the client's address alone decides, and not the whole 4-tuple. */
+  public boolean goesBySource() {
+    return selection == Selection.SOURCE;
+  }
+
+  /**
+   * What {@link Selection#HASH} and {@link Selection#SOURCE} select as things are now, for those
+   * who select elsewhere, like a program in the kernel: the entry ⌊hash · length / 2³²⌋, of the
+   * hash over the 4-tuple or the client's address.
+   *
+   * @param most how many entries there may be
+   * @return indexes into {@link #members()}, -1 where nobody can be selected; empty if there would
+   *     be more entries, or if something else than a hash decides
+   */
+  public int[] choices(int most) {
+    return program == null ? strategy.choices(most) : new int[0];
+  }
+
   private int indexOf(Socket member) {
     int index = members.indexOf(member);
     if (index < 0) {

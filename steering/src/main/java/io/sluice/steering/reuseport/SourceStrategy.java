@@ -25,7 +25,11 @@ final class SourceStrategy implements Strategy {
       return -1; // all drain
     }
     long hash = TupleHash.ofClient(context, seed) & 0xffff_ffffL;
-    int entry = (int) (hash * table.length >>> 32);
+    return memberFrom((int) (hash * table.length >>> 32), tried, evenDown);
+  }
+
+  private int memberFrom(int first, @Nullable Tried tried, boolean evenDown) {
+    int entry = first;
     int member = table[entry];
     for (int i = 0; i < PROPOSALS; i++) {
       if (members.isUsable(member, tried, evenDown)) {
@@ -35,5 +39,15 @@ final class SourceStrategy implements Strategy {
       member = table[entry];
     }
     return members.nextUsable(member, tried, evenDown);
+  }
+
+  @Override
+  public int[] choices(int most) {
+    int[] chosen = new int[table.length > most ? 0 : table.length];
+    for (int i = 0; i < chosen.length; i++) {
+      int available = memberFrom(i, null, false);
+      chosen[i] = available < 0 ? memberFrom(i, null, true) : available;
+    }
+    return chosen;
   }
 }

@@ -16,4 +16,14 @@ sealed interface Strategy permits HashStrategy, SourceStrategy, RoundRobin, Leas
    * @return a member's index, or -1 if none is usable
    */
   int select(LookupContext context, @Nullable Tried tried, boolean evenDown);
+
+  /**
+   * What is selected now, as a table: a hash leads to the entry ⌊hash · length / 2³²⌋. Empty if no
+   * hash decides, or if the table would have more than so many entries, or if all drain.
+   *
+   * @return members' indexes; -1 where nobody is usable
+   */
+  default int[] choices(int most) {
+    return new int[0];
+  }
 }

@@ -7,7 +7,7 @@ import io.sluice.steering.Payload;
  * Seeded 32-bit hashes of a lookup, or of its payload. The same in every process, so that {@code
  * sluice explain} and the daemon agree; not secret, so a client can choose its own share of them.
  */
-final class TupleHash {
+public final class TupleHash {
   private TupleHash() {}
 
   /** Over the 4-tuple: both addresses, both ports. */
@@ -52,7 +52,7 @@ final class TupleHash {
   }
 
   /** SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014), after one step of its sequence. */
-  private static long mix(long value) {
+  public static long mix(long value) {
     long z = value + 0x9e37_79b9_7f4a_7c15L;
     z = (z ^ z >>> 30) * 0xbf58_476d_1ce4_e5b9L;
     z = (z ^ z >>> 27) * 0x94d0_49bb_1331_11ebL;

@@ -31,8 +31,7 @@ final class Succession {
     DescriptorRoom.divide(daemon.config());
     try {
       other.serving(
-          newcomers,
-          fields -> HandedCounters.unpack(fields, daemon.counters(), daemon.snapshot()));
+          newcomers, fields -> HandedCounters.unpack(fields, daemon.counters(), daemon.snapshot()));
     } catch (IOException failure) {
       if (!other.hasDied(failure)) {
         newcomers.drop();

@@ -45,7 +45,7 @@ final class CaptureCommand {
   private CaptureCommand() {}
 
   /** Does something with the rules of a file's captures. */
-  private abstract static class OfRules implements Callable<Integer> {
+  abstract static class OfRules implements Callable<Integer> {
     @Mixin private Commands.FileOption file = new Commands.FileOption();
     @Spec CommandSpec spec = CommandSpec.create();
 

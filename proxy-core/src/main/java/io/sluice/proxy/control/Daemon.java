@@ -1,8 +1,6 @@
 package io.sluice.proxy.control;
 
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.Config;
 import io.sluice.config.HostPort;
@@ -101,7 +99,7 @@ public final class Daemon {
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
-    this.group = loops(loops);
+    this.group = LoopGroup.of(loops);
     this.buffers = new BufferLimit(bufferBytes(config));
     this.checks = new Checks(buffers, counters);
     resolver.endpoints().listener(this::targetChanged);
@@ -123,18 +121,6 @@ public final class Daemon {
     this.scrape =
         new Scrape(
             this::snapshot, captures::states, connections, flows, counters, Version.current());
-  }
-
-  private static MultiThreadIoEventLoopGroup loops(int count) {
-    try {
-      return new MultiThreadIoEventLoopGroup(
-          count, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
-    } catch (IllegalStateException failure) { // it has no descriptor for epoll
-      throw new IllegalStateException(
-          "%d loops can't be made: the limit of open files is %d; raise it with LimitNOFILE= or ulimit -n"
-              .formatted(count, Descriptors.limit()),
-          failure);
-    }
   }
 
   /**

@@ -382,14 +382,7 @@ final class Flows {
 
   /** Describes a flow that leaves, and listens to it no more. */
   void pack(Flow flow, Packer out) {
-    Target target = flow.target();
-    out.descriptor(flow.upstream())
-        .i64(flow.front.cookie(syscalls))
-        .text(target.destination().label())
-        .text(target.toString())
-        .text(flow.endpoint().address().toString());
-    flow.key().pack(out);
-    flow.pack(out, Loop.nowMillis());
+    flow.pack(out, syscalls, Loop.nowMillis());
     replies.flush();
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);

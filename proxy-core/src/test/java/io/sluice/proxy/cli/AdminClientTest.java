@@ -29,7 +29,7 @@ class AdminClientTest {
     Path path = directory.resolve("admin.sock");
     try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       ServerSocketChannel _ = server.bind(UnixDomainSocketAddress.of(path));
-      FutureTask<Void> answering =
+      FutureTask<Boolean> answering =
           new FutureTask<>(() -> {
             try (SocketChannel channel = server.accept()) {
               int _ = channel.write(ByteBuffer.wrap(answer.getBytes(StandardCharsets.UTF_8)));
@@ -38,7 +38,7 @@ class AdminClientTest {
             } catch (IOException _) {
               // it closed, and had not read all
             }
-            return null;
+            return true;
           });
       Thread.ofVirtual().start(answering);
       try {

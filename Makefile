@@ -1,6 +1,6 @@
 # The two commands of the README. Each does its own set-up: see scripts/setup.
 
-.PHONY: demo test unit bench bench-quick torture soak build package format clean
+.PHONY: demo test unit bench bench-quick torture soak build package try-package format clean
 
 demo:
 	@scripts/setup build
@@ -48,6 +48,10 @@ build:
 package:
 	@scripts/setup build
 	@deploy/package/build-package
+
+# Installs that package in a fresh Debian 12: as root, with Debian's packages within reach.
+try-package: package
+	@deploy/package/try-package deploy/target/package/sluice_*.deb
 
 format:
 	@scripts/mvn -q spotless:apply

@@ -1,9 +1,12 @@
-"""The admin server (B9). Each must leave /livez its answer, too."""
+"""The admin server (B9) and the admin socket. Each must leave /livez its answer, too."""
 
+import os
 import socket
+import subprocess
 import threading
 
 from attack import attack, close_all, every
+from adminsocket import AdminSocket
 from clients import Liveness
 
 
@@ -122,3 +125,64 @@ def scrapes_many(rig, outcome, seconds, random):
     peak = rig.peak_memory() / 1e6
     outcome.note(f"at most {peak:.0f} MB resident")
     outcome.require(peak <= MANY_SCRAPED_MB, f"it took {peak:.0f} MB resident, more than {MANY_SCRAPED_MB}")
+
+
+NOBODY = 65534  # of whom the configuration says that he may read
+
+
+def said_to_nobody(path, method, request):
+    """What an unprivileged reader is answered."""
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "curl", "-sS", "-m", "10", "-X", method]
+    done = subprocess.run([*command, "--unix-socket", path, "http://sluice" + request], capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def raw(path, first, more=b"", times=0):
+    """The first line of the answer to bytes that are no good request; sends on until somebody has had enough."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(path)
+        try:
+            s.sendall(first)
+            for _ in range(times):
+                s.sendall(more)
+        except OSError:
+            pass  # it has been answered
+        return s.recv(200).split(b"\r\n")[0].decode(errors="replace")
+
+
+@attack("admin-socket", "12", "the admin socket: a reader who writes, garbage, hundreds of requests at once, a request of 1 GB", mixed=False,
+        own={"admin": f', socket: "@DIRECTORY@.sock", readers: [{NOBODY}]'}, label="tcp", least=5)
+def admin_socket(rig, outcome, seconds, random):
+    path = rig.home.directory + ".sock"  # beside it, as nobody may not look into it
+    admin = AdminSocket(path, 20)
+    answers = {"garbage": set(), "gigabyte": set(), "write": set()}
+    asked = wrong = 0
+
+    def ask():
+        nonlocal asked, wrong
+        for _ in range(40):
+            try:
+                wrong += admin.ask("GET", "/status")[0] != 200
+            except OSError:
+                wrong += 1
+            asked += 1
+
+    with Liveness(rig) as liveness:
+        for _ in every(rig, seconds, 1.0):
+            threads = [threading.Thread(target=ask, daemon=True) for _ in range(16)]
+            for thread in threads:
+                thread.start()
+            answers["write"].add(said_to_nobody(path, "POST", "/kill?all=true")[:40])
+            answers["garbage"].add(raw(path, b"\x00\x01garbage\r\n\r\n"))
+            answers["gigabyte"].add(
+                raw(path, b"POST /apply HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n", bytes(1 << 16), 1 << 14)
+            )
+            for thread in threads:
+                thread.join()
+    outcome.note(f"{asked} requests, {wrong} without a good answer; {answers}")
+    outcome.require(asked > 0 and wrong == 0, f"{wrong} of {asked} requests had no good answer")
+    outcome.require(all("may only read" in text for text in answers["write"]), f"a reader who writes was told {answers['write']}")
+    outcome.require(all(" 400 " in text for text in answers["garbage"]), f"garbage was answered {answers['garbage']}")
+    outcome.require(all(" 413 " in text for text in answers["gigabyte"]), f"a request of 1 GB was answered {answers['gigabyte']}")
+    require_alive(outcome, liveness)

@@ -190,7 +190,7 @@ class Sluice(Rig):
 
     def __init__(self, home, number, options=None):
         super().__init__(home, "sluice", number)
-        self.options = {"heap": "256m", "limits": "", "method": "bind", "bindings": "", "destinations": "", "capture": "", **(options or {})}
+        self.options = {"heap": "256m", "limits": "", "method": "bind", "bindings": "", "destinations": "", "capture": "", "admin": "", **(options or {})}
         self.files = self.options.get("files", FILES)
         self.file = os.path.join(home.directory, f"{self.name}.yaml")
         self.log = os.path.join(home.directory, f"{self.name}.log")
@@ -231,7 +231,7 @@ class Sluice(Rig):
             "version: 1",
             "loops: 2",
             f"limits: {{halfClosed: 5s, drain: 2s{options['limits']}}}",
-            f'admin: {{http: "{self.address}:{self.admin}"}}',
+            f'admin: {{http: "{self.address}:{self.admin}"{options["admin"].replace("@DIRECTORY@", self.home.directory)}}}',
             "capture:",
             f"  - {{name: tcp, protocols: [tcp], addresses: [{self.address}], ports: [{tcp}], method: {options['method']}}}",
             f"  - {{name: udp, protocols: [udp], addresses: [{self.address}], ports: [{udp}], method: {options['method']}}}",

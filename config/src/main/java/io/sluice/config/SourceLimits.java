@@ -49,6 +49,11 @@ public record SourceLimits(
     }
   }
 
+  /** Whether it is about TCP, among others. */
+  boolean isForTcp() {
+    return connections > 0 || newPerSecond > 0 || bytesPerSecond > 0;
+  }
+
   public SourceLimits {
     except = List.copyOf(except);
   }

@@ -334,12 +334,8 @@ class ConfigReaderTest {
   }
 
   @Test
-  void aLameDuckServesForAsLongAsItSays() throws Exception {
+  void aLameDuckServesForAsLongAsItSaysAndDrainMayBeZero() throws Exception {
     assertThat(read("limits: {lameDuck: 5s}").limits().lameDuck()).hasSeconds(5);
-  }
-
-  @Test
-  void drainMayBeZero() throws Exception {
     assertThat(read("limits: {drain: 0s}").limits().drain()).isEqualTo(Duration.ZERO);
   }
 

@@ -1,61 +1,23 @@
 package io.sluice.config;
 
+import static io.sluice.config.LayerScene.WEB;
+import static io.sluice.config.LayerScene.bind;
+import static io.sluice.config.LayerScene.bindings;
+import static io.sluice.config.LayerScene.edit;
+import static io.sluice.config.LayerScene.load;
+import static io.sluice.config.LayerScene.register;
+import static io.sluice.config.LayerScene.targets;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.sluice.steering.IpPrefix;
 import io.sluice.steering.Protocol;
-import io.sluice.steering.binding.Binding;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Layers are merged and checked as one document, and a change is one of a layer. */
 class LayersTest {
-  private static final String WEB =
-      """
-      version: 1
-      capture: [{name: edge, addresses: [127.0.0.0/8], ports: any, method: sk_lookup}]
-      bindings:
-        - {label: web, protocol: tcp, prefix: 127.0.1.0/24, port: 80}
-        - {label: l7, protocol: tcp, prefix: 127.0.2.1/32, port: any}
-      destinations:
-        - {label: web, protocol: tcp, targets: ["127.0.0.1:8081", "127.0.0.1:8082"]}
-        - {label: l7, protocol: tcp, targets: ["unix:/run/l7.sock"]}
-      """;
-
-  private static Loaded load(String yaml) throws ConfigException {
-    return ConfigReader.load("sluice.yaml", yaml, Map.of());
-  }
-
-  private static Loaded edit(Config before, Change... changes) throws ConfigException {
-    return ConfigReader.edit(before, Layer.RUNTIME, List.of(changes));
-  }
-
-  private static Change.Bind bind(String label, String protocol, String prefix, String port) {
-    return new Change.Bind(label, protocol, prefix, port);
-  }
-
-  private static Change.Register register(String label, String address) {
-    return new Change.Register(label, null, address, null);
-  }
-
-  private static List<String> targets(Config config, String label) {
-    return config.destinations().stream()
-        .filter(it -> it.label().equals(label))
-        .flatMap(it -> it.targets().stream())
-        .map(it -> it.address() + "*" + it.share())
-        .toList();
-  }
-
-  private static List<String> bindings(Config config) {
-    return config.bindings().asList().stream()
-        .map(it -> it.protocol().word() + " " + it.match() + " → " + it.label())
-        .sorted()
-        .toList();
-  }
-
   @Test
   void fromAnEmptyFileABindingAndATargetMakeADestinationAndACapture() throws Exception {
     Config empty = load("version: 1").config();
@@ -289,117 +251,6 @@ class LayersTest {
   }
 
   @Test
-  void whatNoLongerFitsTheFileIsKeptWithoutEffectUntilItFitsAgain() throws Exception {
-    Config before =
-        edit(
-                load(WEB).config(),
-                new Change.Set("web", "tcp", "127.0.0.1:8082", Map.of("weight", "7")),
-                new Change.Put(
-                    Change.Kind.LISTENER,
-                    "{protocol: tcp, address: 127.0.0.9, port: 80, destination: l7}"))
-            .config();
-    String other =
-        """
-        version: 1
-        bindings: [{label: web, protocol: tcp, prefix: 127.0.1.0/24, port: 80}]
-        destinations: [{label: web, protocol: tcp, targets: ["127.0.0.1:8081"]}]
-        """;
-
-    Loaded without = ConfigReader.reload("sluice.yaml", other, Map.of(), before);
-    Loaded again = ConfigReader.reload("sluice.yaml", WEB, Map.of(), without.config());
-
-    assertThat(without.config().listeners()).isEmpty();
-    assertThat(targets(without.config(), "web")).containsExactly("127.0.0.1:8081*1");
-    assertThat(without.warnings())
-        .asString()
-        .contains("runtime: targets tcp web 127.0.0.1:8082: warning: has no effect now")
-        .contains("runtime: listeners tcp 127.0.0.9:80: warning: has no effect now");
-    assertThat(again.config().listeners()).hasSize(1);
-    assertThat(targets(again.config(), "web"))
-        .containsExactly("127.0.0.1:8081*1", "127.0.0.1:8082*7");
-  }
-
-  @Test
-  void whatHasNoEffectKeepsNobodyFromChangingOtherThings() throws Exception {
-    Config before =
-        edit(
-                load(WEB).config(),
-                new Change.Put(
-                    Change.Kind.LISTENER,
-                    "{protocol: tcp, address: 127.0.0.9, port: 80, destination: l7}"))
-            .config();
-    String withoutL7 =
-        """
-        version: 1
-        bindings: [{label: web, protocol: tcp, prefix: 127.0.1.0/24, port: 80}]
-        destinations: [{label: web, protocol: tcp, targets: ["127.0.0.1:8081"]}]
-        """;
-    Config idle = ConfigReader.reload("sluice.yaml", withoutL7, Map.of(), before).config();
-
-    Config changed = edit(idle, register("web", "127.0.0.1:8083")).config();
-    Config removed =
-        edit(changed, new Change.Remove(Change.Kind.LISTENER, "tcp 127.0.0.9:80")).config();
-
-    assertThat(targets(changed, "web")).containsExactly("127.0.0.1:8081*1", "127.0.0.1:8083*1");
-    assertThat(changed.document().things())
-        .filteredOn(Document.Thing::isIdle)
-        .extracting(Document.Thing::name)
-        .containsExactly("tcp 127.0.0.9:80");
-    assertThat(removed.document().things()).noneMatch(Document.Thing::isIdle);
-  }
-
-  @Test
-  void aReloadThatIsWrongIsRefusedWithTheFilesPlaces() throws Exception {
-    Config before = edit(load(WEB).config(), register("web", "127.0.0.1:8083")).config();
-
-    assertThatThrownBy(
-            () -> ConfigReader.reload("sluice.yaml", WEB + "loops: many\n", Map.of(), before))
-        .hasMessageContaining("sluice.yaml:9:8: loops: ");
-  }
-
-  @Test
-  void theStateReadsAsTheLayerThatItWasWrittenFrom() throws Exception {
-    Config file = load(WEB).config();
-    Config config =
-        edit(
-                file,
-                bind("web", "tcp", "2001:db8::/32", "443"),
-                new Change.Unbind("web", "tcp", "127.0.1.0/24", "80"),
-                register("web", "127.0.0.1:8083"),
-                new Change.Unregister("web", null, "127.0.0.1:8081"),
-                new Change.Set("web", "tcp", "127.0.0.1:8082", Map.of("weight", "7")),
-                new Change.Put(Change.Kind.PROGRAM, "{name: \"a 'b' ü\", rules: [{drop: true}]}"),
-                new Change.Move("bindings", null),
-                new Change.Put(Change.Kind.LIMIT, "{drain: 3s}"))
-            .config();
-    String text = ConfigReader.stateText(config.document().layer(Layer.RUNTIME));
-
-    Layer read = ConfigReader.state("state.yaml", text, file);
-    Config again = ConfigReader.change(file, file.document().with(read)).config();
-
-    assertThat(ConfigReader.stateText(read)).isEqualTo(text);
-    assertThat(ConfigDiff.words(config, again)).isEmpty();
-  }
-
-  @Test
-  void aTornOrForeignStateIsRefusedByName() throws Exception {
-    Config file = load(WEB).config();
-    Config config = edit(file, register("web", "127.0.0.1:8083")).config();
-    String text = ConfigReader.stateText(config.document().layer(Layer.RUNTIME));
-
-    for (int length = 0; length < text.length(); length++) {
-      String torn = text.substring(0, length);
-      assertThatThrownBy(() -> ConfigReader.state("state.yaml", torn, file))
-          .as("%d of %d characters", length, text.length())
-          .hasMessageStartingWith("state.yaml:");
-    }
-    assertThatThrownBy(() -> ConfigReader.state("state.yaml", text.replace("8083", "8084"), file))
-        .hasMessageContaining("is torn, or was changed by somebody else");
-    assertThatThrownBy(() -> ConfigReader.state("state.yaml", "{}", file))
-        .hasMessageContaining("is no state of Sluice's");
-  }
-
-  @Test
   void tubularsBindingsReplaceThoseOfTheLayer() throws Exception {
     Config before = edit(load(WEB).config(), bind("web", "tcp", "127.0.9.0/24", "80")).config();
     String json =
@@ -420,35 +271,5 @@ class LayersTest {
     assertThatThrownBy(() ->
             edit(before, new Change.LoadBindings("b.csv", "web,tcp,10.0.0.0/8,80\nweb,tcp,x,80\n")))
         .hasMessageContaining("b.csv:2:9: ");
-  }
-
-  @Test
-  void aReloadThatChangesFewBindingsSharesTheTable() throws Exception {
-    StringBuilder csv = new StringBuilder(WEB);
-    for (int i = 0; i < 3000; i++) {
-      csv.insert(
-          csv.indexOf("destinations"),
-          "  - {label: web, protocol: tcp, prefix: 127.%d.%d.0/24, port: 9}\n"
-              .formatted(10 + i / 256, i % 256));
-    }
-    Config before = load(csv.toString()).config();
-
-    Config after =
-        ConfigReader.reload(
-                "sluice.yaml",
-                csv.toString().replace("127.10.7.0/24, port: 9}", "127.10.7.0/24, port: 10}"),
-                Map.of(),
-                before)
-            .config();
-
-    assertThat(after.bindings().sharesWith(before.bindings())).isTrue();
-    assertThat(ConfigDiff.words(before, after))
-        .containsExactly(
-            "- binding tcp 127.10.7.0/24:9 → web", "+ binding tcp 127.10.7.0/24:10 → web");
-    Binding changed =
-        after
-            .bindings()
-            .binding(after.bindings().find(Protocol.TCP, IpPrefix.parse("127.10.7.0/24"), 10));
-    assertThat(after.document().placeOf(changed)).matches("sluice.yaml:\\d+:5");
   }
 }

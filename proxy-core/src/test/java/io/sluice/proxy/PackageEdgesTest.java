@@ -65,7 +65,7 @@ final class PackageEdgesTest {
           use(
               "target",
               "holds the target that was chosen",
-              "admin api check cli connect doctor flow lookup offload relay"),
+              "admin api check cli connect control doctor flow lookup offload relay"),
           use("connect", "connects to the target", "check control doctor flow relay"),
           use(
               "lookup",

@@ -11,9 +11,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The house rules on tests themselves. */
+/** The house rules on source files: how long they are, and that tests wait for conditions. */
 final class TestRulesTest {
   private static final Path ROOT = Path.of("..");
+  private static final int MOST_LINES = 450;
 
   /** Texts: they may hold the source of a program that sleeps. */
   private static final Pattern TEXT =
@@ -24,21 +25,50 @@ final class TestRulesTest {
   @Test
   void noTestSleepsButAtAPeersPace() throws IOException {
     List<String> sleeping = new ArrayList<>();
-    int files = 0;
-    for (String module : List.of("steering", "config", "bpf", "proxy-core")) {
-      try (Stream<Path> sources = Files.walk(ROOT.resolve(module).resolve("src/test/java"))) {
-        for (Path source : sources.filter(it -> it.toString().endsWith(".java")).toList()) {
-          files++;
-          if (!source.endsWith("Pace.java") && sleeps(Files.readString(source))) {
-            sleeping.add(ROOT.relativize(source).toString());
-          }
-        }
+    List<Path> tests =
+        sources().stream().filter(it -> it.toString().contains("/src/test/")).toList();
+    for (Path source : tests) {
+      if (!source.endsWith("Pace.java") && sleeps(Files.readString(source))) {
+        sleeping.add(ROOT.relativize(source).toString());
       }
     }
     assertThat(sleeping)
         .as("wait for a condition (TestDaemon.until); what a peer does slowly is Pace.pause")
         .isEmpty();
-    assertThat(files).isGreaterThan(150);
+    assertThat(tests).hasSizeGreaterThan(150);
+  }
+
+  private static List<Path> sources() throws IOException {
+    List<Path> sources = new ArrayList<>();
+    for (String module : List.of("steering", "config", "bpf", "proxy-core", "deploy")) {
+      Path folder = ROOT.resolve(module);
+      if (Files.exists(folder)) {
+        try (Stream<Path> files = Files.walk(folder)) {
+          files
+              .filter(it -> it.toString().endsWith(".java") && it.toString().contains("/src/"))
+              .forEach(sources::add);
+        }
+      }
+    }
+    return sources;
+  }
+
+  @Test
+  void noFileIsTooLongToBeReadAtOnce() throws IOException {
+    List<String> tooLong = new ArrayList<>();
+    List<Path> all = sources();
+    for (Path source : all) {
+      try (Stream<String> lines = Files.lines(source)) {
+        long count = lines.count();
+        if (count > MOST_LINES) {
+          tooLong.add(ROOT.relativize(source) + ": " + count);
+        }
+      }
+    }
+    assertThat(tooLong)
+        .as("more than %d lines: find the piece that is one by itself", MOST_LINES)
+        .isEmpty();
+    assertThat(all).hasSizeGreaterThan(600);
   }
 
   @Test

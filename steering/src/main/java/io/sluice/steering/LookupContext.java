@@ -187,26 +187,13 @@ public final class LookupContext {
   /**
    * Adds by which addresses the packet really came, after {@link #ipv4} or {@link #ipv6} have been
    * given those that a PROXY protocol header announced.
+   *
+   * @param came copied
    */
-  public LookupContext physical(
-      Family family,
-      long remoteHigh,
-      long remoteLow,
-      int remotePort,
-      long localHigh,
-      long localLow,
-      int localPort) {
+  public LookupContext physical(Tuple came) {
     checkNotRunning();
     this.isAnnounced = true;
-    physical.set(
-        family,
-        tuple.protocol(),
-        remoteHigh,
-        remoteLow,
-        remotePort,
-        localHigh,
-        localLow,
-        localPort);
+    physical.copyFrom(came);
     return this;
   }
 

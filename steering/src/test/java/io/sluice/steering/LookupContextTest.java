@@ -202,7 +202,17 @@ class LookupContextTest {
 
     IpAddress peer = IpAddress.parse("2001:db8::5");
     IpAddress here = IpAddress.parse("2001:db8::6");
-    context.physical(Family.IPV6, peer.high(), peer.low(), 3, here.high(), here.low(), 4);
+    context.physical(
+        new Tuple()
+            .set(
+                Family.IPV6,
+                context.protocol(),
+                peer.high(),
+                peer.low(),
+                3,
+                here.high(),
+                here.low(),
+                4));
     assertThat(context.isAnnounced()).isTrue();
     assertThat(context.remote()).hasToString("203.0.113.9");
     assertThat(came(context).family()).isEqualTo(Family.IPV6);

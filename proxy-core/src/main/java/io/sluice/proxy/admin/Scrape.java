@@ -19,6 +19,7 @@ import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.OffloadFallback;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
@@ -254,7 +255,7 @@ public final class Scrape implements AutoCloseable {
   }
 
   private static void write(
-      Metric metric, Snapshot.Key key, Destination.Traffic traffic, MetricText text)
+      Metric metric, Snapshot.Key key, Traffic traffic, MetricText text)
       throws IOException {
     String label = key.label();
     String protocol = key.protocol().word();

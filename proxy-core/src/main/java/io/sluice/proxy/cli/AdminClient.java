@@ -58,6 +58,15 @@ final class AdminClient {
     return query.isEmpty() ? path : path + "?" + query;
   }
 
+  /** Parameters by name; a value may be null. */
+  static Map<String, @Nullable String> parameters(@Nullable String... namesAndValues) {
+    Map<String, @Nullable String> parameters = new LinkedHashMap<>();
+    for (int i = 0; i < namesAndValues.length; i += 2) {
+      parameters.put(String.valueOf(namesAndValues[i]), namesAndValues[i + 1]);
+    }
+    return parameters;
+  }
+
   private static String encoded(String text) {
     return URLEncoder.encode(text, StandardCharsets.UTF_8);
   }
@@ -86,8 +95,8 @@ final class AdminClient {
       int status = status(line(in));
       Map<String, String> headers = headers(in);
       boolean isChunked = "chunked".equals(headers.get("transfer-encoding"));
-      long length = Long.parseLong(headers.getOrDefault("content-length", "0"));
-      InputStream content = isChunked ? new ChunkedBody(in) : new SizedBody(in, length);
+      String length = headers.getOrDefault("content-length", "0");
+      InputStream content = isChunked ? Body.chunked(in) : Body.sized(in, length);
       BufferedReader reader =
           new BufferedReader(new InputStreamReader(content, StandardCharsets.UTF_8));
       if (status / 100 != 2) {
@@ -98,6 +107,12 @@ final class AdminClient {
       }
       return headers.getOrDefault("content-type", "");
     }
+  }
+
+  /** Hands over each line of an answer that goes on until somebody ends it. */
+  void follow(String path, Map<String, @Nullable String> parameters, Consumer<String> lines)
+      throws IOException {
+    String _ = ask("GET", withParameters(path, parameters), "application/json", new byte[0], lines);
   }
 
   private SocketChannel connect() throws IOException {
@@ -144,8 +159,8 @@ final class AdminClient {
     }
   }
 
-  /** A line of the head, without its end. */
-  private static String line(InputStream in) throws IOException {
+  /** A line of the head, or of a chunk, without its end. */
+  static String line(InputStream in) throws IOException {
     StringBuilder line = new StringBuilder();
     for (int octet = in.read(); octet != '\n'; octet = in.read()) {
       if (octet < 0 || line.length() > MOST_HEAD_BYTES) {
@@ -176,75 +191,6 @@ final class AdminClient {
       }
     }
     return headers;
-  }
-
-  /** A body of known length. */
-  private static final class SizedBody extends InputStream {
-    private final InputStream in;
-    private long left;
-
-    SizedBody(InputStream in, long length) {
-      this.in = in;
-      this.left = length;
-    }
-
-    @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] into, int offset, int length) throws IOException {
-      if (left == 0) {
-        return -1;
-      }
-      int count = in.read(into, offset, (int) Math.min(left, length));
-      if (count < 0) {
-        throw new EOFException("the daemon ended the connection within its answer");
-      }
-      left -= count;
-      return count;
-    }
-  }
-
-  /** A body in chunks (RFC 9112 §7.1). */
-  private static final class ChunkedBody extends InputStream {
-    private final InputStream in;
-    private long left;
-    private boolean isFirst = true;
-    private boolean isOver;
-
-    ChunkedBody(InputStream in) {
-      this.in = in;
-    }
-
-    @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] into, int offset, int length) throws IOException {
-      if (left == 0 && !isOver) {
-        if (!isFirst) {
-          String _ = line(in);
-        }
-        isFirst = false;
-        left = Long.parseLong(line(in).split(";", 2)[0].strip(), 16);
-        isOver = left == 0;
-      }
-      if (isOver) {
-        return -1;
-      }
-      int count = in.read(into, offset, (int) Math.min(left, length));
-      if (count < 0) {
-        throw new EOFException("the daemon ended the connection within its answer");
-      }
-      left -= count;
-      return count;
-    }
   }
 
   /** The daemon said no. */

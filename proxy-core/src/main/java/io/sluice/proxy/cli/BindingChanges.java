@@ -4,9 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -34,12 +32,15 @@ final class BindingChanges {
     private String port = "";
 
     Map<String, @Nullable String> parameters() {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("label", label);
-      parameters.put("protocol", protocol);
-      parameters.put("prefix", prefix);
-      parameters.put("port", port.equals("0") ? "any" : port);
-      return parameters;
+      return AdminClient.parameters(
+          "label",
+          label,
+          "protocol",
+          protocol,
+          "prefix",
+          prefix,
+          "port",
+          port.equals("0") ? "any" : port);
     }
   }
 
@@ -47,26 +48,22 @@ final class BindingChanges {
       name = "bind",
       description = "Binds traffic to a label, in place of what is bound to the same.",
       footer = {"", "  sluice bind foo tcp 127.0.0.0/8 4321"})
-  static final class Bind implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Bind extends ChangingCommand {
     @Mixin private BindingArguments binding = new BindingArguments();
 
     @Override
     public Integer call() throws IOException {
-      return change.send(socket.client(), "POST", "/bind", binding.parameters(), new byte[0]);
+      return post("/bind", binding.parameters());
     }
   }
 
   @Command(name = "unbind", description = "Takes a binding away.")
-  static final class Unbind implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Unbind extends ChangingCommand {
     @Mixin private BindingArguments binding = new BindingArguments();
 
     @Override
     public Integer call() throws IOException {
-      return change.send(socket.client(), "POST", "/unbind", binding.parameters(), new byte[0]);
+      return post("/unbind", binding.parameters());
     }
   }
 
@@ -77,18 +74,13 @@ final class BindingChanges {
         "tubular's JSON, or CSV."
       },
       footer = {"", "  sluice load-bindings --dry-run bindings.json"})
-  static final class Load implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class Load extends ChangingCommand {
     @Parameters(paramLabel = "BINDINGS", description = "The file.")
     private Path bindings = Path.of("");
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", bindings.toString());
-      return change.send(socket.client(), "PUT", "/bindings", parameters, read(bindings));
+      return put("/bindings", AdminClient.parameters("name", bindings.toString()), read(bindings));
     }
   }
 

@@ -1,27 +1,18 @@
 package io.sluice.proxy.cli;
 
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code sluice bindings}. */
 @Command(
     name = "bindings",
     description = "Shows the bindings in force; -o json is what load-bindings and tubular take.",
     footer = {"", "  sluice bindings --match tcp 192.0.2.7:80      best first"})
-final class BindingsCommand implements Callable<Integer> {
-  @Mixin private SocketOption socket = new SocketOption();
-  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
-  @Spec private CommandSpec spec = CommandSpec.create();
-
+final class BindingsCommand extends AskingCommand {
   @Option(
       names = "--match",
       arity = "2",
@@ -31,14 +22,13 @@ final class BindingsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-    parameters.put("match", match.isEmpty() ? null : String.join(" ", match));
-    parameters.put("places", output.isJson() ? null : "true"); // tubular's form has none
-    AdminClient.Reply reply =
-        socket.client().get(AdminClient.withParameters("/bindings", parameters));
-    return output.show(
-        reply,
-        spec.commandLine().getOut(),
+    Map<String, @Nullable String> parameters =
+        AdminClient.parameters(
+            "match", match.isEmpty() ? null : String.join(" ", match),
+            "places", output.isJson() ? null : "true"); // tubular's form has none
+    return get(
+        "/bindings",
+        parameters,
         (answer, out) -> {
           Table table = new Table("LABEL", "PROTOCOL", "PREFIX", "PORT", "PLACE");
           for (Fields it : answer.list("bindings")) {

@@ -23,7 +23,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code sluice capture}: what the captures of a file need outside of Sluice. */
@@ -41,18 +40,24 @@ import picocli.CommandLine.Spec;
       DocumentChanges.DeleteCapture.class
     })
 final class CaptureCommand {
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  boolean help;
+  @Mixin HelpOption help = new HelpOption();
 
   private CaptureCommand() {}
 
-  /** The rules of a file's captures; null, after its problems, if it is bad. */
-  private static @Nullable CaptureRules rules(Commands.FileOption file, CommandSpec spec) {
-    Loaded loaded = Foreground.load(file.file, spec.commandLine().getErr());
-    return loaded == null ? null : CaptureRules.of(loaded.config().captures());
+  /** Does something with the rules of a file's captures. */
+  abstract static class OfRules implements Callable<Integer> {
+    @Mixin private Commands.FileOption file = new Commands.FileOption();
+    @Spec CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public final Integer call() {
+      Loaded loaded = Foreground.load(file.file, spec.commandLine().getErr());
+      return loaded == null
+          ? ExitCode.BAD_CONFIGURATION
+          : call(CaptureRules.of(loaded.config().captures()));
+    }
+
+    abstract int call(CaptureRules rules);
   }
 
   private static int answer(CommandSpec spec, @Nullable String wrong) {
@@ -144,16 +149,9 @@ final class CaptureCommand {
       name = "rules",
       description = "Prints a shell script with the rules of the methods tproxy and redirect.",
       footer = {"", "  sluice capture rules -f sluice.yaml | sudo sh"})
-  static final class Rules implements Callable<Integer> {
-    @Mixin private Commands.FileOption file = new Commands.FileOption();
-    @Spec private CommandSpec spec = CommandSpec.create();
-
+  static final class Rules extends OfRules {
     @Override
-    public Integer call() {
-      CaptureRules rules = rules(file, spec);
-      if (rules == null) {
-        return ExitCode.BAD_CONFIGURATION;
-      }
+    int call(CaptureRules rules) {
       PrintWriter out = spec.commandLine().getOut();
       out.print(rules.toShell());
       out.flush();
@@ -164,16 +162,9 @@ final class CaptureCommand {
   @Command(
       name = "install",
       description = "Installs these rules, in the place of those that may be there.")
-  static final class Install implements Callable<Integer> {
-    @Mixin private Commands.FileOption file = new Commands.FileOption();
-    @Spec private CommandSpec spec = CommandSpec.create();
-
+  static final class Install extends OfRules {
     @Override
-    public Integer call() {
-      CaptureRules rules = rules(file, spec);
-      if (rules == null) {
-        return ExitCode.BAD_CONFIGURATION;
-      }
+    int call(CaptureRules rules) {
       return rules.isEmpty() ? ExitCode.DONE : answer(spec, InstalledRules.install(rules));
     }
   }
@@ -183,12 +174,7 @@ final class CaptureCommand {
       description = "Removes Sluice's own rules from this machine, whoever installed them.")
   static final class Remove implements Callable<Integer> {
     @Spec private CommandSpec spec = CommandSpec.create();
-
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
 
     @Override
     public Integer call() {

@@ -151,6 +151,8 @@ public final class Commands {
         description = "The configuration, - for standard input; default: ${DEFAULT-VALUE}.")
     Path file = Path.of(Foreground.DEFAULT_FILE);
 
+    @Mixin HelpOption help = new HelpOption();
+
     /** {@code -} is standard input, as with other programs. */
     static final class OrInput implements CommandLine.ITypeConverter<Path> {
       @Override
@@ -158,12 +160,6 @@ public final class Commands {
         return Path.of(value.equals("-") ? "/dev/stdin" : value);
       }
     }
-
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
   }
 
   /** {@code -o text|json}. */
@@ -335,12 +331,7 @@ public final class Commands {
   static final class Version implements Callable<Integer> {
     @Mixin private OutputOption output = new OutputOption();
     @Spec private CommandSpec spec = CommandSpec.create();
-
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
 
     @Override
     public Integer call() {

@@ -4,7 +4,6 @@ import io.sluice.config.AdminSocketSpec;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -18,8 +17,6 @@ import picocli.CommandLine.Spec;
 
 /** {@code apply}, {@code reload}, {@code rollback}, and what adds and removes single things. */
 final class DocumentChanges {
-  private static final byte[] NOTHING = {};
-
   private DocumentChanges() {}
 
   @Command(
@@ -45,16 +42,12 @@ final class DocumentChanges {
         description = "The changes; - is standard input.")
     private String file = "";
 
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", file.equals("-") ? "standard input" : file);
+      Map<String, @Nullable String> parameters =
+          AdminClient.parameters("name", file.equals("-") ? "standard input" : file);
       byte[] patch =
           file.equals("-") ? System.in.readAllBytes() : BindingChanges.read(Path.of(file));
       return change.send(new AdminClient(socket), "POST", "/apply", parameters, patch);
@@ -64,13 +57,10 @@ final class DocumentChanges {
   @Command(
       name = "reload",
       description = "Has the daemon read its file again; fails if that is refused.")
-  static final class Reload implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class Reload extends ChangingCommand {
     @Override
     public Integer call() throws IOException {
-      return change.send(socket.client(), "POST", "/reload", Map.of(), NOTHING);
+      return post("/reload", Map.of());
     }
   }
 
@@ -78,18 +68,15 @@ final class DocumentChanges {
       name = "rollback",
       description = "Goes back to an earlier generation; to the one before, if none is named.",
       footer = {"", "  sluice history", "  sluice rollback 7"})
-  static final class Rollback implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class Rollback extends ChangingCommand {
     @Parameters(arity = "0..1", paramLabel = "N", description = "The generation.")
     private @Nullable Long generation;
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("to", generation == null ? null : generation.toString());
-      return change.send(socket.client(), "POST", "/rollback", parameters, NOTHING);
+      return post(
+          "/rollback",
+          AdminClient.parameters("to", generation == null ? null : generation.toString()));
     }
   }
 
@@ -106,9 +93,7 @@ final class DocumentChanges {
         "",
         "  sluice destination add '{label: web, protocol: tcp, targets: [\"127.0.0.1:8081\"]}'"
       })
-  static final class Add implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Add extends ChangingCommand {
     @Spec private CommandSpec spec = CommandSpec.create();
 
     @Parameters(
@@ -120,7 +105,7 @@ final class DocumentChanges {
     public Integer call() throws IOException {
       byte[] item =
           yaml.equals("-") ? System.in.readAllBytes() : yaml.getBytes(StandardCharsets.UTF_8);
-      return change.send(socket.client(), "PUT", path(spec), Map.of(), item);
+      return put(path(spec), Map.of(), item);
     }
   }
 
@@ -130,9 +115,7 @@ final class DocumentChanges {
         "Takes one away: by its name; a destination by its label, or as `tcp web`; a",
         "listener as `tcp 0.0.0.0:80`."
       })
-  static final class Remove implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Remove extends ChangingCommand {
     @Spec private CommandSpec spec = CommandSpec.create();
 
     @Parameters(arity = "1..2", paramLabel = "NAME", description = "Which.")
@@ -140,35 +123,25 @@ final class DocumentChanges {
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", String.join(" ", name));
-      return change.send(socket.client(), "DELETE", path(spec), parameters, NOTHING);
+      return delete(path(spec), AdminClient.parameters("name", String.join(" ", name)));
     }
   }
 
   @Command(
       name = "delete",
       description = "Takes a capture of a running daemon away (`remove` is about rules).")
-  static final class DeleteCapture implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class DeleteCapture extends ChangingCommand {
     @Parameters(paramLabel = "NAME", description = "Which.")
     private String name = "";
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", name);
-      return change.send(socket.client(), "DELETE", "/capture", parameters, NOTHING);
+      return delete("/capture", AdminClient.parameters("name", name));
     }
   }
 
   @Command(name = "move", description = "Moves a program: before another, or to the end.")
-  static final class Move implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class Move extends ChangingCommand {
     @Parameters(paramLabel = "NAME", description = "Which.")
     private String name = "";
 
@@ -177,10 +150,7 @@ final class DocumentChanges {
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", name);
-      parameters.put("before", before);
-      return change.send(socket.client(), "POST", "/programs/move", parameters, NOTHING);
+      return post("/programs/move", AdminClient.parameters("name", name, "before", before));
     }
   }
 
@@ -219,10 +189,6 @@ final class DocumentChanges {
 
   /** Commands that are about things of one kind. */
   static class Things {
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
   }
 }

@@ -4,18 +4,13 @@ import io.sluice.proxy.admin.Json;
 import io.sluice.proxy.control.ExitCode;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code sluice drops}. */
 @Command(
@@ -25,11 +20,7 @@ import picocli.CommandLine.Spec;
       "Of a session that had begun, only that no target could be reached counts."
     },
     footer = {"", "  sluice drops --follow --from 203.0.113.0/24"})
-final class DropsCommand implements Callable<Integer> {
-  @Mixin private SocketOption socket = new SocketOption();
-  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
-  @Spec private CommandSpec spec = CommandSpec.create();
-
+final class DropsCommand extends AskingCommand {
   @Option(names = "--follow", description = "Show what comes, until Ctrl-C.")
   private boolean isFollowing;
 
@@ -41,27 +32,22 @@ final class DropsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-    parameters.put("reason", reason);
-    parameters.put("from", from);
-    PrintWriter out = spec.commandLine().getOut();
+    Map<String, @Nullable String> parameters =
+        AdminClient.parameters("reason", reason, "from", from);
+    PrintWriter out = out();
     if (isFollowing) {
-      String _ =
-          socket
-              .client()
-              .ask(
-                  "GET",
-                  AdminClient.withParameters("/drops/follow", parameters),
-                  "application/json",
-                  new byte[0],
-                  line -> {
-                    out.println(output.isJson() ? line : text(Fields.of(Json.parse(line))));
-                    out.flush();
-                  });
+      socket
+          .client()
+          .follow(
+              "/drops/follow",
+              parameters,
+              line -> {
+                out.println(output.isJson() ? line : text(Fields.of(Json.parse(line))));
+                out.flush();
+              });
       return ExitCode.DONE;
     }
-    AdminClient.Reply reply = socket.client().get(AdminClient.withParameters("/drops", parameters));
-    return output.show(reply, out, DropsCommand::print);
+    return get("/drops", parameters, DropsCommand::print);
   }
 
   private static void print(Fields answer, PrintWriter out) {

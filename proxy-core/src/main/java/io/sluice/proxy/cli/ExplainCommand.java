@@ -16,15 +16,12 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code sluice explain}: of the running daemon, or of a file. */
 @Command(
@@ -44,11 +41,7 @@ import picocli.CommandLine.Spec;
       "Exit code 0 if all were answered, 1 if a line was no lookup or no daemon answers,",
       "2 if the arguments are none, 78 if the configuration is bad."
     })
-final class ExplainCommand implements Callable<Integer> {
-  @Mixin private SocketOption socket = new SocketOption();
-  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
-  @Spec private CommandSpec spec = CommandSpec.create();
-
+final class ExplainCommand extends AskingCommand {
   @Mixin private FollowLookups follow = new FollowLookups();
 
   @Parameters(
@@ -81,7 +74,7 @@ final class ExplainCommand implements Callable<Integer> {
         throw new CommandLine.ParameterException(
             spec.commandLine(), "--follow explains what comes; leave the lookup out");
       }
-      follow.run(socket.client(), output.isJson(), spec.commandLine().getOut());
+      follow.run(socket.client(), output.isJson(), out());
       return ExitCode.DONE;
     }
     if (words.isEmpty() || follow.hasFilter()) {
@@ -172,7 +165,7 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   private void print(String answer) {
-    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter out = out();
     out.print(answer);
     out.flush();
   }

@@ -3,7 +3,6 @@ package io.sluice.proxy.cli;
 import io.sluice.proxy.admin.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -50,21 +49,15 @@ final class FollowLookups {
   }
 
   void run(AdminClient daemon, boolean isJson, PrintWriter out) throws IOException {
-    Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-    parameters.put("protocol", protocol);
-    parameters.put("from", from);
-    parameters.put("to", to);
-    parameters.put("label", label);
-    String _ =
-        daemon.ask(
-            "GET",
-            AdminClient.withParameters("/explain/follow", parameters),
-            "application/json",
-            new byte[0],
-            line -> {
-              out.println(isJson ? line : text(Fields.of(Json.parse(line))));
-              out.flush();
-            });
+    Map<String, @Nullable String> parameters =
+        AdminClient.parameters("protocol", protocol, "from", from, "to", to, "label", label);
+    daemon.follow(
+        "/explain/follow",
+        parameters,
+        line -> {
+          out.println(isJson ? line : text(Fields.of(Json.parse(line))));
+          out.flush();
+        });
   }
 
   /** One line: when, what, where it went, and what decided. */

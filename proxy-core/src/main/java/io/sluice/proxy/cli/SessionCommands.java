@@ -2,15 +2,11 @@ package io.sluice.proxy.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code sessions} and {@code kill}: connections and flows. */
 final class SessionCommands {
@@ -34,12 +30,8 @@ final class SessionCommands {
     private @Nullable String older;
 
     Map<String, @Nullable String> parameters() {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("label", label);
-      parameters.put("protocol", protocol);
-      parameters.put("from", from);
-      parameters.put("older", older);
-      return parameters;
+      return AdminClient.parameters(
+          "label", label, "protocol", protocol, "from", from, "older", older);
     }
   }
 
@@ -47,11 +39,8 @@ final class SessionCommands {
       name = "sessions",
       description = "Shows connections and flows.",
       footer = {"", "  sluice sessions --label web --older 1h --sort bytes --limit 20"})
-  static final class List implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+  static final class List extends AskingCommand {
     @Mixin private FilterOption filter = new FilterOption();
-    @Spec private CommandSpec spec = CommandSpec.create();
 
     @Option(
         names = "--sort",
@@ -67,9 +56,7 @@ final class SessionCommands {
       Map<String, @Nullable String> parameters = filter.parameters();
       parameters.put("sort", sort);
       parameters.put("limit", limit);
-      AdminClient.Reply reply =
-          socket.client().get(AdminClient.withParameters("/sessions", parameters));
-      return output.show(reply, spec.commandLine().getOut(), List::print);
+      return get("/sessions", parameters, List::print);
     }
 
     private static void print(Fields answer, PrintWriter out) {
@@ -116,11 +103,8 @@ final class SessionCommands {
       name = "kill",
       description = "Ends connections and flows; `sessions` with the same filters shows which.",
       footer = {"", "  sluice kill --from 203.0.113.0/24"})
-  static final class Kill implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private Commands.OutputOption output = new Commands.OutputOption();
+  static final class Kill extends AskingCommand {
     @Mixin private FilterOption filter = new FilterOption();
-    @Spec private CommandSpec spec = CommandSpec.create();
 
     @Option(names = "--all", description = "All of them.")
     private boolean isAll;
@@ -137,9 +121,8 @@ final class SessionCommands {
                   AdminClient.withParameters("/kill", parameters),
                   "application/json",
                   new byte[0]);
-      return output.show(
+      return show(
           reply,
-          spec.commandLine().getOut(),
           (answer, out) -> {
             long killed = answer.number("killed");
             out.println(killed + (killed == 1 ? " session" : " sessions") + " ended");

@@ -4,7 +4,6 @@ import io.sluice.config.AdminSocketSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -61,11 +60,7 @@ final class ShadowCommands {
         description = "The daemon's admin socket; default: /run/sluice/admin.sock.")
     private Path socket = AdminSocketSpec.DEFAULT_PATH;
 
-    @Option(
-        names = {"-h", "--help"},
-        usageHelp = true,
-        description = "Show this help.")
-    boolean help;
+    @Mixin HelpOption help = new HelpOption();
 
     @Override
     public Integer call() throws IOException {
@@ -79,8 +74,7 @@ final class ShadowCommands {
         throw new CommandLine.ParameterException(
             spec.commandLine(), "PROGRAM is missing: beside which one?");
       }
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", name);
+      Map<String, @Nullable String> parameters = AdminClient.parameters("name", name);
       if (file == null) {
         return change.send(daemon, "DELETE", "/shadows", parameters, NOTHING);
       }
@@ -126,18 +120,13 @@ final class ShadowCommands {
   @Command(
       name = "promote",
       description = "Puts a shadow into the place of the program that it runs beside.")
-  static final class Promote implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class Promote extends ChangingCommand {
     @Parameters(paramLabel = "PROGRAM", description = "Beside which it runs.")
     private String name = "";
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("name", name);
-      return change.send(socket.client(), "POST", "/shadows/promote", parameters, NOTHING);
+      return post("/shadows/promote", AdminClient.parameters("name", name));
     }
   }
 }

@@ -6,6 +6,7 @@ import io.sluice.config.ConfigReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code --socket PATH}, or {@code -f FILE} that names it: which daemon is meant. */
@@ -22,11 +23,7 @@ final class SocketOption {
       description = "The configuration whose admin.socket is meant.")
   private @Nullable Path file;
 
-  @Option(
-      names = {"-h", "--help"},
-      usageHelp = true,
-      description = "Show this help.")
-  boolean help;
+  @Mixin HelpOption help = new HelpOption();
 
   /** The configuration that was named; null if none was. */
   @Nullable Path file() {

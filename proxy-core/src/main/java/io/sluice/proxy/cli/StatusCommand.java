@@ -3,27 +3,18 @@ package io.sluice.proxy.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code sluice status}. */
 @Command(name = "status", description = "Shows what a running daemon does, and how it fares.")
-final class StatusCommand implements Callable<Integer> {
+final class StatusCommand extends AskingCommand {
   private static final double MICROS = 1e3; // in a millisecond
-
-  @Mixin private SocketOption socket = new SocketOption();
-  @Mixin private Commands.OutputOption output = new Commands.OutputOption();
-  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
   public Integer call() throws IOException {
-    AdminClient.Reply reply = socket.client().get("/status");
-    return output.show(reply, spec.commandLine().getOut(), StatusCommand::print);
+    return get("/status", Map.of(), StatusCommand::print);
   }
 
   private static void print(Fields status, PrintWriter out) {

@@ -1,10 +1,8 @@
 package io.sluice.proxy.cli;
 
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -30,10 +28,7 @@ final class TargetChanges {
     private String label = "";
 
     Map<String, @Nullable String> parameters() {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("label", label);
-      parameters.put("protocol", protocol);
-      return parameters;
+      return AdminClient.parameters("label", label, "protocol", protocol);
     }
   }
 
@@ -41,9 +36,7 @@ final class TargetChanges {
       name = "register",
       description = "Adds a target to a label; a label without destination gets one.",
       footer = {"", "  sluice register foo 127.0.0.1:9999"})
-  static final class Register implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Register extends ChangingCommand {
     @Mixin private LabelArguments label = new LabelArguments();
 
     @Parameters(
@@ -60,14 +53,12 @@ final class TargetChanges {
       Map<String, @Nullable String> parameters = label.parameters();
       parameters.put("address", address);
       parameters.put("weight", weight);
-      return change.send(socket.client(), "POST", "/register", parameters, new byte[0]);
+      return post("/register", parameters);
     }
   }
 
   @Command(name = "unregister", description = "Takes a target away from a label.")
-  static final class Unregister implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Unregister extends ChangingCommand {
     @Mixin private LabelArguments label = new LabelArguments();
 
     @Parameters(index = "1", paramLabel = "ADDRESS", description = "As it was registered.")
@@ -77,7 +68,7 @@ final class TargetChanges {
     public Integer call() throws IOException {
       Map<String, @Nullable String> parameters = label.parameters();
       parameters.put("address", address);
-      return change.send(socket.client(), "POST", "/unregister", parameters, new byte[0]);
+      return post("/unregister", parameters);
     }
   }
 
@@ -88,10 +79,7 @@ final class TargetChanges {
         "Takes the right to look into that process."
       },
       footer = {"", "  sluice register-pid $(pidof nginx) web tcp 127.0.0.1 8081"})
-  static final class RegisterPid implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
-
+  static final class RegisterPid extends ChangingCommand {
     @Parameters(index = "0", paramLabel = "PID", description = "The process.")
     private long pid;
 
@@ -109,11 +97,15 @@ final class TargetChanges {
 
     @Override
     public Integer call() throws IOException {
-      Map<String, @Nullable String> parameters = new LinkedHashMap<>();
-      parameters.put("label", label);
-      parameters.put("protocol", protocol);
-      parameters.put("address", ProcessSockets.find(pid, protocol, address, port));
-      return change.send(socket.client(), "POST", "/register", parameters, new byte[0]);
+      return post(
+          "/register",
+          AdminClient.parameters(
+              "label",
+              label,
+              "protocol",
+              protocol,
+              "address",
+              ProcessSockets.find(pid, protocol, address, port)));
     }
   }
 
@@ -121,9 +113,7 @@ final class TargetChanges {
       name = "set",
       description = "Changes a target: weight=N, state=ready|drain|maint.",
       footer = {"", "  sluice set web 127.0.0.1:8081 state=drain"})
-  static final class Set implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Set extends ChangingCommand {
     @Mixin private LabelArguments label = new LabelArguments();
     @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -150,7 +140,7 @@ final class TargetChanges {
         }
         parameters.put(words[0], words[1]);
       }
-      return change.send(socket.client(), "POST", "/set", parameters, new byte[0]);
+      return post("/set", parameters);
     }
   }
 
@@ -161,9 +151,7 @@ final class TargetChanges {
         "old ones."
       },
       footer = {"", "  sluice swap web --to 127.0.0.1:9001,127.0.0.1:9002"})
-  static final class Swap implements Callable<Integer> {
-    @Mixin private SocketOption socket = new SocketOption();
-    @Mixin private ChangeOption change = new ChangeOption();
+  static final class Swap extends ChangingCommand {
     @Mixin private LabelArguments label = new LabelArguments();
 
     @Option(
@@ -177,7 +165,7 @@ final class TargetChanges {
     public Integer call() throws IOException {
       Map<String, @Nullable String> parameters = label.parameters();
       parameters.put("to", to);
-      return change.send(socket.client(), "POST", "/swap", parameters, new byte[0]);
+      return post("/swap", parameters);
     }
   }
 }

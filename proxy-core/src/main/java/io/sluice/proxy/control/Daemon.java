@@ -1,8 +1,6 @@
 package io.sluice.proxy.control;
 
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.Config;
 import io.sluice.config.HostPort;
@@ -105,8 +103,8 @@ public final class Daemon {
     connections.rate(config.limits().newConnectionsPerSecond());
     this.sources = new Sources((long) config.limits().connections() + config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
-    this.group = loops(loops);
-    this.buffers = new BufferLimit(bufferBytes(config));
+    this.group = LoopGroup.of(loops);
+    this.buffers = new BufferLimit(MachineMemory.bufferBytes(config.limits().bufferBytes()));
     this.checks = new Checks(buffers, counters);
     resolver.endpoints().listener(this::targetChanged);
     counters.buffers(buffers::used, buffers::bytes);
@@ -127,18 +125,6 @@ public final class Daemon {
     this.scrape =
         new Scrape(
             this::snapshot, captures::states, connections, flows, counters, Version.current());
-  }
-
-  private static MultiThreadIoEventLoopGroup loops(int count) {
-    try {
-      return new MultiThreadIoEventLoopGroup(
-          count, new DefaultThreadFactory("sluice-loop", true), EpollIoHandler.newFactory());
-    } catch (IllegalStateException failure) { // it has no descriptor for epoll
-      throw new IllegalStateException(
-          "%d loops can't be made: the limit of open files is %d; raise it with LimitNOFILE= or ulimit -n"
-              .formatted(count, Descriptors.limit()),
-          failure);
-    }
   }
 
   /**
@@ -286,11 +272,6 @@ public final class Daemon {
         : "";
   }
 
-  private static long bufferBytes(Config config) {
-    long configured = config.limits().bufferBytes();
-    return configured > 0 ? configured : MachineMemory.defaultBufferBytes();
-  }
-
   /** As the captures say; which are made after what asks them. */
   private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
     return captures.contains(protocol, family, high, low, port);
@@ -337,7 +318,7 @@ public final class Daemon {
     prepared.commit(this::publish);
     prepared.warnings().forEach(log::warn);
     Config now = snapshot().config();
-    buffers.set(bufferBytes(now));
+    buffers.set(MachineMemory.bufferBytes(now.limits().bufferBytes()));
     Descriptors.divide();
     connections.limit(now.limits().connections());
     flows.limit(now.limits().flows());

@@ -67,6 +67,7 @@ final class HandingOver {
       int flows = flowsAreGone();
       int sessions = handSessions();
       daemon.closeAdmin();
+      wire.send(Frame.COUNTERS, HandedCounters.pack(daemon.counters(), daemon.snapshot()));
       wire.send(Frame.END);
       await(Frame.DONE);
       log.info(

@@ -30,7 +30,8 @@ final class Succession {
     prepared.open();
     DescriptorRoom.divide(daemon.config());
     try {
-      other.serving(newcomers);
+      other.serving(
+          newcomers, fields -> HandedCounters.unpack(fields, daemon.counters(), daemon.snapshot()));
     } catch (IOException failure) {
       if (!other.hasDied(failure)) {
         newcomers.drop();

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,6 +43,7 @@ final class TakingOver implements AutoCloseable {
   private final byte[] file;
   private final byte[] state;
   private final List<HandedSocket> sockets = new ArrayList<>();
+  private Consumer<Unpacker> counted = _ -> {};
 
   /**
    * Asks a daemon for what it has, and hears of its document.
@@ -120,8 +122,14 @@ final class TakingOver implements AutoCloseable {
     takeUntil(Frame.SERVE, newcomers);
   }
 
-  /** Serves; returns when the other one has told all. */
-  void serving(Newcomers newcomers) throws IOException, InterruptedException {
+  /**
+   * Serves; returns when the other one has told all.
+   *
+   * @param counted reads what the other one has counted
+   */
+  void serving(Newcomers newcomers, Consumer<Unpacker> counted)
+      throws IOException, InterruptedException {
+    this.counted = counted;
     wire.send(Frame.SERVING);
     takeUntil(Frame.END, newcomers);
   }
@@ -137,6 +145,7 @@ final class TakingOver implements AutoCloseable {
               wire.send(Frame.TAKEN, Answer.pack(newcomers.take(frame.kind(), all)));
             }
             case YOURS -> newcomers.goOn();
+            case COUNTERS -> counted.accept(frame.fields());
             case REFUSED -> throw new IOException(frame.fields().text());
             default -> {
               if (frame.kind() != last) {

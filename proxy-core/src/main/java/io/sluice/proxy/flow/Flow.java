@@ -13,6 +13,7 @@ import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.limit.SourcePlaces;
+import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
 import io.sluice.proxy.loop.TimerWheel;
@@ -154,8 +155,14 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
     }
   }
 
-  /** Describes how far it has come. */
-  void pack(Packer out, long nowMillis) {
+  /** Describes it: its socket, whom it leads to, and how far it has come. */
+  void pack(Packer out, Syscalls syscalls, long nowMillis) {
+    out.descriptor(upstream())
+        .i64(front.cookie(syscalls))
+        .text(target.destination().label())
+        .text(target.toString())
+        .text(endpoint.address().toString());
+    key.pack(out);
     byte[] beginning = header;
     out.i64(nowMillis - openedMillis)
         .i64(nowMillis - activeMillis)

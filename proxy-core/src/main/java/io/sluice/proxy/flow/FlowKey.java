@@ -37,28 +37,34 @@ final class FlowKey {
   private @Nullable FlowKey via; // null: not announced
   private @Nullable FlowKey spareVia;
 
-  /** Addresses are the upper and the lower 64 bits, ports in host order, as in the context. */
-  FlowKey set(
-      Family family,
-      long clientHigh,
-      long clientLow,
-      int clientPort,
-      int clientScope,
-      long localHigh,
-      long localLow,
-      int localPort) {
-    this.clientHigh = clientHigh;
-    this.clientLow = clientLow;
-    this.localHigh = localHigh;
-    this.localLow = localLow;
-    this.ports =
-        (family == Family.IPV6 ? Long.MIN_VALUE : 0)
+  /**
+   * Takes over a client's address and port, and those that it sent to.
+   *
+   * @param clientScope the interface that a link-local client's address is valid on; otherwise 0
+   */
+  FlowKey set(Tuple packet, int clientScope) {
+    clientHigh = packet.remoteHigh();
+    clientLow = packet.remoteLow();
+    localHigh = packet.localHigh();
+    localLow = packet.localLow();
+    ports =
+        (packet.family() == Family.IPV6 ? Long.MIN_VALUE : 0)
             | (clientScope & 0x7fff_ffffL) << 32
-            | (long) clientPort << 16
-            | localPort;
-    this.target = 0;
-    this.via = null;
+            | (long) packet.remotePort() << 16
+            | packet.localPort();
+    target = 0;
+    via = null;
     return this;
+  }
+
+  /** Takes over where another's client sent to, and no client. */
+  void setLocal(FlowKey other) {
+    copyAddresses(other);
+    clientHigh = 0;
+    clientLow = 0;
+    ports &= Long.MIN_VALUE | 0xffff;
+    target = 0;
+    via = null;
   }
 
   /**
@@ -97,31 +103,14 @@ final class FlowKey {
   }
 
   private static FlowKey addresses(Tuple tuple, int scope) {
-    return new FlowKey()
-        .set(
-            tuple.family(),
-            tuple.remoteHigh(),
-            tuple.remoteLow(),
-            tuple.remotePort(),
-            scope,
-            tuple.localHigh(),
-            tuple.localLow(),
-            tuple.localPort());
+    return new FlowKey().set(tuple, scope);
   }
 
   /** Makes it the key of the client that a header announced, who comes by what it was until now. */
   void announce(ProxyHeader header) {
     FlowKey came = spareVia == null ? new FlowKey() : spareVia;
     came.copyAddresses(this);
-    set(
-        header.family(),
-        header.sourceHigh(),
-        header.sourceLow(),
-        header.sourcePort(),
-        0,
-        header.destinationHigh(),
-        header.destinationLow(),
-        header.destinationPort());
+    FlowKey _ = set(header.announced(), 0);
     spareVia = came;
     via = came;
   }
@@ -179,47 +168,33 @@ final class FlowKey {
     return via == null ? hash : hash ^ via.hash(otherSecret, secret);
   }
 
-  /** Tells a lookup who sent the datagram, and where to. */
-  void describe(LookupContext context, int ifindex) {
-    if (family() == Family.IPV4) {
-      context.ipv4(
-          Protocol.UDP, (int) clientLow, clientPort(), (int) localLow, localPort(), ifindex);
-    } else {
-      context.ipv6(
-          Protocol.UDP,
-          clientHigh,
-          clientLow,
-          clientPort(),
-          localHigh,
-          localLow,
-          localPort(),
-          ifindex);
-    }
-    if (isAnnounced()) {
-      FlowKey came = physical();
-      context.physical(
-          came.family(),
-          came.clientHigh,
-          came.clientLow,
-          came.clientPort(),
-          came.localHigh,
-          came.localLow,
-          came.localPort());
+  /**
+   * Tells a lookup who sent the datagram, and where to.
+   *
+   * @param scratch overwritten
+   */
+  void describe(LookupContext context, Tuple scratch, int ifindex) {
+    LookupContext _ = context.of(copyTo(scratch), ifindex);
+    if (via != null) {
+      LookupContext _ = context.physical(via.copyTo(scratch));
     }
   }
 
   /** The same without its scope, as an object that may be kept; allocates. */
   Tuple tuple() {
-    return new Tuple()
-        .set(
-            family(),
-            Protocol.UDP,
-            clientHigh,
-            clientLow,
-            clientPort(),
-            localHigh,
-            localLow,
-            localPort());
+    return copyTo(new Tuple());
+  }
+
+  private Tuple copyTo(Tuple out) {
+    return out.set(
+        family(),
+        Protocol.UDP,
+        clientHigh,
+        clientLow,
+        clientPort(),
+        localHigh,
+        localLow,
+        localPort());
   }
 
   /** How what we answer to the client looks, should it come in; allocates. */

@@ -29,8 +29,7 @@ import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
-import java.util.ArrayList;
-import java.util.List;
+import io.sluice.steering.Tuple;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -56,9 +55,9 @@ final class Flows {
   private final Eviction eviction = new Eviction();
   private final AtomicInteger count = new AtomicInteger();
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
-  private final List<Flow> done = new ArrayList<>();
-  private final Runnable endDone = this::endDone;
+  private final DoneFlows done;
   private final LookupContext described = new LookupContext();
+  private final Tuple scratch = new Tuple();
   private int opened;
   private boolean isDraining;
 
@@ -77,6 +76,7 @@ final class Flows {
     this.sockets = new FlowSockets(syscalls);
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
+    this.done = new DoneFlows(loop, this);
     limit.roomMaker(this::askedForRoom);
   }
 
@@ -130,7 +130,7 @@ final class Flows {
       Payload datagram,
       Supplier<byte[]> tlvs,
       long nowMillis) {
-    key.describe(steering.context(), ifindex);
+    key.describe(steering.context(), scratch, ifindex);
     steering.context().payload(datagram);
     if (!guard.sources().isEmpty() && guard.sources().contains(steering.context())) {
       return refused(Refusal.LOOP, null, 0);
@@ -258,7 +258,7 @@ final class Flows {
    * @param errno positive
    */
   void dropped(Flow flow, Refusal reason, int errno) {
-    flow.key().describe(described, 0);
+    flow.key().describe(described, scratch, 0);
     steering.refuse(reason, described, flow.target(), errno);
   }
 
@@ -332,26 +332,7 @@ final class Flows {
     flow.isAnswered = true;
     eviction.used(flow, isFirst);
     if (flow.isDone() && !flow.isEnding) {
-      flow.isEnding = true;
-      if (done.isEmpty()) {
-        loop.execute(endDone); // when the replies have left: they were gathered before
-      }
       done.add(flow);
-    }
-  }
-
-  /** Ends what has had all its answers, unless its client has asked again meanwhile. */
-  private void endDone() {
-    try {
-      for (int i = 0; i < done.size(); i++) {
-        Flow flow = done.get(i);
-        flow.isEnding = false;
-        if (flow.isDone()) {
-          end(flow, SessionEnd.ANSWERED);
-        }
-      }
-    } finally {
-      done.clear();
     }
   }
 
@@ -405,14 +386,7 @@ final class Flows {
 
   /** Describes a flow that leaves, and listens to it no more. */
   void pack(Flow flow, Packer out) {
-    Target target = flow.target();
-    out.descriptor(flow.upstream())
-        .i64(flow.front.cookie(syscalls))
-        .text(target.destination().label())
-        .text(target.toString())
-        .text(flow.endpoint().address().toString());
-    flow.key().pack(out);
-    flow.pack(out, Loop.nowMillis());
+    flow.pack(out, syscalls, Loop.nowMillis());
     replies.flush();
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);

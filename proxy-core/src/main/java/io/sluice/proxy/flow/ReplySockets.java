@@ -69,7 +69,7 @@ final class ReplySockets {
   }
 
   private @Nullable ReplySocket find(FlowKey key, Arrival arrival) {
-    wanted.set(key.family(), 0, 0, 0, 0, key.localHigh(), key.localLow(), key.localPort());
+    wanted.setLocal(key);
     ReplySocket known = table.get(wanted);
     if (known != null) {
       return known;

@@ -19,9 +19,10 @@ import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
-import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.function.Supplier;
@@ -59,6 +60,7 @@ public final class UdpRelay implements DatagramHandler {
   private FlowKey next = new FlowKey();
   private final Steering steering;
   private final ProxyHeader header = new ProxyHeader();
+  private final Tuple scratch = new Tuple();
   private final Supplier<byte[]> tlvs = this::tlvs; // once: asking for flows allocates nothing
   private int asked; // the slot that a flow is asked for
   private HeaderSources headerSources = HeaderSources.of(List.of());
@@ -275,15 +277,17 @@ public final class UdpRelay implements DatagramHandler {
     boolean isTold = received.readDestination(slot);
     boolean isBound = socket.isBound();
     int port = socket.arrival().isSteered() ? received.destinationPort() : socket.port();
-    next.set(
-        received.family(slot),
-        received.clientHigh(slot),
-        received.clientLow(slot),
-        received.clientPort(slot),
-        received.clientScope(slot),
-        isBound ? socket.address().high() : received.destinationHigh(),
-        isBound ? socket.address().low() : received.destinationLow(),
-        port);
+    Tuple packet =
+        scratch.set(
+            received.family(slot),
+            Protocol.UDP,
+            received.clientHigh(slot),
+            received.clientLow(slot),
+            received.clientPort(slot),
+            isBound ? socket.address().high() : received.destinationHigh(),
+            isBound ? socket.address().low() : received.destinationLow(),
+            port);
+    FlowKey _ = next.set(packet, received.clientScope(slot));
     if (received.isTruncated(slot)) {
       return refuse(Refusal.UPSTREAM_BUFFER, received);
     }
@@ -303,7 +307,7 @@ public final class UdpRelay implements DatagramHandler {
 
   /** Refuses what {@link #next} is the key of; false. */
   private boolean refuse(Refusal reason, DatagramBatch received) {
-    next.describe(steering.context(), received.ifindex());
+    next.describe(steering.context(), scratch, received.ifindex());
     steering.refuse(reason);
     return false;
   }
@@ -372,7 +376,7 @@ public final class UdpRelay implements DatagramHandler {
       int end = current.isPart() ? at + 1 : to; // the next may have another target
       int sent = flow == null ? at + 1 : send(flow, run, at, end, nowMillis);
       if (sent == at && at == failedAt) {
-        current.describe(steering.context(), ifindex);
+        current.describe(steering.context(), scratch, ifindex);
         steering.refuse(Refusal.CONNECT_ERROR);
         sent = at + 1; // it failed twice, so this is no earlier datagram's fate
       }
@@ -429,7 +433,7 @@ public final class UdpRelay implements DatagramHandler {
     if (flow.pace != null) {
       flow.pace.spend(bytes);
     }
-    Destination.Traffic traffic = flow.target().destination().traffic();
+    Traffic traffic = flow.target().destination().traffic();
     traffic.datagramsIn.add(to - from);
     traffic.bytesIn.add(bytes);
     flow.target().counters().bytesIn.add(bytes);

@@ -4,6 +4,7 @@ import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
@@ -52,13 +53,7 @@ public final class ProxyHeader {
 
   private int version;
   private boolean hasAddresses;
-  private Family family = Family.IPV4;
-  private long sourceHigh;
-  private long sourceLow;
-  private int sourcePort;
-  private long destinationHigh;
-  private long destinationLow;
-  private int destinationPort;
+  private final Tuple announced = new Tuple();
   private int tlvsAt;
   private int tlvsBytes;
   private int neededBytes;
@@ -85,7 +80,7 @@ public final class ProxyHeader {
           : length;
     }
     if (transport == Protocol.TCP && startsWith(in, V1_START)) {
-      return readV1(in);
+      return readV1(in, transport);
     }
     return malformed("no PROXY protocol header");
   }
@@ -165,7 +160,7 @@ public final class ProxyHeader {
       return error;
     }
     if (isIp) {
-      readAddresses(in, at + V2_FIXED_BYTES, familyNumber == 1);
+      readAddresses(in, at + V2_FIXED_BYTES, familyNumber == 1, transport);
     }
     return length;
   }
@@ -174,38 +169,62 @@ public final class ProxyHeader {
     return value >= first && value <= last;
   }
 
-  private void readAddresses(ByteBuffer in, int at, boolean ipv4) {
-    hasAddresses = true;
-    family = ipv4 ? Family.IPV4 : Family.IPV6;
-    if (ipv4) {
-      sourceHigh = 0;
-      sourceLow = bits(in, at, 4);
-      destinationHigh = 0;
-      destinationLow = bits(in, at + 4, 4);
-    } else {
-      sourceHigh = bits(in, at, 8);
-      sourceLow = bits(in, at + 8, 8);
-      destinationHigh = bits(in, at + 16, 8);
-      destinationLow = bits(in, at + 24, 8);
-    }
+  private void readAddresses(ByteBuffer in, int at, boolean ipv4, Protocol transport) {
     int ports = at + (ipv4 ? 8 : 32);
-    sourcePort = unsignedShort(in, ports);
-    destinationPort = unsignedShort(in, ports + 2);
-    unmap();
+    int sourcePort = unsignedShort(in, ports);
+    int destinationPort = unsignedShort(in, ports + 2);
+    if (ipv4) {
+      announce(
+          Family.IPV4,
+          transport,
+          0,
+          bits(in, at, 4),
+          sourcePort,
+          0,
+          bits(in, at + 4, 4),
+          destinationPort);
+    } else {
+      announce(
+          Family.IPV6,
+          transport,
+          bits(in, at, 8),
+          bits(in, at + 8, 8),
+          sourcePort,
+          bits(in, at + 16, 8),
+          bits(in, at + 24, 8),
+          destinationPort);
+    }
   }
 
   /**
-   * Turns IPv4-mapped addresses into IPv4 ones. Otherwise the rules for IPv4 would not apply to a
-   * client that came to a dual-stack socket.
+   * Notes what it announces. IPv4-mapped addresses become IPv4 ones: otherwise the rules for IPv4
+   * would not apply to a client that came to a dual-stack socket.
    */
-  private void unmap() {
-    if (family == Family.IPV6
-        && isMapped(sourceHigh, sourceLow)
-        && isMapped(destinationHigh, destinationLow)) {
-      family = Family.IPV4;
-      sourceLow &= 0xffff_ffffL;
-      destinationLow &= 0xffff_ffffL;
-    }
+  private void announce(
+      Family family,
+      Protocol transport,
+      long sourceHigh,
+      long sourceLow,
+      int sourcePort,
+      long destinationHigh,
+      long destinationLow,
+      int destinationPort) {
+    hasAddresses = true;
+    boolean isMapped =
+        family == Family.IPV6
+            && isMapped(sourceHigh, sourceLow)
+            && isMapped(destinationHigh, destinationLow);
+    long mask = isMapped ? 0xffff_ffffL : -1;
+    Tuple _ =
+        announced.set(
+            isMapped ? Family.IPV4 : family,
+            transport,
+            sourceHigh,
+            sourceLow & mask,
+            sourcePort,
+            destinationHigh,
+            destinationLow & mask,
+            destinationPort);
   }
 
   private static boolean isMapped(long high, long low) {
@@ -269,7 +288,7 @@ public final class ProxyHeader {
 
   // ---- version 1
 
-  private int readV1(ByteBuffer in) {
+  private int readV1(ByteBuffer in, Protocol transport) {
     int from = in.position();
     int count = Math.min(in.remaining(), V1_MAX_BYTES);
     int end = -1;
@@ -292,10 +311,10 @@ public final class ProxyHeader {
     }
     byte[] line = new byte[end - 1];
     in.get(from, line);
-    return readLine(new String(line, StandardCharsets.US_ASCII), end + 1);
+    return readLine(new String(line, StandardCharsets.US_ASCII), end + 1, transport);
   }
 
-  private int readLine(String line, int lengthBytes) {
+  private int readLine(String line, int lengthBytes, Protocol transport) {
     String[] words = line.split(" ", -1);
     if (words[1].equals("UNKNOWN")) {
       version = 1; // whatever follows is to be ignored
@@ -308,28 +327,31 @@ public final class ProxyHeader {
     if (words.length != 6) {
       return malformed("not two addresses and two ports");
     }
-    sourcePort = port(words[4]);
-    destinationPort = port(words[5]);
+    int sourcePort = port(words[4]);
+    int destinationPort = port(words[5]);
     if (sourcePort < 0 || destinationPort < 0) {
       return malformed("a port that isn't a number from 0 to 65535");
     }
     try {
       IpAddress source = IpAddress.parse(words[2]);
       IpAddress destination = IpAddress.parse(words[3]);
-      family = ipv4 ? Family.IPV4 : Family.IPV6;
+      Family family = ipv4 ? Family.IPV4 : Family.IPV6;
       if (source.family() != family || destination.family() != family) {
         return malformed("an address of the other family");
       }
-      sourceHigh = source.high();
-      sourceLow = source.low();
-      destinationHigh = destination.high();
-      destinationLow = destination.low();
+      announce(
+          family,
+          transport,
+          source.high(),
+          source.low(),
+          sourcePort,
+          destination.high(),
+          destination.low(),
+          destinationPort);
     } catch (IllegalArgumentException _) {
       return malformed("an address that is none");
     }
     version = 1;
-    hasAddresses = true;
-    unmap();
     return lengthBytes;
   }
 
@@ -362,39 +384,12 @@ public final class ProxyHeader {
     return hasAddresses;
   }
 
-  /** The family of both addresses. */
-  public Family family() {
-    return family;
-  }
-
-  /** The client's address, upper 64 bits; 0 for IPv4. */
-  public long sourceHigh() {
-    return sourceHigh;
-  }
-
-  /** The client's address, lower 64 bits; the whole of an IPv4 one. */
-  public long sourceLow() {
-    return sourceLow;
-  }
-
-  /** The client's port, host order. */
-  public int sourcePort() {
-    return sourcePort;
-  }
-
-  /** The address that the client wanted, upper 64 bits; 0 for IPv4. */
-  public long destinationHigh() {
-    return destinationHigh;
-  }
-
-  /** The address that the client wanted, lower 64 bits; the whole of an IPv4 one. */
-  public long destinationLow() {
-    return destinationLow;
-  }
-
-  /** The port that the client wanted, host order. */
-  public int destinationPort() {
-    return destinationPort;
+  /**
+   * What it announces, if it {@linkplain #hasAddresses names addresses}: {@code remote} is the
+   * client, {@code local} what the client wanted. Until the next header is read.
+   */
+  public Tuple announced() {
+    return announced;
   }
 
   /**
@@ -412,19 +407,8 @@ public final class ProxyHeader {
   }
 
   /** Describes what it announces, if it {@linkplain #hasAddresses names addresses}. */
-  public LookupContext describe(LookupContext context, Protocol protocol, int ifindex) {
-    return family == Family.IPV4
-        ? context.ipv4(
-            protocol, (int) sourceLow, sourcePort, (int) destinationLow, destinationPort, ifindex)
-        : context.ipv6(
-            protocol,
-            sourceHigh,
-            sourceLow,
-            sourcePort,
-            destinationHigh,
-            destinationLow,
-            destinationPort,
-            ifindex);
+  public LookupContext describe(LookupContext context, int ifindex) {
+    return context.of(announced, ifindex);
   }
 
   /** What is wrong, after {@link #MALFORMED}. */

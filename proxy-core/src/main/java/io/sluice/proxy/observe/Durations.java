@@ -60,6 +60,22 @@ public final class Durations {
     return now;
   }
 
+  /** The buckets, and last the sum in nanoseconds: for another daemon. */
+  public long[] raw() {
+    long[] now = new long[BUCKETS + 1];
+    for (int i = 0; i < now.length; i++) {
+      now[i] = counts.get(i);
+    }
+    return now;
+  }
+
+  /** Adds what another daemon has counted; nothing if it has other buckets. */
+  public void addRaw(long[] others) {
+    for (int i = 0; i < others.length && others.length == BUCKETS + 1; i++) {
+      counts.getAndAdd(i, others[i]);
+    }
+  }
+
   /** Whether there were none. */
   public boolean isEmpty() {
     return counts.get(BUCKETS) == 0;

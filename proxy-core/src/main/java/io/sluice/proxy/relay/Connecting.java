@@ -86,7 +86,10 @@ final class Connecting {
   }
 
   void pack(Packer out, long nowMillis) {
-    out.i64(nowMillis - wantedSinceMillis).i64(System.nanoTime() - soughtSinceNanos);
+    long nanos = System.nanoTime();
+    out.i64(nowMillis - wantedSinceMillis)
+        .i64(nanos - soughtSinceNanos)
+        .i64(nanos - attemptedAtNanos);
   }
 
   /** The only connection that another daemon was making for a session. */
@@ -95,8 +98,9 @@ final class Connecting {
     long now = session.loop().timeMillis();
     connecting.wanted = 0;
     connecting.wantedSinceMillis = now - in.i64();
-    connecting.soughtSinceNanos = System.nanoTime() - in.i64();
-    connecting.attemptedAtNanos = connecting.soughtSinceNanos;
+    long nanos = System.nanoTime();
+    connecting.soughtSinceNanos = nanos - in.i64();
+    connecting.attemptedAtNanos = nanos - in.i64();
     return connecting;
   }
 

@@ -244,9 +244,9 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     wakeAt(1);
     LookupContext context = relay.lookup();
     if (header.hasAddresses()) {
-      header.describe(context, Protocol.TCP, ifindex);
+      header.describe(context, ifindex);
     } else {
-      physical.describe(context, Protocol.TCP, ifindex);
+      physical.describe(context, ifindex);
     }
     boolean saysSomething = header.hasAddresses() || tlvs.length > 0;
     Via via = saysSomething ? physical.with(tlvs) : null;
@@ -274,7 +274,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
           problem,
           logLimit.suppressed());
     }
-    physical.describe(relay.lookup(), Protocol.TCP, ifindex);
+    physical.describe(relay.lookup(), ifindex);
     relay.refuse(number(), reason, null);
   }
 
@@ -303,7 +303,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
 
   @Override
   boolean matches(SessionFilter filter) {
-    LookupContext context = physical.describe(relay.scratch(), Protocol.TCP, ifindex);
+    LookupContext context = physical.describe(relay.scratch(), ifindex);
     return filter.matches(
         null, context.family(), context.remoteHigh(), context.remoteLow(), ageMillis());
   }
@@ -314,7 +314,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
 
   @Override
   SessionState state() {
-    LookupContext context = physical.describe(relay.scratch(), Protocol.TCP, ifindex);
+    LookupContext context = physical.describe(relay.scratch(), ifindex);
     return new SessionState(
         Protocol.TCP,
         IpAddress.withPort(context.remote(), context.remotePort()),

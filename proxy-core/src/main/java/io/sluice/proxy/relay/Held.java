@@ -109,7 +109,7 @@ abstract class Held extends Sessions.Entry {
 
   /** Describes its client. */
   final LookupContext describe(LookupContext context) {
-    LookupContext described = client.describe(context, Protocol.TCP, ifindex);
+    LookupContext described = client.describe(context, ifindex);
     return via == null ? described : via.addTo(described);
   }
 

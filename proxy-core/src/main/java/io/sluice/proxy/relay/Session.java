@@ -160,11 +160,7 @@ abstract class Session extends Sessions.Entry {
         target(index).closed();
       }
     }
-    destination().places().leaveBoth(requireNonNull(placed));
-    if (places != null) {
-      places.leave();
-    }
-    relay.ended();
+    relay.ended(this);
   }
 
   @Override
@@ -418,7 +414,7 @@ abstract class Session extends Sessions.Entry {
 
   /** Ends it, and lets go of everything. */
   final void close(Outcome how) {
-    Outcome.Phase phase = phase();
+    Outcome.Phase phase = SessionView.phase(this);
     isClosed = true;
     loop().cancel(this);
     relay.sessions().remove(this);
@@ -431,19 +427,8 @@ abstract class Session extends Sessions.Entry {
     if (how instanceof SessionEnd why) {
       destination.traffic().ends(why).increment();
     }
-    destination.places().leaveBoth(requireNonNull(placed));
-    if (places != null) {
-      places.leave();
-    }
-    relay.ended();
+    relay.ended(this);
     SessionView.record(this, how, phase);
-  }
-
-  private Outcome.Phase phase() {
-    if (connecting != null && connecting.isBusy()) {
-      return Outcome.Phase.CONNECT;
-    }
-    return isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
   }
 
   /** It is over: what the subclass holds is given back. */

@@ -7,7 +7,6 @@ import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
-import io.sluice.steering.Protocol;
 import io.sluice.steering.Tuple;
 import org.jspecify.annotations.Nullable;
 
@@ -129,7 +128,7 @@ final class SessionForm {
     if (physical == null) {
       return null;
     }
-    LookupContext context = physical.describe(relay.scratch(), Protocol.TCP, ifindex);
+    LookupContext context = physical.describe(relay.scratch(), ifindex);
     return new HeaderWait(relay, in.descriptor(), context, leftMillis, lowWater);
   }
 
@@ -138,17 +137,7 @@ final class SessionForm {
   private static void pack(@Nullable Via via, Packer out) {
     out.flag(via != null);
     if (via != null) {
-      out.tuple(
-          new Tuple()
-              .set(
-                  via.family(),
-                  Protocol.TCP,
-                  via.remoteHigh(),
-                  via.remoteLow(),
-                  via.remotePort(),
-                  via.localHigh(),
-                  via.localLow(),
-                  via.localPort()));
+      out.tuple(via.came());
       out.bytes(via.tlvs());
     }
   }

@@ -405,7 +405,16 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  /** A session is over. */
+  /** A session is over: what it was counted in is given back. */
+  void ended(Session session) {
+    session.destination().places().leaveBoth(requireNonNull(session.placed));
+    if (session.places != null) {
+      session.places.leave();
+    }
+    ended();
+  }
+
+  /** A connection is over. */
   void ended() {
     gate.leave();
   }

@@ -63,7 +63,8 @@ final class ShadowsTest {
       assertThat(shadow.get("percentDifferent")).isEqualTo(3.0);
       assertThat(Parsed.maps(shadow.get("examples")))
           .isNotEmpty()
-          .extracting(it -> String.valueOf(it.get("client")).split(":", 2)[0] + " " + it.get("would"))
+          .extracting(
+              it -> String.valueOf(it.get("client")).split(":", 2)[0] + " " + it.get("would"))
           .containsOnly("127.0.1.1 drop", "127.0.1.2 pass", "127.0.1.3 drop");
       assertThat(daemon.snapshot().destinations().getFirst().traffic().bytesIn.sum())
           .as("all were served")

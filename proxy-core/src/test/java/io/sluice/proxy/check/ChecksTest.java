@@ -2,6 +2,7 @@ package io.sluice.proxy.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -14,12 +15,10 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -29,7 +28,7 @@ final class ChecksTest {
   private static final String HTTP =
       "check: {http: {path: /up}, interval: 50ms, timeout: 200ms, rise: 2, fall: 2}";
 
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @RegisterExtension final Opened open = new Opened();
   private final int port = TestDaemon.freePort();
   private volatile Behaviour behaviour = Behaviour.SERVES;
   private final AtomicInteger clients = new AtomicInteger();
@@ -43,18 +42,6 @@ final class ChecksTest {
     TRICKLES,
     SAYS_503,
     CLOSES
-  }
-
-  @AfterEach
-  void close() throws Exception {
-    for (AutoCloseable each : open.reversed()) {
-      each.close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T it) {
-    open.add(it);
-    return it;
   }
 
   /** A server that tells checks from clients by the first line: a client says {@code hello}. */
@@ -98,7 +85,7 @@ final class ChecksTest {
   }
 
   private TestDaemon start(String destination) throws Exception {
-    return closing(TestDaemon.start(1, port, destination));
+    return open.add(TestDaemon.start(1, port, destination));
   }
 
   private static void awaitState(TestDaemon daemon, TargetState state) {
@@ -120,7 +107,7 @@ final class ChecksTest {
   @ParameterizedTest
   @EnumSource(value = Behaviour.class, names = "SERVES", mode = EnumSource.Mode.EXCLUDE)
   void aTargetWhoseCheckFailsGetsNoClientUntilItIsGoodAgain(Behaviour bad) throws Exception {
-    TestServer server = closing(TestServer.start(this::serve));
+    TestServer server = open.add(TestServer.start(this::serve));
     TestDaemon daemon = start(server.targets() + ", " + HTTP);
     awaitState(daemon, TargetState.UP);
     assertThat(ask()).isEqualTo("world");
@@ -140,9 +127,9 @@ final class ChecksTest {
   @Test
   void clientsGoToTheOtherTargetWhileOneIsDown() throws Exception {
     behaviour = Behaviour.RESETS;
-    TestServer bad = closing(TestServer.start(this::serve));
+    TestServer bad = open.add(TestServer.start(this::serve));
     TestServer good =
-        closing(
+        open.add(
             TestServer.start(it -> {
               String first =
                   new String(it.getInputStream().readNBytes(5), StandardCharsets.US_ASCII);
@@ -162,10 +149,10 @@ final class ChecksTest {
 
   @Test
   void whatTwoDestinationsShareIsAskedOnce() throws Exception {
-    TestServer server = closing(TestServer.start(this::serve));
+    TestServer server = open.add(TestServer.start(this::serve));
     String check = "check: {http: {path: /up}, interval: 1h}";
     TestDaemon daemon =
-        closing(
+        open.add(
             TestDaemon.start(
                 """
                 loops: 1
@@ -192,7 +179,7 @@ final class ChecksTest {
   @Test
   void aReloadThatChangesOtherThingsForgetsNothing() throws Exception {
     behaviour = Behaviour.SAYS_503;
-    TestServer server = closing(TestServer.start(this::serve));
+    TestServer server = open.add(TestServer.start(this::serve));
     TestDaemon daemon = start(server.targets() + ", " + HTTP);
     awaitState(daemon, TargetState.DOWN);
     var before = daemon.destination().targets().getFirst().status();
@@ -207,7 +194,7 @@ final class ChecksTest {
   @Test
   void withoutItsCheckATargetIsFoundOutByTrafficAgain() throws Exception {
     behaviour = Behaviour.SAYS_503;
-    TestServer server = closing(TestServer.start(this::serve));
+    TestServer server = open.add(TestServer.start(this::serve));
     TestDaemon daemon = start(server.targets() + ", " + HTTP);
     awaitState(daemon, TargetState.DOWN);
 
@@ -219,7 +206,7 @@ final class ChecksTest {
 
   @Test
   void sessionsOfATargetThatGoesDownAreKeptUnlessOnDownClosesThem() throws Exception {
-    TestServer server = closing(TestServer.start(this::serve));
+    TestServer server = open.add(TestServer.start(this::serve));
     TestDaemon daemon = start(server.targets() + ", " + HTTP);
     try (Socket kept = session()) {
       behaviour = Behaviour.SAYS_503;

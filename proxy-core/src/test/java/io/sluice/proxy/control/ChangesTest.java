@@ -10,6 +10,7 @@ import io.sluice.config.Layer;
 import io.sluice.config.Transaction;
 import io.sluice.config.Transaction.Wish;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.TestServer;
 import io.sluice.proxy.change.Answer;
 import io.sluice.proxy.change.Generation;
 import io.sluice.proxy.change.Who;
@@ -21,6 +22,7 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -167,6 +169,46 @@ class ChangesTest {
       assertThat(changes.history()).extracting(Generation::number).containsExactly(4L, 3L, 2L, 1L);
       assertThat(changes.history().getFirst().who()).isEqualTo(TEST);
     }
+  }
+
+  @Test
+  void threeHundredChangesAndFiveSwapsCutNobodyAndLeadNobodyToTheOldSet() throws Exception {
+    int port = TestDaemon.freePort();
+    List<Socket> lasting = new ArrayList<>();
+    try (TestServer echo =
+            TestServer.start(it -> it.getInputStream().transferTo(it.getOutputStream()));
+        ServerSocket blue = greeter('b');
+        ServerSocket green = greeter('g')) {
+      applied(apply(bind("foo", port), register("foo", echo.port())));
+      for (int i = 0; i < 20; i++) {
+        lasting.add(new Socket(InetAddress.ofLiteral("127.0.0.23"), port));
+        assertThat(echoed(lasting.getLast())).isEqualTo(7);
+      }
+      for (int i = 0; i < 300; i++) {
+        if (i % 60 == 0) {
+          ServerSocket next = i % 120 == 0 ? blue : green;
+          String address = "127.0.0.1:" + next.getLocalPort();
+          applied(apply(new Change.Swap("foo", null, List.of(address))));
+        }
+        String prefix = "127.1." + i / 200 + "." + i % 200;
+        applied(apply(new Change.Bind("foo", "tcp", prefix, String.valueOf(port))));
+        assertThat(ask(port)).as("change %d", i).isEqualTo(i % 120 < 60 ? 'b' : 'g');
+        assertThat(echoed(lasting.get(i % 20))).isEqualTo(7);
+      }
+      for (Socket one : lasting) {
+        assertThat(echoed(one)).isEqualTo(7);
+      }
+    } finally {
+      for (Socket one : lasting) {
+        one.close();
+      }
+    }
+  }
+
+  private static int echoed(Socket socket) throws IOException {
+    socket.setSoTimeout(10_000);
+    socket.getOutputStream().write(7);
+    return socket.getInputStream().read();
   }
 
   @Test

@@ -23,27 +23,18 @@ import org.junit.jupiter.api.Test;
 /** How flows begin and end, and how many there may be. */
 class FlowBoundsTest {
   private static final String ANY = "0.0.0.0";
-  private static final String CAPTURED = "127.0.0.0/9";
   private static final int MOST_DESCRIPTORS = 200_000;
-
-  private static RelayHarness relayTo(UdpPeer server) {
-    return new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
-  }
 
   @Test
   void anIdleFlowExpires() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofMillis(300));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("hello", "127.0.3.1", port);
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo(), Duration.ofMillis(300))) {
+      scene.ask("hello", "127.0.3.1");
       long answered = Loop.nowMillis();
-      relay.awaitFlows(0);
+      scene.relay.awaitFlows(0);
       assertThat(Loop.nowMillis() - answered).isGreaterThanOrEqualTo(290);
-      assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
-      client.ask("hello again", "127.0.3.1", port);
-      assertThat(server.sources()).hasSize(2);
+      assertThat(scene.relay.ends(SessionEnd.IDLE)).isEqualTo(1);
+      scene.ask("hello again", "127.0.3.1");
+      assertThat(scene.server.sources()).hasSize(2);
     }
   }
 
@@ -56,112 +47,98 @@ class FlowBoundsTest {
             Pace.pause(100);
           }
         };
-    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(push);
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofSeconds(1));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.send("subscribe", "127.0.3.1", port);
+    try (UdpScene scene = UdpScene.of(UdpScene.serving(push), Duration.ofSeconds(1))) {
+      scene.send("subscribe", "127.0.3.1");
       for (int i = 0; i < 20; i++) {
-        assertThat(client.receive().text()).isEqualTo("subscribe");
+        assertThat(scene.client.receive().text()).isEqualTo("subscribe");
       }
-      assertThat(relay.ends(SessionEnd.IDLE)).isZero();
-      relay.awaitFlows(0);
+      assertThat(scene.relay.ends(SessionEnd.IDLE)).isZero();
+      scene.relay.awaitFlows(0);
     }
   }
 
   @Test
   void atTheLimitTheOldestUnansweredFlowMakesRoom() throws IOException {
-    try (UdpPeer server = UdpPeer.echoIfAsked();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      relay.limit.limit(3);
-      int port = relay.open(ANY, CAPTURED).port();
-      client.send("first", "127.0.3.1", port);
-      client.ask("answer", "127.0.3.2", port);
-      client.send("third", "127.0.3.3", port);
-      client.send("fourth", "127.0.3.4", port); // the first goes
-      eventually(() -> assertThat(server.heard()).hasSize(4));
-      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
-      client.send("third again", "127.0.3.3", port);
-      client.ask("answer again", "127.0.3.2", port);
-      eventually(() -> assertThat(server.heard()).hasSize(6));
-      assertThat(server.sources()).hasSize(4); // both were still there
-      client.send("first again", "127.0.3.1", port); // the third goes
-      eventually(() -> assertThat(server.heard()).hasSize(7));
-      client.send("fourth again", "127.0.3.4", port);
-      eventually(() -> assertThat(server.heard()).hasSize(8));
-      assertThat(server.sources()).hasSize(5);
-      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
-      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
-      relay.shutdown();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echoIfAsked())) {
+      scene.relay.limit.limit(3);
+      scene.send("first", "127.0.3.1");
+      scene.ask("answer", "127.0.3.2");
+      scene.send("third", "127.0.3.3");
+      scene.send("fourth", "127.0.3.4"); // the first goes
+      eventually(() -> assertThat(scene.server.heard()).hasSize(4));
+      assertThat(scene.relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
+      scene.send("third again", "127.0.3.3");
+      scene.ask("answer again", "127.0.3.2");
+      eventually(() -> assertThat(scene.server.heard()).hasSize(6));
+      assertThat(scene.server.sources()).hasSize(4); // both were still there
+      scene.send("first again", "127.0.3.1"); // the third goes
+      eventually(() -> assertThat(scene.server.heard()).hasSize(7));
+      scene.send("fourth again", "127.0.3.4");
+      eventually(() -> assertThat(scene.server.heard()).hasSize(8));
+      assertThat(scene.server.sources()).hasSize(5);
+      assertThat(scene.relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
+      assertThat(scene.relay.drops(Refusal.FLOW_LIMIT)).isZero();
+      scene.relay.shutdown();
     }
   }
 
   @Test
   void nobodyElseGetsThePlaceOfTheFlowThatMakesRoom() throws Exception {
     AtomicBoolean isOver = new AtomicBoolean();
-    try (UdpPeer server = UdpPeer.echoIfAsked();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      relay.limit.limit(1);
-      int port = relay.open(ANY, CAPTURED).port();
-      client.send("first", "127.0.3.1", port);
-      relay.awaitFlows(1);
+    try (UdpScene scene = UdpScene.of(UdpPeer.echoIfAsked())) {
+      scene.relay.limit.limit(1);
+      scene.send("first", "127.0.3.1");
+      scene.relay.awaitFlows(1);
       Thread otherLoop =
           Thread.ofPlatform()
               .start(() -> {
                 while (!isOver.get()) {
-                  if (relay.limit.tryOpen()) {
-                    relay.limit.close();
+                  if (scene.relay.limit.tryOpen()) {
+                    scene.relay.limit.close();
                   }
                 }
               });
       try {
         for (int i = 2; i < 2_000; i++) {
-          client.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250), port);
+          scene.send("next", "127.0." + (3 + i / 250) + "." + (1 + i % 250));
         }
-        await().until(() -> relay.ends(SessionEnd.EVICTED) + relay.drops(Refusal.FLOW_LIMIT) > 500);
+        await()
+            .until(() ->
+                scene.relay.ends(SessionEnd.EVICTED) + scene.relay.drops(Refusal.FLOW_LIMIT) > 500);
       } finally {
         isOver.set(true);
         otherLoop.join();
       }
-      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
+      assertThat(scene.relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
   @Test
   void amongAnsweredFlowsTheOneThatIsIdleLongestMakesRoom() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      relay.limit.limit(2);
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      client.ask("2", "127.0.3.2", port);
-      client.ask("1 again", "127.0.3.1", port);
-      client.ask("3", "127.0.3.3", port); // the second goes
-      client.ask("1 once more", "127.0.3.1", port);
-      assertThat(server.sources()).hasSize(3);
-      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
-      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
+      scene.relay.limit.limit(2);
+      scene.ask("1", "127.0.3.1");
+      scene.ask("2", "127.0.3.2");
+      scene.ask("1 again", "127.0.3.1");
+      scene.ask("3", "127.0.3.3"); // the second goes
+      scene.ask("1 once more", "127.0.3.1");
+      assertThat(scene.server.sources()).hasSize(3);
+      assertThat(scene.relay.ends(SessionEnd.EVICTED)).isEqualTo(1);
+      assertThat(scene.relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
   @Test
   void forgedQuestionsToATargetThatAnswersLockNobodyOut() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer flooder = UdpPeer.client();
-        UdpPeer client = UdpPeer.client()) {
-      relay.limit.limit(50);
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo());
+        UdpPeer flooder = UdpPeer.client()) {
+      scene.relay.limit.limit(50);
       for (int i = 0; i < 500; i++) {
-        flooder.ask("forged", "127.1." + i / 250 + "." + (i % 250 + 1), port);
+        flooder.ask("forged", "127.1." + i / 250 + "." + (i % 250 + 1), scene.port);
       }
-      assertThat(client.ask("new", "127.0.3.1", port).text()).isEqualTo("new");
-      assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
-      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
+      assertThat(scene.ask("new", "127.0.3.1").text()).isEqualTo("new");
+      assertThat(scene.relay.relay.flows()).isLessThanOrEqualTo(50);
+      assertThat(scene.relay.drops(Refusal.FLOW_LIMIT)).isZero();
     }
   }
 
@@ -172,15 +149,12 @@ class FlowBoundsTest {
           server.answer(datagram);
           server.answer(datagram);
         };
-    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(twice);
-        RelayHarness relay = RelayHarness.yaml(to(server) + ", responses: 2");
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      assertThat(client.ask("question", "127.0.3.1", port).text()).isEqualTo("question");
-      assertThat(client.receive().text()).isEqualTo("question");
-      relay.awaitFlows(0);
-      assertThat(relay.ends(SessionEnd.ANSWERED)).isEqualTo(1);
-      relay.shutdown();
+    try (UdpScene scene = UdpScene.yaml(UdpScene.serving(twice), it -> to(it) + ", responses: 2")) {
+      assertThat(scene.ask("question", "127.0.3.1").text()).isEqualTo("question");
+      assertThat(scene.client.receive().text()).isEqualTo("question");
+      scene.relay.awaitFlows(0);
+      assertThat(scene.relay.ends(SessionEnd.ANSWERED)).isEqualTo(1);
+      scene.relay.shutdown();
     }
   }
 
@@ -193,53 +167,44 @@ class FlowBoundsTest {
             server.answer(datagram);
           }
         };
-    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(onceInPairs);
-        RelayHarness relay = RelayHarness.yaml(to(server) + ", responses: 1");
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpScene scene =
+        UdpScene.yaml(UdpScene.serving(onceInPairs), it -> to(it) + ", responses: 1")) {
       for (int round = 0; round < 3; round++) {
-        client.send("first", "127.0.3.1", port);
-        client.send("second", "127.0.3.1", port);
-        assertThat(client.receive().text()).isEqualTo("first");
-        assertThat(client.receive().text()).isEqualTo("second");
-        relay.awaitFlows(0);
+        scene.send("first", "127.0.3.1");
+        scene.send("second", "127.0.3.1");
+        assertThat(scene.client.receive().text()).isEqualTo("first");
+        assertThat(scene.client.receive().text()).isEqualTo("second");
+        scene.relay.awaitFlows(0);
       }
-      assertThat(server.sources()).hasSize(3);
+      assertThat(scene.server.sources()).hasSize(3);
     }
   }
 
   @Test
   void withOneAnswerPerQuestionAThousandClientsNeedFewFlows() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(to(server) + ", responses: 1");
-        UdpPeer client = UdpPeer.client()) {
-      relay.limit.limit(4);
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpScene scene = UdpScene.yaml(UdpPeer.echo(), it -> to(it) + ", responses: 1")) {
+      scene.relay.limit.limit(4);
       for (int i = 0; i < 1_000; i++) {
         String question = "" + i;
-        assertThat(client.ask(question, "127.1." + i / 250 + "." + (i % 250 + 1), port).text())
+        assertThat(scene.ask(question, "127.1." + i / 250 + "." + (i % 250 + 1)).text())
             .isEqualTo(question);
       }
-      relay.awaitFlows(0);
-      assertThat(relay.ends(SessionEnd.ANSWERED)).isEqualTo(1_000);
+      scene.relay.awaitFlows(0);
+      assertThat(scene.relay.ends(SessionEnd.ANSWERED)).isEqualTo(1_000);
     }
   }
 
   @Test
   void whatAClientSaysDoesntKeepAFlowToATargetThatHasStoppedAnswering() throws Exception {
-    try (UdpPeer server = UdpPeer.echoIfAsked();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofMillis(500));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("answer", "127.0.3.1", port);
+    try (UdpScene scene = UdpScene.of(UdpPeer.echoIfAsked(), Duration.ofMillis(500))) {
+      scene.ask("answer", "127.0.3.1");
       await()
           .pollInterval(Duration.ofMillis(50))
           .untilAsserted(() -> {
-            client.send("on and on", "127.0.3.1", port);
-            assertThat(relay.ends(SessionEnd.IDLE)).isEqualTo(1);
+            scene.send("on and on", "127.0.3.1");
+            assertThat(scene.relay.ends(SessionEnd.IDLE)).isEqualTo(1);
           });
-      eventually(() -> assertThat(server.sources()).hasSizeGreaterThan(1));
+      eventually(() -> assertThat(scene.server.sources()).hasSizeGreaterThan(1));
     }
   }
 
@@ -252,39 +217,32 @@ class FlowBoundsTest {
           }
           server.answer(datagram);
         };
-    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(slow);
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofSeconds(1));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("early", "127.0.3.1", port);
+    try (UdpScene scene = UdpScene.of(UdpScene.serving(slow), Duration.ofSeconds(1))) {
+      scene.ask("early", "127.0.3.1");
       Pace.pause(700); // of the flow's second
-      assertThat(client.ask("late", "127.0.3.1", port).text()).isEqualTo("late");
-      assertThat(server.sources()).hasSize(1);
+      assertThat(scene.ask("late", "127.0.3.1").text()).isEqualTo("late");
+      assertThat(scene.server.sources()).hasSize(1);
     }
   }
 
   private static String to(UdpPeer server) {
-    return "targets: [\"127.0.0.1:" + server.port() + "\"]";
+    return "targets: [" + UdpScene.at(server) + "]";
   }
 
   @Test
   void aFloodOfUnansweredFlowsHarmsNoAnsweredOne() throws IOException {
-    try (UdpPeer server = UdpPeer.echoIfAsked();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echoIfAsked());
         UdpPeer flooder = UdpPeer.client()) {
-      relay.limit.limit(50);
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("answer", "127.0.3.1", port);
+      scene.relay.limit.limit(50);
+      scene.ask("answer", "127.0.3.1");
       for (int i = 0; i < 2_000; i++) {
-        flooder.send("forged", "127.1." + i / 256 + "." + i % 256, port);
+        flooder.send("forged", "127.1." + i / 256 + "." + i % 256, scene.port);
       }
-      assertThat(client.ask("answer again", "127.0.3.1", port).text()).isEqualTo("answer again");
-      assertThat(relay.relay.flows()).isLessThanOrEqualTo(50);
-      assertThat(relay.ends(SessionEnd.EVICTED)).isGreaterThan(1_000);
-      assertThat(relay.drops(Refusal.FLOW_LIMIT)).isZero();
-      relay.shutdown();
+      assertThat(scene.ask("answer again", "127.0.3.1").text()).isEqualTo("answer again");
+      assertThat(scene.relay.relay.flows()).isLessThanOrEqualTo(50);
+      assertThat(scene.relay.ends(SessionEnd.EVICTED)).isGreaterThan(1_000);
+      assertThat(scene.relay.drops(Refusal.FLOW_LIMIT)).isZero();
+      scene.relay.shutdown();
     }
   }
 
@@ -294,7 +252,7 @@ class FlowBoundsTest {
         RelayHarness relay =
             new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER, 1);
         UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
+      int port = relay.open(ANY, UdpScene.CAPTURED).port();
       client.ask("1", "127.0.3.1", port);
       client.send("2", "127.0.3.2", port);
       relay.awaitDrops(Refusal.DESTINATION_LIMIT, 1);
@@ -312,7 +270,7 @@ class FlowBoundsTest {
     try (RelayHarness relay =
             new RelayHarness(RelayHarness.at("127.0.0.1", port), RelayHarness.NEVER);
         UdpPeer client = UdpPeer.client()) {
-      int front = relay.open(ANY, CAPTURED).port();
+      int front = relay.open(ANY, UdpScene.CAPTURED).port();
       client.send("lost", "127.0.3.1", front);
       relay.awaitDrops(Refusal.PORT_UNREACHABLE, 1);
       relay.awaitFlows(0);
@@ -336,7 +294,7 @@ class FlowBoundsTest {
     try (RelayHarness relay =
             new RelayHarness(RelayHarness.at("127.0.0.1", port), RelayHarness.NEVER);
         UdpPeer client = UdpPeer.client()) {
-      int front = relay.open(ANY, CAPTURED).port();
+      int front = relay.open(ANY, UdpScene.CAPTURED).port();
       for (int i = 0; i < 200; i++) {
         client.send("lost", "127.0.3." + i % 2, front);
       }
@@ -352,63 +310,54 @@ class FlowBoundsTest {
 
   @Test
   void aDrainingRelayKeepsItsFlowsAndTakesNoNewOnes() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.run(relay.relay::drain);
-      client.send("2", "127.0.3.2", port);
-      client.ask("3", "127.0.3.1", port);
-      assertThat(relay.drops(Refusal.DRAINING)).isEqualTo(1);
-      assertThat(server.sources()).hasSize(1);
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
+      scene.ask("1", "127.0.3.1");
+      scene.relay.run(scene.relay.relay::drain);
+      scene.send("2", "127.0.3.2");
+      scene.ask("3", "127.0.3.1");
+      assertThat(scene.relay.drops(Refusal.DRAINING)).isEqualTo(1);
+      assertThat(scene.server.sources()).hasSize(1);
     }
   }
 
   @Test
   void twoThousandFlowsLeaveNoDescriptorBehind() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
       int before = openDescriptors();
-      int port = relay.open(ANY, CAPTURED).port();
       for (int i = 0; i < 2_000; i++) {
-        client.ask("" + i, "127.0." + i / 250 + "." + (i % 250 + 1), port);
+        scene.ask("" + i, "127.0." + i / 250 + "." + (i % 250 + 1));
       }
-      assertThat(relay.relay.flows()).isEqualTo(2_000);
-      assertThat(relay.destination().traffic().active()).isEqualTo(2_000);
+      assertThat(scene.relay.relay.flows()).isEqualTo(2_000);
+      assertThat(scene.relay.destination().traffic().active()).isEqualTo(2_000);
       assertThat(openDescriptors()).isGreaterThanOrEqualTo(before + 2_000);
-      relay.shutdown();
-      assertThat(openDescriptors()).isEqualTo(before);
-      assertThat(relay.ends(SessionEnd.SHUTDOWN)).isEqualTo(2_000);
-      assertThat(relay.destination().targets().getFirst().active()).isZero();
+      scene.relay.shutdown();
+      assertThat(openDescriptors()).isEqualTo(before - 1); // the capture's socket, too
+      assertThat(scene.relay.ends(SessionEnd.SHUTDOWN)).isEqualTo(2_000);
+      assertThat(scene.relay.destination().targets().getFirst().active()).isZero();
     }
   }
 
   @Test
   void withoutDescriptorsTheOldestUnansweredFlowMakesRoom() throws IOException {
-    try (UdpPeer server = UdpPeer.echoIfAsked();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("answer", "127.0.3.1", port); // loads all classes, too
-      client.send("no answer", "127.0.3.2", port);
-      relay.awaitFlows(2);
+    try (UdpScene scene = UdpScene.of(UdpPeer.echoIfAsked())) {
+      scene.ask("answer", "127.0.3.1"); // loads all classes, too
+      scene.send("no answer", "127.0.3.2");
+      scene.relay.awaitFlows(2);
       List<Integer> hoard = hoardDescriptors();
       try {
-        assertThat(client.ask("answer", "127.0.3.3", port).text()).isEqualTo("answer");
-        assertThat(client.ask("answer me", "127.0.3.1", port).text()).isEqualTo("answer me");
+        assertThat(scene.ask("answer", "127.0.3.3").text()).isEqualTo("answer");
+        assertThat(scene.ask("answer me", "127.0.3.1").text()).isEqualTo("answer me");
         // Nobody is unanswered now: the one that is idle longest goes.
-        assertThat(client.ask("answer", "127.0.3.4", port).text()).isEqualTo("answer");
-        assertThat(client.ask("answer us", "127.0.3.1", port).text()).isEqualTo("answer us");
-        assertThat(relay.drops(Refusal.NO_DESCRIPTORS)).isZero();
+        assertThat(scene.ask("answer", "127.0.3.4").text()).isEqualTo("answer");
+        assertThat(scene.ask("answer us", "127.0.3.1").text()).isEqualTo("answer us");
+        assertThat(scene.relay.drops(Refusal.NO_DESCRIPTORS)).isZero();
       } finally {
         Syscalls syscalls = new Syscalls();
         hoard.forEach(syscalls::close);
       }
-      assertThat(relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
-      assertThat(server.sources()).hasSize(4);
-      relay.shutdown();
+      assertThat(scene.relay.ends(SessionEnd.EVICTED)).isEqualTo(2);
+      assertThat(scene.server.sources()).hasSize(4);
+      scene.relay.shutdown();
     }
   }
 

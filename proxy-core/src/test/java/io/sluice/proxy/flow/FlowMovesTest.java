@@ -21,231 +21,196 @@ import org.junit.jupiter.api.Test;
 /** When a flow leaves its target, and what may not become a flow. */
 class FlowMovesTest {
   private static final String ANY = "0.0.0.0";
-  private static final String CAPTURED = "127.0.3.0/24";
 
   private static String targets(String... targets) {
     return "targets: [" + String.join(", ", targets) + "]";
   }
 
-  private static String at(UdpPeer server) {
-    return "\"127.0.0.1:" + server.port() + "\"";
+  private static String weighing(int weight, UdpPeer server) {
+    return "{address: " + UdpScene.at(server) + ", weight: " + weight + "}";
   }
 
-  private static String weighing(int weight, UdpPeer server) {
-    return "{address: " + at(server) + ", weight: " + weight + "}";
+  /** A client asks, the relay reloads, the client asks again. */
+  private static void reload(UdpScene scene, String destination) throws IOException {
+    scene.ask("1", "127.0.3.1");
+    scene.relay.reload(destination);
+    scene.ask("2", "127.0.3.1");
   }
 
   @Test
   void aFlowStaysAtATargetThatAReloadKeeps() throws IOException {
-    try (UdpPeer before = UdpPeer.echo();
-        UdpPeer after = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(at(before)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.reload(targets(weighing(1, before), weighing(1000, after)) + ", idleTimeout: 30s");
-      client.ask("2", "127.0.3.1", port);
-      assertThat(before.heard()).hasSize(2);
-      assertThat(before.sources()).hasSize(1);
-      assertThat(relay.ends(SessionEnd.MOVED)).isZero();
-      relay.shutdown();
-    }
-  }
-
-  /** Two targets, of which the first has the client's flow, and goes down. */
-  private static void down(
-      String onDown, UdpPeer first, UdpPeer second, FlowOfATargetThatIsDown then) throws Exception {
-    String policy = onDown.isEmpty() ? "" : ", onDown: " + onDown;
-    try (RelayHarness relay =
-            RelayHarness.yaml(targets(weighing(1, first), weighing(0, second)) + policy);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("answer", "127.0.3.1", port);
-      relay.reload(targets(weighing(1, first), weighing(1, second)) + policy);
-      Target target = relay.destination().targets().getFirst();
-      Endpoint endpoint = target.endpoints().getFirst();
-      Prober check = () -> {};
-      boolean _ = endpoint.probedBy(check);
-      endpoint.refused(check, "by the test");
-      then.check(relay, client, port);
-    }
-  }
-
-  private interface FlowOfATargetThatIsDown {
-    void check(RelayHarness relay, UdpPeer client, int port) throws Exception;
-  }
-
-  @Test
-  void aFlowOfATargetThatIsDownMovesWithTheNextDatagram() throws Exception {
-    try (UdpPeer first = UdpPeer.echo();
-        UdpPeer second = UdpPeer.echo()) {
-      down(
-          "",
-          first,
-          second,
-          (relay, client, port) -> {
-            client.ask("2", "127.0.3.1", port);
-            assertThat(second.heard()).hasSize(1);
-            assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
-          });
-    }
-  }
-
-  @Test
-  void itStaysIfItIsToBeKept() throws Exception {
-    try (UdpPeer first = UdpPeer.echo();
-        UdpPeer second = UdpPeer.echo()) {
-      down(
-          "keep",
-          first,
-          second,
-          (relay, client, port) -> {
-            client.ask("2", "127.0.3.1", port);
-            assertThat(first.heard()).hasSize(2);
-            assertThat(relay.ends(SessionEnd.MOVED)).isZero();
-          });
-    }
-  }
-
-  @Test
-  void itStaysAsLongAsItIsAnsweredIfOnlySilentOnesMove() throws Exception {
-    try (UdpPeer first = UdpPeer.echoIfAsked();
-        UdpPeer second = UdpPeer.echo()) {
-      down(
-          "move-silent",
-          first,
-          second,
-          (relay, client, port) -> {
-            client.ask("answer", "127.0.3.1", port);
-            assertThat(relay.ends(SessionEnd.MOVED)).isZero();
-            await()
-                .pollInterval(Duration.ofMillis(100))
-                .untilAsserted(() -> {
-                  client.send("nothing", "127.0.3.1", port);
-                  assertThat(second.heard()).isNotEmpty();
-                });
-            assertThat(first.heard()).hasSizeGreaterThan(2); // for a second, it was asked still
-            assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
-          });
+    try (UdpPeer other = UdpPeer.echo();
+        UdpScene scene = UdpScene.yaml(UdpPeer.echo(), it -> targets(UdpScene.at(it)))) {
+      reload(
+          scene, targets(weighing(1, scene.server), weighing(1000, other)) + ", idleTimeout: 30s");
+      assertThat(scene.server.heard()).hasSize(2);
+      assertThat(scene.server.sources()).hasSize(1);
+      assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
+      scene.relay.shutdown();
     }
   }
 
   @Test
   void aFlowLeavesATargetThatAReloadTookAway() throws IOException {
-    try (UdpPeer before = UdpPeer.echo();
-        UdpPeer after = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(at(before)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.reload(targets(at(after)));
-      client.ask("2", "127.0.3.1", port);
-      assertThat(before.heard()).hasSize(1);
+    try (UdpPeer after = UdpPeer.echo();
+        UdpScene scene = UdpScene.yaml(UdpPeer.echo(), it -> targets(UdpScene.at(it)))) {
+      reload(scene, targets(UdpScene.at(after)));
+      assertThat(scene.server.heard()).hasSize(1);
       assertThat(after.heard()).hasSize(1);
-      assertThat(relay.ends(SessionEnd.MOVED)).isEqualTo(1);
-      relay.shutdown();
+      assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+      scene.relay.shutdown();
     }
   }
 
   @Test
   void aFlowLeavesATargetWhoseWeightBecameZero() throws IOException {
-    try (UdpPeer before = UdpPeer.echo();
-        UdpPeer after = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(weighing(1, before), weighing(0, after)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("1", "127.0.3.1", port);
-      relay.reload(targets(weighing(0, before), weighing(1, after)));
-      client.ask("2", "127.0.3.1", port);
-      client.ask("3", "127.0.3.1", port);
-      assertThat(before.heard()).hasSize(1);
+    try (UdpPeer after = UdpPeer.echo();
+        UdpScene scene =
+            UdpScene.yaml(UdpPeer.echo(), it -> targets(weighing(1, it), weighing(0, after)))) {
+      reload(scene, targets(weighing(0, scene.server), weighing(1, after)));
+      scene.ask("3", "127.0.3.1");
+      assertThat(scene.server.heard()).hasSize(1);
       assertThat(after.heard()).hasSize(2);
       assertThat(after.sources()).hasSize(1);
-      relay.shutdown();
+      scene.relay.shutdown();
     }
+  }
+
+  /** Two targets, of which the first has the client's flow, and goes down. */
+  private static void down(String policy, FlowOfATargetThatIsDown then) throws Exception {
+    try (UdpPeer second = UdpPeer.echo();
+        UdpScene scene =
+            UdpScene.yaml(
+                UdpPeer.echoIfAsked(),
+                it -> targets(weighing(1, it), weighing(0, second)) + policy)) {
+      scene.ask("answer", "127.0.3.1");
+      scene.relay.reload(targets(weighing(1, scene.server), weighing(1, second)) + policy);
+      Target target = scene.relay.destination().targets().getFirst();
+      Endpoint endpoint = target.endpoints().getFirst();
+      Prober check = () -> {};
+      boolean _ = endpoint.probedBy(check);
+      endpoint.refused(check, "by the test");
+      then.check(scene, second);
+    }
+  }
+
+  private interface FlowOfATargetThatIsDown {
+    void check(UdpScene scene, UdpPeer second) throws Exception;
+  }
+
+  @Test
+  void aFlowOfATargetThatIsDownMovesWithTheNextDatagram() throws Exception {
+    down(
+        "",
+        (scene, second) -> {
+          scene.ask("answer 2", "127.0.3.1");
+          assertThat(second.heard()).hasSize(1);
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+        });
+  }
+
+  @Test
+  void itStaysIfItIsToBeKept() throws Exception {
+    down(
+        ", onDown: keep",
+        (scene, _) -> {
+          scene.ask("answer 2", "127.0.3.1");
+          assertThat(scene.server.heard()).hasSize(2);
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
+        });
+  }
+
+  @Test
+  void itStaysAsLongAsItIsAnsweredIfOnlySilentOnesMove() throws Exception {
+    down(
+        ", onDown: move-silent",
+        (scene, second) -> {
+          scene.ask("answer", "127.0.3.1");
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isZero();
+          await()
+              .pollInterval(Duration.ofMillis(100))
+              .untilAsserted(() -> {
+                scene.send("nothing", "127.0.3.1");
+                assertThat(second.heard()).isNotEmpty();
+              });
+          assertThat(scene.server.heard())
+              .hasSizeGreaterThan(2); // for a second, it was asked still
+          assertThat(scene.relay.ends(SessionEnd.MOVED)).isEqualTo(1);
+        });
   }
 
   @Test
   void flowsLeaveATargetThatFallsSilent() throws Exception {
-    try (UdpPeer dying = UdpPeer.echoIfAsked();
-        UdpPeer living = UdpPeer.echo();
-        RelayHarness relay =
-            RelayHarness.yaml(
-                targets(weighing(1000, dying), weighing(1, living)) + ", select: round-robin");
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpPeer living = UdpPeer.echo();
+        UdpScene scene =
+            UdpScene.yaml(
+                UdpPeer.echoIfAsked(),
+                it -> targets(weighing(1000, it), weighing(1, living)) + ", select: round-robin")) {
       for (int i = 1; i <= 4; i++) {
-        client.ask("answer", "127.0.3." + i, port);
+        scene.ask("answer", "127.0.3." + i);
       }
-      Target target = relay.destination().targets().getFirst();
+      Target target = scene.relay.destination().targets().getFirst();
       await()
           .pollInterval(Duration.ofMillis(200))
           .untilAsserted(() -> {
             for (int i = 1; i <= 4; i++) {
-              client.send("nothing", "127.0.3." + i, port);
+              scene.send("nothing", "127.0.3." + i);
             }
             assertThat(target.isUp()).isFalse();
           });
-      client.send("nothing", "127.0.3.1", port);
-      assertThat(client.receive().text()).isEqualTo("nothing"); // by the other one
-      assertThat(relay.ends(SessionEnd.MOVED)).isPositive();
+      scene.send("nothing", "127.0.3.1");
+      assertThat(scene.client.receive().text()).isEqualTo("nothing"); // by the other one
+      assertThat(scene.relay.ends(SessionEnd.MOVED)).isPositive();
     }
   }
 
   @Test
   void aTargetThatNeverAnswersIsNotSilent() throws Exception {
-    try (UdpPeer syslog = UdpPeer.echoIfAsked();
-        RelayHarness relay = RelayHarness.yaml(targets(at(syslog)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echoIfAsked())) {
       for (int round = 0; round < 18; round++) {
         for (int i = 1; i <= 4; i++) {
-          client.send("a line", "127.0.3." + i, port);
+          scene.send("a line", "127.0.3." + i);
         }
         Pace.pause(200); // in all for longer than a silence lasts
       }
-      eventually(() -> assertThat(syslog.heard()).hasSize(72));
-      assertThat(syslog.sources()).hasSize(4);
-      assertThat(relay.destination().targets().getFirst().isUp()).isTrue();
+      eventually(() -> assertThat(scene.server.heard()).hasSize(72));
+      assertThat(scene.server.sources()).hasSize(4);
+      assertThat(scene.relay.destination().targets().getFirst().isUp()).isTrue();
     }
   }
 
   @Test
   void aDatagramBetweenTwoCapturedAddressesDoesNotCircle() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(at(server)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      int other = relay.open(ANY, "127.0.5.0/24").port();
-      forge("127.0.5.1", other, "127.0.3.1", port);
-      relay.awaitDrops(Refusal.OWN_SOURCE, 1);
-      client.ask("barrier", "127.0.3.1", port);
-      assertThat(server.heard()).extracting(UdpPeer.Datagram::text).containsExactly("barrier");
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
+      int other = scene.relay.open(ANY, "127.0.5.0/24").port();
+      forge("127.0.5.1", other, "127.0.3.1", scene.port);
+      scene.relay.awaitDrops(Refusal.OWN_SOURCE, 1);
+      scene.ask("barrier", "127.0.3.1");
+      assertThat(scene.server.heard())
+          .extracting(UdpPeer.Datagram::text)
+          .containsExactly("barrier");
     }
   }
 
   @Test
   void whereSuchSourcesAreAllowedOurOwnReplyIsRefused() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = RelayHarness.yaml(targets(at(server)));
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      int other = relay.open(ANY, "127.0.5.0/24").port();
-      relay.reload(
-          targets(at(server)),
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
+      int other = scene.relay.open(ANY, "127.0.5.0/24").port();
+      scene.relay.reload(
+          targets(UdpScene.at(scene.server)),
           """
           capture:
             - {name: edge, protocols: [udp], addresses: [127.0.3.0/24, 127.0.5.0/24], ports: [%d, %d],
                allowCapturedSources: true}
           """
-              .formatted(port, other));
-      forge("127.0.5.1", other, "127.0.3.1", port);
-      relay.awaitDrops(Refusal.LOOP, 1);
-      client.ask("barrier", "127.0.3.1", port);
-      assertThat(server.heard())
+              .formatted(scene.port, other));
+      forge("127.0.5.1", other, "127.0.3.1", scene.port);
+      scene.relay.awaitDrops(Refusal.LOOP, 1);
+      scene.ask("barrier", "127.0.3.1");
+      assertThat(scene.server.heard())
           .extracting(UdpPeer.Datagram::text)
           .containsExactly("round and round", "barrier");
-      relay.shutdown();
+      scene.relay.shutdown();
     }
   }
 

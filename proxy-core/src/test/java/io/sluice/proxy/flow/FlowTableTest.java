@@ -3,6 +3,8 @@ package io.sluice.proxy.flow;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.steering.Family;
+import io.sluice.steering.Protocol;
+import io.sluice.steering.Tuple;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -13,19 +15,24 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class FlowTableTest {
-  private record Tuple(
+  private record Values(
       Family family, long ch, long cl, int cp, int scope, long lh, long ll, int lp) {
     FlowKey key() {
-      return new FlowKey().set(family, ch, cl, cp, scope, lh, ll, lp);
+      return FlowTableTest.key(family, ch, cl, cp, scope, lh, ll, lp);
     }
+  }
+
+  private static FlowKey key(
+      Family family, long ch, long cl, int cp, int scope, long lh, long ll, int lp) {
+    return new FlowKey().set(new Tuple().set(family, Protocol.UDP, ch, cl, cp, lh, ll, lp), scope);
   }
 
   private record Entry(FlowKey key, int number) implements FlowTable.Keyed {}
 
   /** Few distinct values, so that keys are met again and differ in one field only. */
-  private static Tuple randomTuple(Random random) {
+  private static Values randomTuple(Random random) {
     boolean v6 = random.nextBoolean();
-    return new Tuple(
+    return new Values(
         v6 ? Family.IPV6 : Family.IPV4,
         v6 ? random.nextInt(2) : 0,
         random.nextInt(8),
@@ -41,9 +48,9 @@ class FlowTableTest {
   void equalsAHashMap(long seed) {
     Random random = new Random(seed);
     FlowTable<Entry> table = new FlowTable<>(random.nextLong(), random.nextLong());
-    Map<Tuple, Entry> model = new HashMap<>();
+    Map<Values, Entry> model = new HashMap<>();
     for (int step = 0; step < 200_000; step++) {
-      Tuple tuple = randomTuple(random);
+      Values tuple = randomTuple(random);
       String where = "seed " + seed + ", step " + step + ", " + tuple;
       assertThat(table.get(tuple.key())).as(where).isSameAs(model.get(tuple));
       // Fill up and empty out by turns, so that the table meets both.
@@ -67,7 +74,7 @@ class FlowTableTest {
     FlowTable<Entry> table = new FlowTable<>(0, 0); // without secrets, zero addresses hash to zero
     List<Entry> entries = new ArrayList<>();
     for (int i = 0; i < 200; i++) {
-      Entry entry = new Entry(new FlowKey().set(Family.IPV4, 0, 0, i, 0, 0, i, 0), i);
+      Entry entry = new Entry(key(Family.IPV4, 0, 0, i, 0, 0, i, 0), i);
       entries.add(entry);
       table.put(entry);
     }
@@ -85,8 +92,7 @@ class FlowTableTest {
   @Test
   void aKeyGivesBackWhatItWasSetTo() {
     FlowKey key =
-        new FlowKey()
-            .set(Family.IPV6, 0xfe80_0000_0000_0000L, 2, 65_535, 7, 0x2001_0db8L << 32, -1, 65_534)
+        key(Family.IPV6, 0xfe80_0000_0000_0000L, 2, 65_535, 7, 0x2001_0db8L << 32, -1, 65_534)
             .copy();
     assertThat(key.family()).isEqualTo(Family.IPV6);
     assertThat(key.clientHigh()).isEqualTo(0xfe80_0000_0000_0000L);

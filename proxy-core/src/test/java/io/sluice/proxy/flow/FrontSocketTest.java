@@ -48,8 +48,7 @@ class FrontSocketTest {
           server.answer(datagram);
         };
     try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(late);
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofMillis(500));
+        RelayHarness relay = RelayHarness.to(server, Duration.ofMillis(500));
         UdpPeer client = new UdpPeer(from, 0)) {
       CaptureSocket front = relay.open(bound, captured);
       client.send("hello", asked, front.port());
@@ -69,8 +68,7 @@ class FrontSocketTest {
   @Test
   void oneWithoutFlowsIsClosedAtOnce() {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER)) {
+        RelayHarness relay = RelayHarness.to(server)) {
       CaptureSocket front = relay.open("0.0.0.0", "127.0.3.0/24");
       relay.run(() -> relay.relay.close(front));
       assertThat(isOpen(front.fd())).isFalse();
@@ -81,8 +79,7 @@ class FrontSocketTest {
   @Test
   void whatItHeldWhenItWasClosedIsPassedOn() throws Exception {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       CaptureSocket front = relay.open("0.0.0.0", "127.0.3.0/24");
       CountDownLatch release = new CountDownLatch(1);
@@ -97,8 +94,7 @@ class FrontSocketTest {
   @Test
   void anotherSocketOfTheSamePortTakesItsFlowsOver() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       CaptureSocket old = relay.open("0.0.0.0", "127.0.3.0/24");
       client.ask("1", "127.0.3.1", old.port());

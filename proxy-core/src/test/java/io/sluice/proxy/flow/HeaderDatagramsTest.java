@@ -238,14 +238,8 @@ class HeaderDatagramsTest {
       ByteBuffer in = ByteBuffer.wrap(bytes);
       int length = header.read(in, Protocol.UDP);
       assertThat(length).as(header.problem()).isPositive();
-      client =
-          IpAddress.withPort(
-              IpAddress.of(header.family(), header.sourceHigh(), header.sourceLow()),
-              header.sourcePort());
-      local =
-          IpAddress.withPort(
-              IpAddress.of(header.family(), header.destinationHigh(), header.destinationLow()),
-              header.destinationPort());
+      client = IpAddress.withPort(header.announced().remote(), header.announced().remotePort());
+      local = IpAddress.withPort(header.announced().local(), header.announced().localPort());
       tlvs = HexFormat.of().formatHex(header.tlvs(in));
       payload = new String(Arrays.copyOfRange(bytes, length, bytes.length), ISO_8859_1);
     }

@@ -88,6 +88,15 @@ final class RelayHarness implements AutoCloseable {
     this(target, idleTimeout, 0);
   }
 
+  /** A relay to a server on 127.0.0.1, of flows that don't expire. */
+  static RelayHarness to(UdpPeer server) {
+    return to(server, NEVER);
+  }
+
+  static RelayHarness to(UdpPeer server, Duration idleTimeout) {
+    return new RelayHarness(at("127.0.0.1", server.port()), idleTimeout);
+  }
+
   RelayHarness(TargetAddress target, Duration idleTimeout, int maxConnections) {
     this(target, idleTimeout, maxConnections, DestinationSpec.Affinity.FLOW);
   }

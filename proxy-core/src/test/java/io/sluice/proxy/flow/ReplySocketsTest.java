@@ -44,8 +44,7 @@ final class ReplySocketsTest {
   void aReplyLeavesFromTheAddressAndPortThatWasAsked(
       String bound, String captured, String asked, String from) throws Exception {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = new UdpPeer(from, 0)) {
       CaptureSocket front = relay.openSteered(bound, captured);
       UdpPeer.Datagram reply = client.ask("hello", asked, front.port());
@@ -58,8 +57,7 @@ final class ReplySocketsTest {
   @Test
   void theyGoWithTheLastFlow() throws Exception {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), Duration.ofMillis(500));
+        RelayHarness relay = RelayHarness.to(server, Duration.ofMillis(500));
         UdpPeer client = UdpPeer.client()) {
       int port = relay.openSteered("0.0.0.0", "127.0.3.0/24").port();
       for (int i = 1; i <= 3; i++) {
@@ -106,8 +104,7 @@ final class ReplySocketsTest {
   @Test
   void whatWantedToGoElsewhereIsRefused() throws Exception {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay =
-            new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       CaptureSocket front = relay.openSteered("0.0.0.0", "127.0.3.0/24");
       client.send("hello", "127.0.4.1", front.port());

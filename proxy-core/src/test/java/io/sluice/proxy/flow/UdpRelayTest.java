@@ -9,7 +9,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.observe.Refusal;
-import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -27,27 +27,20 @@ class UdpRelayTest {
   private static final String ANY = "0.0.0.0";
   private static final String CAPTURED = "127.0.3.0/24";
 
-  private static RelayHarness relayTo(UdpPeer server) {
-    return new RelayHarness(RelayHarness.at("127.0.0.1", server.port()), RelayHarness.NEVER);
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"127.0.3.0", "127.0.3.1", "127.0.3.77", "127.0.3.255"})
   void theReplyComesFromTheAddressAndPortThatWereAsked(String asked) throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      UdpPeer.Datagram reply = client.ask("hello", asked, port);
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
+      UdpPeer.Datagram reply = scene.ask("hello", asked);
       assertThat(reply.text()).isEqualTo("hello");
-      assertThat(reply.from()).isEqualTo(UdpPeer.address(asked, port));
+      assertThat(reply.from()).isEqualTo(UdpPeer.address(asked, scene.port));
     }
   }
 
   @Test
   void aSocketOfOneAddressRepliesFromIt() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open("127.0.3.9", "127.0.3.9").port();
       UdpPeer.Datagram reply = client.ask("hello", "127.0.3.9", port);
@@ -73,7 +66,7 @@ class UdpRelayTest {
   @Test
   void aClientOfOneFamilyReachesATargetOfTheOther() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = new UdpPeer("::1", 0)) {
       int port = relay.open("::", "::1").port();
       assertThat(client.ask("hello", "::1", port).text()).isEqualTo("hello");
@@ -85,16 +78,15 @@ class UdpRelayTest {
   void everySizePassesUnharmedBothWays(int lengthBytes) throws IOException {
     byte[] payload = new byte[lengthBytes];
     new Random(lengthBytes).nextBytes(payload);
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
       for (int round = 0; round < 3; round++) {
-        client.send(payload, "127.0.3.1", port);
-        assertThat(client.receive().payload()).isEqualTo(payload);
+        scene.client.send(payload, "127.0.3.1", scene.port);
+        assertThat(scene.client.receive().payload()).isEqualTo(payload);
       }
-      assertThat(server.heard()).hasSize(3).allMatch(it -> it.payload().length == lengthBytes);
-      Destination.Traffic traffic = relay.destination().traffic();
+      assertThat(scene.server.heard())
+          .hasSize(3)
+          .allMatch(it -> it.payload().length == lengthBytes);
+      Traffic traffic = scene.relay.destination().traffic();
       assertThat(traffic.datagramsIn.sum()).isEqualTo(3);
       assertThat(traffic.bytesIn.sum()).isEqualTo(3L * lengthBytes);
       eventually(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));
@@ -105,7 +97,7 @@ class UdpRelayTest {
   @Test
   void aDatagramTooLongForTheTargetsFamilyIsCountedAndHarmsNoOther() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = new UdpPeer("::1", 0)) {
       int port = relay.open("::", "::1").port();
       client.send(new byte[65_527], "::1", port); // IPv4 carries 20 bytes less
@@ -116,22 +108,19 @@ class UdpRelayTest {
 
   @Test
   void aFlowIsAClientAndADestination() throws IOException {
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo());
         UdpPeer other = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      int otherPort = relay.open(ANY, CAPTURED).port();
+      int otherPort = scene.relay.open(ANY, CAPTURED).port();
       for (int round = 0; round < 3; round++) {
-        client.ask("one", "127.0.3.1", port);
-        client.ask("another address", "127.0.3.2", port);
-        client.ask("another port", "127.0.3.1", otherPort);
-        other.ask("another client", "127.0.3.1", port);
+        scene.ask("one", "127.0.3.1");
+        scene.ask("another address", "127.0.3.2");
+        scene.client.ask("another scene.port", "127.0.3.1", otherPort);
+        other.ask("another client", "127.0.3.1", scene.port);
       }
-      assertThat(relay.relay.flows()).isEqualTo(4);
-      assertThat(server.sources()).hasSize(4);
-      assertThat(relay.destination().traffic().lookups(Family.IPV4).sum()).isEqualTo(4);
-      assertThat(relay.destination().targets().getFirst().active()).isEqualTo(4);
+      assertThat(scene.relay.relay.flows()).isEqualTo(4);
+      assertThat(scene.server.sources()).hasSize(4);
+      assertThat(scene.relay.destination().traffic().lookups(Family.IPV4).sum()).isEqualTo(4);
+      assertThat(scene.relay.destination().targets().getFirst().active()).isEqualTo(4);
     }
   }
 
@@ -139,7 +128,7 @@ class UdpRelayTest {
   void everyClientGetsItsOwnReplies() throws IOException {
     List<UdpPeer> clients = new ArrayList<>();
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server)) {
+        RelayHarness relay = RelayHarness.to(server)) {
       int port = relay.open(ANY, CAPTURED).port();
       for (int i = 0; i < 200; i++) {
         clients.add(UdpPeer.client());
@@ -165,26 +154,23 @@ class UdpRelayTest {
   void aBurstThatFitsTheBuffersArrivesWholeAndInOrder() throws Exception {
     int flows = 3;
     int each = 200;
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
       CountDownLatch release = new CountDownLatch(1);
-      relay.hold(release); // so that far more waits than is read at once
+      scene.relay.hold(release); // so that far more waits than is read at once
       for (int i = 0; i < each; i++) {
         for (int flow = 0; flow < flows; flow++) {
-          client.send("" + i, "127.0.3." + flow, port);
+          scene.send("" + i, "127.0.3." + flow);
           // Runs of one flow, too.
           if (i % 10 == 0) {
-            client.send(i + " again", "127.0.3." + flow, port);
+            scene.send(i + " again", "127.0.3." + flow);
           }
         }
       }
       release.countDown();
       List<List<String>> replies = List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
       for (int i = 0; i < flows * (each + each / 10); i++) {
-        UdpPeer.Datagram reply = client.receive();
-        replies.get(flowOf(reply, port)).add(reply.text());
+        UdpPeer.Datagram reply = scene.client.receive();
+        replies.get(flowOf(reply, scene.port)).add(reply.text());
       }
       List<String> expected = new ArrayList<>();
       for (int i = 0; i < each; i++) {
@@ -222,27 +208,24 @@ class UdpRelayTest {
           }
           server.send(new byte[] {-1}, datagram.from());
         };
-    try (UdpPeer server = new UdpPeer("127.0.0.1", 0).serve(manyReplies);
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
-      int port = relay.open(ANY, CAPTURED).port();
-      client.send("go", "127.0.3.1", port);
-      eventually(() -> assertThat(server.heard()).isNotEmpty());
+    try (UdpScene scene = UdpScene.of(UdpScene.serving(manyReplies))) {
+      scene.send("go", "127.0.3.1");
+      eventually(() -> assertThat(scene.server.heard()).isNotEmpty());
       CountDownLatch release = new CountDownLatch(1);
-      relay.hold(release);
+      scene.relay.hold(release);
       go.countDown();
       release.countDown();
       for (int i = 0; i < count; i++) {
-        assertThat(client.receive().payload()).containsExactly((byte) i);
+        assertThat(scene.client.receive().payload()).containsExactly((byte) i);
       }
-      assertThat(client.receive().payload()).containsExactly((byte) -1);
+      assertThat(scene.client.receive().payload()).containsExactly((byte) -1);
     }
   }
 
   @Test
   void anAddressOutsideTheCapturedPrefixesIsRefusedAndCounted() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
       client.send("lost", "127.0.4.1", port);
@@ -257,7 +240,7 @@ class UdpRelayTest {
   @Test
   void whatNoProgramAndNoListenerTakesIsRefusedAndCounted() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, "127.0.0.0/8").port();
       client.send("1", "127.128.0.1", port); // the binding is of 127.0.0.0/9
@@ -285,7 +268,7 @@ class UdpRelayTest {
   @Test
   void aTargetOutsideTheCaptureIsNoSourceOfLoops() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer client = UdpPeer.client()) {
       int port = relay.open(ANY, "127.0.0.0/8").port(); // the target's address, another port
       client.ask("hello", "127.0.3.1", port);
@@ -296,7 +279,7 @@ class UdpRelayTest {
   @Test
   void aFaultAtOneDatagramLeavesTheSocketAndOtherFlowsAlone() throws IOException {
     try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
+        RelayHarness relay = RelayHarness.to(server);
         UdpPeer before = UdpPeer.client();
         UdpPeer during = UdpPeer.client()) {
       int port = relay.open(ANY, CAPTURED).port();
@@ -314,19 +297,20 @@ class UdpRelayTest {
     Logger access = (Logger) LoggerFactory.getLogger("access");
     ListAppender<ILoggingEvent> records = new ListAppender<>();
     records.start();
-    try (UdpPeer server = UdpPeer.echo();
-        RelayHarness relay = relayTo(server);
-        UdpPeer client = UdpPeer.client()) {
+    try (UdpScene scene = UdpScene.of(UdpPeer.echo())) {
       access.setLevel(Level.INFO);
       access.addAppender(records);
-      int port = relay.open(ANY, CAPTURED).port();
-      client.ask("hello", "127.0.3.1", port);
-      client.ask("world!", "127.0.3.1", port);
+      scene.ask("hello", "127.0.3.1");
+      scene.ask("world!", "127.0.3.1");
       assertThat(records.list).isEmpty();
-      relay.shutdown();
+      scene.relay.shutdown();
       assertThat(records.list).hasSize(1);
       assertThat(records.list.getFirst().getFormattedMessage())
-          .startsWith("protocol=udp client=127.0.0.1:" + client.port() + " local=127.0.3.1:" + port)
+          .startsWith(
+              "protocol=udp client=127.0.0.1:"
+                  + scene.client.port()
+                  + " local=127.0.3.1:"
+                  + scene.port)
           .contains(" label=echo ", " end=shutdown ")
           .endsWith(" in=11 out=11");
     } finally {

@@ -274,7 +274,8 @@ class ProxyHeaderFuzzTest {
     random.nextBytes(payload);
     byte[] input = joined(start, payload);
     int length = whole.read(ByteBuffer.wrap(input), Protocol.TCP);
-    boolean hasPort = !whole.hasAddresses() || whole.destinationPort() != 0; // none has port 0
+    boolean hasPort =
+        !whole.hasAddresses() || whole.announced().localPort() != 0; // none has port 0
     Refusal refusal = length <= 0 ? Refusal.PROXY_HEADER : hasPort ? null : Refusal.NO_LISTENER;
     long refused = refusal == null ? 0 : relay.drops(refusal);
     byte[] answer = exchange(input, port, random);

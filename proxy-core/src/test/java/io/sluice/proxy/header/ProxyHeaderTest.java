@@ -49,8 +49,8 @@ class ProxyHeaderTest {
     assertThat(header.hasAddresses()).isTrue();
     assertThat(source()).isEqualTo(IpAddress.parse(source));
     assertThat(destination()).isEqualTo(IpAddress.parse(destination));
-    assertThat(header.sourcePort()).isEqualTo(sourcePort);
-    assertThat(header.destinationPort()).isEqualTo(destinationPort);
+    assertThat(header.announced().remotePort()).isEqualTo(sourcePort);
+    assertThat(header.announced().localPort()).isEqualTo(destinationPort);
   }
 
   @ParameterizedTest
@@ -107,8 +107,8 @@ class ProxyHeaderTest {
     assertThat(readHex(SIGNATURE + "2111000c" + ADDRESSES, Protocol.TCP)).isEqualTo(28);
     assertThat(source()).hasToString("192.0.2.9");
     assertThat(destination()).hasToString("198.51.100.1");
-    assertThat(header.sourcePort()).isEqualTo(56324);
-    assertThat(header.destinationPort()).isEqualTo(443);
+    assertThat(header.announced().remotePort()).isEqualTo(56324);
+    assertThat(header.announced().localPort()).isEqualTo(443);
     assertThat(readHex(SIGNATURE + "2112000c" + ADDRESSES, Protocol.UDP)).isEqualTo(28);
   }
 
@@ -173,7 +173,7 @@ class ProxyHeaderTest {
     String addresses = mapped + "c0000209" + mapped + "c6336401" + "dc0401bb";
     assertThat(readHex(SIGNATURE + "21210024" + addresses, Protocol.TCP)).isEqualTo(52);
     assertThat(source()).hasToString("192.0.2.9");
-    assertThat(header.sourcePort()).isEqualTo(56324);
+    assertThat(header.announced().remotePort()).isEqualTo(56324);
   }
 
   @ParameterizedTest
@@ -243,8 +243,8 @@ class ProxyHeaderTest {
       assertThat(all.position()).isZero();
       assertThat(source()).as("seed %d", seed).isEqualTo(context.remote());
       assertThat(destination()).as("seed %d", seed).isEqualTo(context.local());
-      assertThat(header.sourcePort()).isEqualTo(context.remotePort());
-      assertThat(header.destinationPort()).isEqualTo(context.localPort());
+      assertThat(header.announced().remotePort()).isEqualTo(context.remotePort());
+      assertThat(header.announced().localPort()).isEqualTo(context.localPort());
       if (version == 2) {
         byte[] own = tlv(custom.type(), custom.value().getBytes(StandardCharsets.UTF_8));
         assertThat(header.tlvs(all))
@@ -378,11 +378,11 @@ class ProxyHeaderTest {
   }
 
   private IpAddress source() {
-    return IpAddress.of(header.family(), header.sourceHigh(), header.sourceLow());
+    return header.announced().remote();
   }
 
   private IpAddress destination() {
-    return IpAddress.of(header.family(), header.destinationHigh(), header.destinationLow());
+    return header.announced().local();
   }
 
   private static byte[] bytes(Random random, int most) {

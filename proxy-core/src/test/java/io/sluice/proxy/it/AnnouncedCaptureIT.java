@@ -5,15 +5,16 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.config.ConfigReader;
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.doctor.TransparentRouting;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -80,6 +81,7 @@ final class AnnouncedCaptureIT {
       addAction(AllRule(), PoolAction("ipv4"))
       """;
 
+  @RegisterExtension final Opened opened = new Opened();
   private CaptureNets nets;
   private RealServers servers;
 
@@ -88,7 +90,7 @@ final class AnnouncedCaptureIT {
     for (String program : List.of("nft", "haproxy", "dnsdist", "curl", "kdig")) {
       assumeTrue(Netns.has(program), "needs " + program);
     }
-    nets = CaptureNets.joined(directory);
+    nets = opened.add(CaptureNets.joined(directory));
     servers = nets.startRealServers();
     nets.server.run("ip", "route", "add", "default", "via", "10.9.2.1");
     nets.server.run("ip", "-6", "route", "add", "default", "via", "fd09:2::1");
@@ -114,13 +116,6 @@ final class AnnouncedCaptureIT {
     Path file = Files.writeString(nets.directory.resolve(program + ".conf"), configuration);
     command.add(file.toString());
     nets.add(SluiceProcess.start(nets.directory, nets.client.inside(command)));
-  }
-
-  @AfterEach
-  void removeNets() throws Exception {
-    if (nets != null) {
-      nets.close();
-    }
   }
 
   private Path configure(String text) throws Exception {

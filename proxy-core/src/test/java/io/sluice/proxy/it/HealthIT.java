@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.health.TargetState;
 import io.sluice.proxy.target.Target;
@@ -14,17 +15,15 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Two NGINX and two dnsmasq, of which one dies or freezes under load, and comes back. */
@@ -35,7 +34,7 @@ final class HealthIT {
   private static final int CLIENTS = 4;
 
   @TempDir private Path directory;
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @RegisterExtension final Opened open = new Opened();
 
   /** What clients were answered since the last look; empty for who failed. */
   private final ConcurrentLinkedQueue<String> answers = new ConcurrentLinkedQueue<>();
@@ -43,59 +42,20 @@ final class HealthIT {
   /** How often each client has asked. */
   private final AtomicIntegerArray asked = new AtomicIntegerArray(CLIENTS);
 
-  @AfterEach
-  void close() throws Exception {
-    for (AutoCloseable each : open.reversed()) {
-      each.close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T it) {
-    open.add(it);
-    return it;
-  }
-
   /** One process, so that a signal reaches all of it. */
   private SluiceProcess nginx(String name, int port) throws IOException {
     assumeTrue(Netns.has("nginx"), "needs nginx");
-    Path home = Files.createDirectories(directory.resolve(name));
-    Path file =
-        Files.writeString(
-            home.resolve("nginx.conf"),
-            """
-            daemon off;
-            master_process off;
-            pid %1$s/nginx.pid;
-            error_log stderr;
-            events {}
-            http {
-              access_log off;
-              client_body_temp_path %1$s/body; proxy_temp_path %1$s/proxy; fastcgi_temp_path %1$s/fastcgi;
-              uwsgi_temp_path %1$s/uwsgi; scgi_temp_path %1$s/scgi;
-              server { listen 127.0.0.1:%2$d; location / { return 200 "%3$s"; } }
-            }
-            """
-                .formatted(home, port, name));
-    return closing(
-        SluiceProcess.start(home, List.of("nginx", "-p", home.toString(), "-c", file.toString())));
+    Path home = directory.resolve(name);
+    String http =
+        "access_log off; server { listen 127.0.0.1:%d; location / { return 200 \"%s\"; } }"
+            .formatted(port, name);
+    List<String> command = ServerPrograms.nginx(home, "master_process off;", http);
+    return open.add(SluiceProcess.start(home, command));
   }
 
   private SluiceProcess dnsmasq(int port) throws IOException {
     assumeTrue(Netns.has("dnsmasq"), "needs dnsmasq");
-    return closing(
-        SluiceProcess.start(
-            directory,
-            List.of(
-                "dnsmasq",
-                "--no-daemon",
-                "--conf-file=/dev/null",
-                "--port=" + port,
-                "--listen-address=127.0.0.1",
-                "--bind-interfaces",
-                "--no-resolv",
-                "--no-hosts",
-                "--user=root",
-                "--address=/test/192.0.2.7")));
+    return open.add(SluiceProcess.start(directory, ServerPrograms.dnsmasq(port)));
   }
 
   private static void awaitState(TestDaemon daemon, int target, TargetState state) {
@@ -134,9 +94,9 @@ final class HealthIT {
                   asked.incrementAndGet(index);
                 }
               });
-      open.add(thread::join);
+      AutoCloseable _ = open.add(thread::join);
     }
-    open.add(() -> isOver.set(true));
+    AutoCloseable _ = open.add(() -> isOver.set(true));
   }
 
   /** The next answers, after those of requests that are on their way. */
@@ -150,55 +110,59 @@ final class HealthIT {
     return List.copyOf(answers);
   }
 
+  /** Two NGINX under load, the first of which is the one that something happens to. */
+  private final class TwoNginx {
+    private final int firstPort = TestDaemon.freePort();
+    private final int secondPort = TestDaemon.freePort();
+    private final SluiceProcess first = nginx("first", firstPort);
+    private final TestDaemon daemon;
+
+    TwoNginx() throws Exception {
+      SluiceProcess _ = nginx("second", secondPort);
+      int port = TestDaemon.freePort();
+      daemon = http(port, firstPort, secondPort);
+      awaitState(daemon, 1, TargetState.UP);
+      load(port);
+      assertBothAnswer();
+    }
+
+    void assertBothAnswer() {
+      awaitState(daemon, 0, TargetState.UP);
+      assertThat(nextAnswers()).contains("first", "second").doesNotContain("");
+    }
+
+    void assertSecondAnswers() {
+      assertThat(nextAnswers()).containsOnly("second");
+    }
+  }
+
   @Test
   void clientsDoNotNoticeAnNginxThatIsKilledAndComesBack() throws Exception {
-    int first = TestDaemon.freePort();
-    int second = TestDaemon.freePort();
-    SluiceProcess dying = nginx("first", first);
-    nginx("second", second);
-    int port = TestDaemon.freePort();
-    TestDaemon daemon = http(port, first, second);
-    awaitState(daemon, 0, TargetState.UP);
-    awaitState(daemon, 1, TargetState.UP);
-    load(port);
-    assertThat(nextAnswers()).contains("first", "second").doesNotContain("");
-
+    TwoNginx two = new TwoNginx();
     answers.clear();
-    dying.signal("KILL");
-    awaitState(daemon, 0, TargetState.DOWN);
+    two.first.signal("KILL");
+    awaitState(two.daemon, 0, TargetState.DOWN);
     // Who was being served at that moment has lost its connection; the others were tried again.
     assertThat(answers.stream().filter(String::isEmpty).count()).isLessThanOrEqualTo(CLIENTS);
-    assertThat(nextAnswers()).containsOnly("second");
+    two.assertSecondAnswers();
 
-    nginx("first", first);
-    awaitState(daemon, 0, TargetState.UP);
-    assertThat(nextAnswers()).contains("first", "second").doesNotContain("");
+    SluiceProcess _ = nginx("first", two.firstPort);
+    two.assertBothAnswer();
   }
 
   @Test
   void noClientIsLeftAtAnNginxThatHangs() throws Exception {
-    int first = TestDaemon.freePort();
-    int second = TestDaemon.freePort();
-    SluiceProcess hanging = nginx("first", first);
-    nginx("second", second);
-    int port = TestDaemon.freePort();
-    TestDaemon daemon = http(port, first, second);
-    awaitState(daemon, 0, TargetState.UP);
-    awaitState(daemon, 1, TargetState.UP);
-    load(port);
-    assertThat(nextAnswers()).contains("first", "second").doesNotContain("");
+    TwoNginx two = new TwoNginx();
+    two.first.signal("STOP"); // the kernel goes on accepting for it
+    awaitState(two.daemon, 0, TargetState.DOWN);
+    two.assertSecondAnswers();
 
-    hanging.signal("STOP"); // the kernel goes on accepting for it
-    awaitState(daemon, 0, TargetState.DOWN);
-    assertThat(nextAnswers()).containsOnly("second");
-
-    hanging.signal("CONT");
-    awaitState(daemon, 0, TargetState.UP);
-    assertThat(nextAnswers()).contains("first", "second").doesNotContain("");
+    two.first.signal("CONT");
+    two.assertBothAnswer();
   }
 
   private TestDaemon http(int port, int first, int second) throws Exception {
-    return closing(
+    return open.add(
         TestDaemon.start(
             2,
             port,
@@ -217,7 +181,7 @@ final class HealthIT {
     SluiceProcess other = dnsmasq(second);
     int port = TestDaemon.freePort();
     TestDaemon daemon =
-        closing(
+        open.add(
             TestDaemon.start(
                 """
                 loops: 1

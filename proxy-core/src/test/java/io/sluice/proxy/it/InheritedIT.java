@@ -3,13 +3,14 @@ package io.sluice.proxy.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Opened;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -18,22 +19,16 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 final class InheritedIT {
+  @RegisterExtension final Opened opened = new Opened();
   private CaptureNets nets;
 
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
     assumeTrue(Netns.has("systemd-socket-activate"), "needs systemd");
-    nets = CaptureNets.joined(directory);
+    nets = opened.add(CaptureNets.joined(directory));
     RealServers _ = nets.startRealServers();
     nets.makeLocal(CaptureNets.IPV4);
     nets.makeLocal(CaptureNets.IPV6);
-  }
-
-  @AfterEach
-  void removeNets() throws Exception {
-    if (nets != null) {
-      nets.close();
-    }
   }
 
   /** Starts Sluice behind sockets; it comes up with the first connection or datagram. */

@@ -4,14 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Opened;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,20 +29,16 @@ final class KernelCaptureIT {
       "\n{name: more, addresses: [\"198.51.100.0/24\"], ports: any, method: sk_lookup,"
           + " except: {ports: none}}";
 
+  @RegisterExtension final Opened opened = new Opened();
   private CaptureNets nets;
   private long seed;
 
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
-    nets = CaptureNets.make(directory);
+    nets = opened.add(CaptureNets.make(directory));
     nets.makeLocal(CaptureNets.IPV4);
     nets.makeLocal(CaptureNets.IPV6);
     seed = System.nanoTime() & 0xffff_ffffL;
-  }
-
-  @AfterEach
-  void removeNets() throws Exception {
-    nets.close();
   }
 
   @ParameterizedTest

@@ -2,31 +2,26 @@ package io.sluice.proxy.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Opened;
 import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The method {@code sk_lookup} in front of NGINX and unbound. */
 @Timeout(120)
 final class KernelServersIT {
+  @RegisterExtension final Opened opened = new Opened();
   private CaptureNets nets;
 
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
-    nets = CaptureNets.joined(directory);
+    nets = opened.add(CaptureNets.joined(directory));
     RealServers _ = nets.startRealServers();
     nets.makeLocal(CaptureNets.IPV4);
     nets.makeLocal(CaptureNets.IPV6);
-  }
-
-  @AfterEach
-  void removeNets() throws Exception {
-    if (nets != null) {
-      nets.close();
-    }
   }
 
   @Test

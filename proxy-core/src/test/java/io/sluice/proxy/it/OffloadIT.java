@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(180)
 final class OffloadIT {
   private static final int PAIRS = 2_000;
+  private static final int ROUNDS = Integer.getInteger("sluice.rounds", 20);
   private static final String OWN_ADDRESS = "10.9.1.1 ";
   private static final String OWN_ADDRESS_IPV6 = "fd09:1::1 ";
 
@@ -89,6 +90,26 @@ final class OffloadIT {
                 .asString()
                 .contains("state=offloaded"));
     nets.assertAnswers(50, seed, "own", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+  }
+
+  /** The property {@code sluice.rounds} has it switch more often than usually. */
+  @Test
+  void switchingBetweenKernelAndRelayUnderLoadFailsNobody() throws Exception {
+    SluiceProcess sluice = nets.run(configuration("sk_lookup", "auto"));
+    String[] question =
+        CaptureNets.question(
+            50 * ROUNDS, seed, "http", "1-65535", CaptureNets.IPV4, CaptureNets.IPV6);
+    SluiceProcess asking =
+        nets.add(SluiceProcess.start(nets.directory, nets.client.inside(List.of(question))));
+    for (int round = 0; round < ROUNDS; round++) {
+      configuration("sk_lookup", round % 2 == 0 ? "off" : "auto");
+      sluice.signal("HUP");
+      sluice.awaitLine("", "reloaded generation=" + (round + 2));
+    }
+    asking.awaitLine("asked ");
+    assertThat(asking.output()).contains("wrong 0").doesNotContain("wrong http");
+    List<String> seen = Files.readAllLines(servers.home().resolve("access.log"));
+    assertThat(seen).as("by the kernel").anyMatch(it -> it.startsWith(OWN_ADDRESS));
   }
 
   @Test

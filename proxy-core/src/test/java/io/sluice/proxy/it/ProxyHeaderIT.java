@@ -160,26 +160,17 @@ final class ProxyHeaderIT {
   }
 
   private void startNginx(Path directory) throws IOException {
-    Path home = Files.createDirectory(directory.resolve("nginx"));
+    Path home = directory.resolve("nginx");
     nginxLog = home.resolve("access.log");
-    Files.writeString(
-        home.resolve("nginx.conf"),
+    String http =
         """
-        daemon off;
-        pid %1$s/nginx.pid;
-        error_log stderr;
-        events {}
-        http {
-          log_format told "client $proxy_protocol_addr to $proxy_protocol_server_addr:$proxy_protocol_server_port $uri";
-          access_log %1$s/access.log told;
-          client_body_temp_path %1$s/body; proxy_temp_path %1$s/proxy; fastcgi_temp_path %1$s/fastcgi;
-          uwsgi_temp_path %1$s/uwsgi; scgi_temp_path %1$s/scgi;
-          server { listen 127.0.0.1:8081 proxy_protocol; location / { return 200 "told $proxy_protocol_addr\\n"; } }
-          server { listen 127.0.0.1:8083; location / { return 200 "plain\\n"; } }
-        }
+        log_format told "client $proxy_protocol_addr to $proxy_protocol_server_addr:$proxy_protocol_server_port $uri";
+        access_log %s told;
+        server { listen 127.0.0.1:8081 proxy_protocol; location / { return 200 "told $proxy_protocol_addr\\n"; } }
+        server { listen 127.0.0.1:8083; location / { return 200 "plain\\n"; } }
         """
-            .formatted(home));
-    start(directory, "nginx", "-p", home.toString(), "-c", home + "/nginx.conf");
+            .formatted(nginxLog);
+    start(directory, ServerPrograms.nginx(home, "", http).toArray(String[]::new));
   }
 
   private SluiceProcess start(Path directory, String... command) throws IOException {

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -24,21 +23,16 @@ record RealServers(Path home, SluiceProcess nginx, SluiceProcess unbound) implem
       assumeTrue(Netns.has(program), "needs " + program);
     }
     Path home = Files.createTempDirectory(directory, "servers");
-    SluiceProcess nginx =
-        start(netns, home, nginx(home, addresses), "nginx", "-p", home.toString(), "-c");
+    List<String> nginx = ServerPrograms.nginx(home, "", http(home, addresses));
+    Path unbound = Files.writeString(home.resolve("unbound.conf"), unbound(home, addresses));
     return new RealServers(
-        home, nginx, start(netns, home, unbound(home, addresses), "unbound", "-d", "-c"));
+        home,
+        SluiceProcess.start(home, netns.inside(nginx)),
+        SluiceProcess.start(
+            home, netns.inside(List.of("unbound", "-d", "-c", unbound.toString()))));
   }
 
-  private static SluiceProcess start(
-      Netns netns, Path home, String configuration, String... command) throws IOException {
-    Path file = Files.writeString(home.resolve(command[0] + ".conf"), configuration);
-    List<String> all = new ArrayList<>(netns.inside(List.of(command)));
-    all.add(file.toString());
-    return SluiceProcess.start(home, all);
-  }
-
-  private static String nginx(Path home, List<String> addresses) {
+  private static String http(Path home, List<String> addresses) {
     StringBuilder listen = new StringBuilder();
     StringBuilder listenAnnounced = new StringBuilder();
     for (String address : addresses) {
@@ -47,28 +41,20 @@ record RealServers(Path home, SluiceProcess nginx, SluiceProcess unbound) implem
       listenAnnounced.append("listen " + host + ":" + ANNOUNCED_PORT + " proxy_protocol; ");
     }
     return """
-    daemon off;
-    pid %1$s/nginx.pid;
-    error_log stderr;
-    events {}
-    http {
-      log_format own "$remote_addr $remote_port $server_addr $server_port $uri";
-      access_log %1$s/access.log own;
-      client_body_temp_path %1$s/body; proxy_temp_path %1$s/proxy; fastcgi_temp_path %1$s/fastcgi;
-      uwsgi_temp_path %1$s/uwsgi; scgi_temp_path %1$s/scgi;
-      server {
-        %2$s
-        location / { return 200 "$remote_addr $remote_port $server_addr $server_port $uri"; }
-      }
-      server {
-        %3$s
-        location / {
-          return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port $uri";
-        }
+    log_format own "$remote_addr $remote_port $server_addr $server_port $uri";
+    access_log %3$s/access.log own;
+    server {
+      %1$s
+      location / { return 200 "$remote_addr $remote_port $server_addr $server_port $uri"; }
+    }
+    server {
+      %2$s
+      location / {
+        return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port $uri";
       }
     }
     """
-        .formatted(home, listen, listenAnnounced);
+        .formatted(listen, listenAnnounced, home);
   }
 
   private static String unbound(Path home, List<String> addresses) {

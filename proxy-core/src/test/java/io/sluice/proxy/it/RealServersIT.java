@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -71,20 +72,7 @@ final class RealServersIT {
     }
     startNginx(directory, "first", 8081);
     startNginx(directory, "second", 8082);
-    start(
-        directory,
-        List.of(
-            "dnsmasq",
-            "--no-daemon",
-            "--conf-file=/dev/null",
-            "--port=5353",
-            "--listen-address=127.0.0.1",
-            "--bind-interfaces",
-            "--no-resolv",
-            "--no-hosts",
-            "--log-facility=-",
-            "--user=root",
-            "--address=/test/192.0.2.7"));
+    start(directory, ServerPrograms.dnsmasq(5353, "--log-facility=-"));
     Path file = Files.writeString(directory.resolve("sluice.yaml"), CONFIGURATION);
     sluice =
         SluiceProcess.start(
@@ -94,23 +82,10 @@ final class RealServersIT {
   }
 
   private void startNginx(Path directory, String name, int port) throws IOException {
-    Path home = Files.createDirectory(directory.resolve(name));
-    Files.writeString(
-        home.resolve("nginx.conf"),
-        """
-        daemon off;
-        pid %1$s/nginx.pid;
-        error_log stderr;
-        events {}
-        http {
-          access_log off;
-          client_body_temp_path %1$s/body; proxy_temp_path %1$s/proxy; fastcgi_temp_path %1$s/fastcgi;
-          uwsgi_temp_path %1$s/uwsgi; scgi_temp_path %1$s/scgi;
-          server { listen 127.0.0.1:%2$d; location / { return 200 "%3$s\\n"; } }
-        }
-        """
-            .formatted(home, port, name));
-    start(directory, List.of("nginx", "-p", home.toString(), "-c", home + "/nginx.conf"));
+    String http =
+        "access_log off; server { listen 127.0.0.1:%d; location / { return 200 \"%s\\n\"; } }"
+            .formatted(port, name);
+    start(directory, ServerPrograms.nginx(directory.resolve(name), "", http));
   }
 
   private void start(Path directory, List<String> command) throws IOException {
@@ -131,11 +106,9 @@ final class RealServersIT {
 
   @Test
   void addressesOfAnIpv6PrefixReachTheFirstNginx() throws Exception {
-    String urls =
-        IntStream.range(0, 256)
-            .mapToObj(i -> "http://[2001:db8:1::" + Integer.toHexString(i * 257) + "]/")
-            .collect(Collectors.joining(" "));
-    assertThat(answers("-g " + urls)).hasSize(256).containsOnly("first");
+    assertThat(answersOf(256, i -> "http://[2001:db8:1::" + Integer.toHexString(i * 257) + "]/"))
+        .hasSize(256)
+        .containsOnly("first");
   }
 
   @Test
@@ -145,11 +118,14 @@ final class RealServersIT {
 
   @Test
   void aThousandPortsOfOneIpv6AddressReachTheSecondNginx() throws Exception {
-    String urls =
-        IntStream.range(10_000, 11_000)
-            .mapToObj(port -> "http://[2001:db8:2::1]:" + port + "/")
-            .collect(Collectors.joining(" "));
-    assertThat(answers("-g " + urls)).hasSize(1000).containsOnly("second");
+    assertThat(answersOf(1000, i -> "http://[2001:db8:2::1]:" + (10_000 + i) + "/"))
+        .hasSize(1000)
+        .containsOnly("second");
+  }
+
+  private List<String> answersOf(int count, IntFunction<String> url) throws Exception {
+    String urls = IntStream.range(0, count).mapToObj(url).collect(Collectors.joining(" "));
+    return answers("-g " + urls);
   }
 
   /** The bodies that curl got, one a line. */

@@ -3,13 +3,14 @@ package io.sluice.proxy.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.Opened;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -30,22 +31,16 @@ final class RuleCaptureIT {
       "{name: edge, addresses: [\"192.0.2.0/24\", \"2001:db8:1::/64\"], ports: any,"
           + " method: redirect, install: true}";
 
+  @RegisterExtension final Opened opened = new Opened();
   private CaptureNets nets;
   private long seed;
 
   @BeforeEach
   void makeNets(@TempDir Path directory) throws Exception {
     assumeTrue(Netns.has("nft"), "needs nftables");
-    nets = CaptureNets.joined(directory);
+    nets = opened.add(CaptureNets.joined(directory));
     RealServers _ = nets.startRealServers();
     seed = System.nanoTime() & 0xffff_ffffL;
-  }
-
-  @AfterEach
-  void removeNets() throws Exception {
-    if (nets != null) {
-      nets.close();
-    }
   }
 
   private Path configuration(String capture) throws Exception {

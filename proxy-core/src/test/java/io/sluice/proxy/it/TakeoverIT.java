@@ -2,10 +2,12 @@ package io.sluice.proxy.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.config.HostPort;
 import io.sluice.proxy.Pace;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
+import io.sluice.proxy.admin.HttpAsker;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -144,6 +146,16 @@ final class TakeoverIT {
     }
   }
 
+  /** How many connections have ended, as the metrics say. */
+  private long sessions() throws IOException {
+    return new HttpAsker(HostPort.parse("127.0.0.1:" + admin))
+        .get("/metrics")
+        .lines()
+        .filter(it -> it.startsWith("sluice_sessions_total{") && it.contains("target_closed"))
+        .mapToLong(it -> (long) Double.parseDouble(it.substring(it.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
   @Test
   void connectionsAndFlowsLiveOnInTheNextDaemon() throws Exception {
     Set<Integer> sources = ConcurrentHashMap.newKeySet();
@@ -174,6 +186,8 @@ final class TakeoverIT {
         Streams.send(targetEnded, "SRVFIRST\n");
         assertThat(Streams.text(targetEnded, 100)).isEqualTo("bye\n");
         assertThat(ask(asking, ask, "first")).isEqualTo("first");
+        TestDaemon.until("some have ended", () -> served.get() > 100);
+        long counted = 100;
         for (int i = 0; i < TAKEOVERS; i++) {
           daemon = takenOver(daemon, file);
           int before = served.get();
@@ -182,6 +196,9 @@ final class TakeoverIT {
           assertThat(Streams.text(idle, 5)).isEqualTo("echo" + i);
           Streams.send(targetEnded, "still read");
           assertThat(ask(asking, ask, "again " + i)).isEqualTo("again " + i);
+          long now = sessions();
+          assertThat(now).as("a counter goes on").isGreaterThanOrEqualTo(counted).isPositive();
+          counted = now;
         }
         halfClosed.shutdownOutput();
         assertThat(Streams.text(halfClosed, 100)).startsWith("3 ");

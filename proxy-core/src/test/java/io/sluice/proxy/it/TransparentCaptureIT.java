@@ -4,14 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.config.ConfigReader;
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.doctor.TransparentRouting;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class TransparentCaptureIT {
   private static final List<String> SERVERS =
       List.of("198.51.100.0", "198.51.100.1", "2001:db8:9::2", "2001:db8:9::3");
+  @RegisterExtension final Opened opened = new Opened();
   private CaptureNets nets;
   private RealServers servers;
 
@@ -34,7 +36,7 @@ final class TransparentCaptureIT {
     for (String program : List.of("nft", "curl")) {
       assumeTrue(Netns.has(program), "needs " + program);
     }
-    nets = CaptureNets.joined(directory);
+    nets = opened.add(CaptureNets.joined(directory));
     nets.server.run("ip", "route", "add", "default", "via", "10.9.2.1");
     nets.server.run("ip", "-6", "route", "add", "default", "via", "fd09:2::1");
     for (String address : SERVERS) {
@@ -52,13 +54,6 @@ final class TransparentCaptureIT {
       nets.server.run("ip", "addr", "add", one, "dev", "lo");
     }
     servers = nets.startRealServers(SERVERS.toArray(String[]::new));
-  }
-
-  @AfterEach
-  void removeNets() throws Exception {
-    if (nets != null) {
-      nets.close();
-    }
   }
 
   /** At last, all that passes is captured: the answers of servers, too. */

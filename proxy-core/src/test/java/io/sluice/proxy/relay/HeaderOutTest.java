@@ -97,15 +97,11 @@ final class HeaderOutTest {
     }
 
     String client() {
-      return IpAddress.withPort(
-          IpAddress.of(header.family(), header.sourceHigh(), header.sourceLow()),
-          header.sourcePort());
+      return IpAddress.withPort(header.announced().remote(), header.announced().remotePort());
     }
 
     String local() {
-      return IpAddress.withPort(
-          IpAddress.of(header.family(), header.destinationHigh(), header.destinationLow()),
-          header.destinationPort());
+      return IpAddress.withPort(header.announced().local(), header.announced().localPort());
     }
   }
 

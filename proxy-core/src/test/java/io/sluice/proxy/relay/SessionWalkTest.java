@@ -9,13 +9,18 @@ import io.sluice.proxy.observe.SessionWalk;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Walking through a loop's connections while they come and go. */
 final class SessionWalkTest {
   private final Sessions sessions = new Sessions();
   private final List<Sessions.Entry> seen = new ArrayList<>();
 
-  private static final class Connection extends Sessions.Entry {
+  private int looks; // of all walks
+  private boolean isWanted = true;
+
+  private final class Connection extends Sessions.Entry {
     @Override
     boolean pack(Packer out) {
       throw new UnsupportedOperationException();
@@ -44,7 +49,8 @@ final class SessionWalkTest {
 
     @Override
     boolean matches(SessionFilter filter) {
-      return true;
+      looks++;
+      return isWanted;
     }
 
     @Override
@@ -86,6 +92,29 @@ final class SessionWalkTest {
     assertThat(walk.step(2)).isTrue();
     assertThat(walk.step(2)).isFalse();
     assertThat(seen).containsExactlyElementsOf(all);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void ofAHundredThousandNoStepLooksAtMoreThanItMay(boolean wanted) {
+    isWanted = wanted;
+    int count = 100_000;
+    int most = 128; // as the daemon's list does, each step a task of the loop
+    for (int i = 0; i < count; i++) {
+      sessions.add(new Connection());
+    }
+    SessionWalk walk = walk();
+    int steps = 0;
+    boolean hasMore = true;
+    while (hasMore) {
+      int before = looks;
+      hasMore = walk.step(most);
+      assertThat(looks - before).isLessThanOrEqualTo(most);
+      steps++;
+    }
+    assertThat(looks).isEqualTo(count);
+    assertThat(seen).hasSize(wanted ? count : 0);
+    assertThat(steps).isGreaterThanOrEqualTo(count / most);
   }
 
   @Test

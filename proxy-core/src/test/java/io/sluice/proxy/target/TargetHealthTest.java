@@ -3,22 +3,11 @@ package io.sluice.proxy.target;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sluice.config.Config;
-import io.sluice.config.Lookup;
-import io.sluice.proxy.TestDaemon;
-import io.sluice.proxy.admin.Explanation;
 import io.sluice.proxy.health.Endpoint;
-import io.sluice.proxy.health.ManualTimer;
-import io.sluice.proxy.health.Prober;
 import io.sluice.proxy.limit.Sources;
-import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.lookup.Answer;
-import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
-import io.sluice.proxy.name.FakeNames;
 import io.sluice.proxy.name.NameLookup;
-import io.sluice.proxy.name.Resolver;
-import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -31,8 +20,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,71 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whom lookups lead to while targets, or some addresses of a name, don't answer. */
 @Timeout(20)
-final class TargetHealthTest {
-  private static final long PAUSE_MILLIS = 6_000;
-
-  private final ManualTimer timer = new ManualTimer();
-  private final FakeNames names = new FakeNames();
-  private final Resolver resolver = new Resolver(() -> names, timer);
-  private @Nullable Snapshot snapshot;
-  private final Sockaddr address = new Sockaddr();
-  private final Counters counters = new Counters();
-  private final Steering steering = new Steering(this::snapshot, new Sources(1_000), counters);
-
-  @AfterEach
-  void close() {
-    resolver.close();
-  }
-
-  private static Config config(String destination) {
-    return TestDaemon.config(TestDaemon.web(1, 8080, destination));
-  }
-
-  private void inForce(String destination) {
-    Snapshot before = snapshot;
-    snapshot = TestDaemon.snapshot(config(destination), before, resolver);
-    timer.pass(0);
-    if (before != null) {
-      snapshot.inForce(before);
-    }
-  }
-
-  private Snapshot snapshot() {
-    return requireNonNull(snapshot);
-  }
-
-  private Endpoint endpoint(int target) {
-    return endpoint(target(target), steering.context());
-  }
-
-  private static Endpoint endpoint(Target target, LookupContext context) {
-    return requireNonNull(target.endpoint(context, new Sockaddr()));
-  }
-
-  private Target target(int index) {
-    return snapshot().destinations().getFirst().targets().get(index);
-  }
-
-  /** Where a client is led, by its port. */
-  private static Target steer(Steering steering, int clientPort) {
-    LookupContext _ =
-        steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
-    return requireNonNull(steering.steer().target());
-  }
-
-  /** Which address a client is led to. */
-  private String addressOf(int clientPort) {
-    Target target = steer(steering, clientPort);
-    Endpoint endpoint = target.endpoint(steering.context(), address);
-    return endpoint == null ? "none" : endpoint.address().toString();
-  }
-
-  private static void kill(Target target) {
-    Endpoint endpoint = endpoint(target, new LookupContext());
-    for (int i = 0; i < 3; i++) {
-      endpoint.failed(Refusal.CONNECT_TIMEOUT);
-    }
-  }
+final class TargetHealthTest extends HealthScene {
 
   @ParameterizedTest
   @ValueSource(strings = {"hash", "source", "round-robin", "least-connections"})
@@ -209,24 +132,6 @@ final class TargetHealthTest {
 
   // ---- what checks have found
 
-  private static final Prober CHECK = () -> {};
-
-  private void refuse(int... targets) {
-    for (int index : targets) {
-      Endpoint endpoint = target(index).endpoints().getFirst();
-      boolean _ = endpoint.probedBy(CHECK);
-      endpoint.refused(CHECK, "bad");
-    }
-  }
-
-  private Set<String> addressesOf(int clients) {
-    Set<String> seen = new HashSet<>();
-    for (int client = 0; client < clients; client++) {
-      seen.add(addressOf(client));
-    }
-    return seen;
-  }
-
   private boolean isRefused() {
     LookupContext _ = steering.context().ipv4(Protocol.TCP, 0x7f000001, 1, 0x7f000001, 8080, 0);
     Answer answer = steering.steer();
@@ -243,88 +148,6 @@ final class TargetHealthTest {
     assertThat(isRefused()).isTrue();
     target(0).endpoints().getFirst().passed(CHECK, "good");
     assertThat(addressesOf(20)).containsExactly("127.0.0.1:81");
-  }
-
-  /** What explain says of the client with this port: the target, or why there is none. */
-  private String explained(int clientPort) {
-    Explanation it =
-        Explanation.of(Lookup.parse("tcp 127.0.0.1:" + clientPort + " 127.0.0.1:8080"), snapshot());
-    return String.valueOf(it.reason() == null ? it.target() : it.reason());
-  }
-
-  private String steered(int clientPort) {
-    LookupContext _ =
-        steering.context().ipv4(Protocol.TCP, 0x7f000001, clientPort, 0x7f000001, 8080, 0);
-    Answer answer = steering.steer();
-    return answer.target() == null ? answer.refusal().word() : answer.target().toString();
-  }
-
-  /** As text, for as many clients as find each target. */
-  private void explainAgrees(String... expected) {
-    Set<String> seen = new HashSet<>();
-    for (int port = 1; port <= 30; port++) {
-      assertThat(explained(port)).isEqualTo(steered(port));
-      seen.add(steered(port));
-    }
-    assertThat(seen).containsExactlyInAnyOrder(expected);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"hash", "source"})
-  void explainKnowsWhatChecksHaveFound(String select) {
-    inForce("select: " + select + ", targets: ['127.0.0.1:81', '127.0.0.1:82']");
-    refuse(0);
-    explainAgrees("127.0.0.1:82");
-    refuse(1);
-    explainAgrees("targets_down");
-    inForce("panic: 60, select: " + select + ", targets: ['127.0.0.1:81']");
-    explainAgrees("127.0.0.1:81");
-  }
-
-  @Test
-  void explainKnowsWhatTrafficHasFound() {
-    inForce("targets: ['127.0.0.1:81', '127.0.0.1:82', '127.0.0.1:83']");
-    kill(target(0));
-    explainAgrees("127.0.0.1:82", "127.0.0.1:83");
-    kill(target(1));
-    kill(target(2));
-    explainAgrees("127.0.0.1:81", "127.0.0.1:82", "127.0.0.1:83");
-  }
-
-  @Test
-  void explainTakesNoProbeFromAClient() {
-    inForce("targets: ['127.0.0.1:81', '127.0.0.1:82']");
-    kill(target(0));
-    timer.pass(PAUSE_MILLIS);
-    for (int port = 1; port <= 30; port++) {
-      String _ = explained(port);
-    }
-    assertThat(addressesOf(30)).containsExactlyInAnyOrder("127.0.0.1:81", "127.0.0.1:82");
-  }
-
-  @Test
-  void explainKnowsWhoTakesNothingNew() {
-    inForce("targets: [{address: '127.0.0.1:81', state: drain}, '127.0.0.1:82']");
-    explainAgrees("127.0.0.1:82");
-    inForce("targets: [{address: '127.0.0.1:81', state: maint}]");
-    explainAgrees("group");
-  }
-
-  @Test
-  void explainKnowsThatADestinationIsFull() {
-    inForce("maxConnections: 1, targets: ['127.0.0.1:81']");
-    assertThat(explained(1)).isEqualTo("127.0.0.1:81");
-    assertThat(target(0).destination().tryOpen()).isTrue();
-    assertThat(explained(1)).isEqualTo("destination_limit");
-  }
-
-  @Test
-  void explainKnowsThatANameHasNoAddress() {
-    names.answer("a.example");
-    inForce("targets: ['a.example:80']");
-    timer.pass(1_000);
-    assertThat(addressOf(1)).isEqualTo("none");
-    assertThat(explained(1)).isEqualTo("no_target");
   }
 
   @Test
@@ -381,11 +204,6 @@ final class TargetHealthTest {
   }
 
   // ---- names
-
-  private void answer(String... addresses) {
-    names.answer("a.example", addresses);
-    timer.pass(1_000); // so long the last one holds
-  }
 
   @Test
   void anAddressThatFailedIsNotUsedWhileAnotherWorks() {

@@ -1,9 +1,9 @@
 package io.sluice.steering.stream;
 
-import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
 import org.jspecify.annotations.Nullable;
@@ -11,35 +11,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a verdict sees of one message: its bytes, and the addresses of the socket that received it;
  * and the helpers {@link #redirect}. Belongs to one receiving socket, and to its thread.
- *
- * <p>Addresses are two longs, most significant first; an IPv4 address is the low 32 bits of the low
- * one. Ports are in host order (in the kernel's {@code __sk_buff} the remote one is in network
- * order, in the upper half of its word).
  */
 public final class MessageContext {
   /** {@link #redirect}: to be read from the target socket, rather than sent on it. */
   public static final int F_INGRESS = 1;
 
   private final MessageView message = new MessageView();
-  private final Family family;
-  private final long remoteHigh;
-  private final long remoteLow;
-  private final long localHigh;
-  private final long localLow;
-  private final int remotePort;
-  private final int localPort;
+  private final Tuple connection;
   private @Nullable Socket target;
   private boolean isIngress;
 
   /** The context of a socket whose connection the lookup's context describes. */
   public MessageContext(LookupContext connection) {
-    this.family = connection.family();
-    this.remoteHigh = connection.remoteHigh();
-    this.remoteLow = connection.remoteLow();
-    this.localHigh = connection.localHigh();
-    this.localLow = connection.localLow();
-    this.remotePort = connection.remotePort();
-    this.localPort = connection.localPort();
+    this.connection = connection.copyTo(new Tuple());
   }
 
   /** The message, and nothing but the message. */
@@ -47,32 +31,12 @@ public final class MessageContext {
     return message;
   }
 
-  public Family family() {
-    return family;
-  }
-
-  public long remoteHigh() {
-    return remoteHigh;
-  }
-
-  public long remoteLow() {
-    return remoteLow;
-  }
-
-  public int remotePort() {
-    return remotePort;
-  }
-
-  public long localHigh() {
-    return localHigh;
-  }
-
-  public long localLow() {
-    return localLow;
-  }
-
-  public int localPort() {
-    return localPort;
+  /**
+   * Copies the addresses of the socket that received it; the ports are in host order (in the
+   * kernel's {@code __sk_buff} the remote one is in network order, in the upper half of its word).
+   */
+  public Tuple copyTo(Tuple out) {
+    return out.copyFrom(connection);
   }
 
   /**

@@ -75,6 +75,13 @@ class SockmapListenTest {
     Entries map() {
       return map(Long.BYTES);
     }
+
+    /** With this under key 0. */
+    Entries mapOf(Socket first) {
+      Entries map = map();
+      assertThat(map.update(0, first, UpdateFlags.NOEXIST)).isZero();
+      return map;
+    }
   }
 
   /** The operations on either kind of map, under keys 0 and 1. */
@@ -190,8 +197,7 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_delete_after_insert")
   @MethodSource("all")
   void whatWasInsertedCanBeDeleted(Kind kind) {
-    Entries map = kind.map();
-    assertThat(map.update(0, kind.listening(), UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(kind.listening());
 
     assertThat(map.delete(0)).isZero();
   }
@@ -199,9 +205,8 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_delete_after_close")
   @MethodSource("all")
   void whatHasClosedCannotBeDeleted(Kind kind) {
-    Entries map = kind.map();
     Socket socket = kind.listening();
-    assertThat(map.update(0, socket, UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(socket);
     socket.close();
 
     assertThat(map.delete(0)).isEqualTo((kind.isHash ? Errno.ENOENT : Errno.EINVAL).negative());
@@ -210,9 +215,8 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_lookup_after_insert")
   @MethodSource("all")
   void aLookupGivesTheCookie(Kind kind) {
-    Entries map = kind.map();
     Socket socket = kind.listening();
-    assertThat(map.update(0, socket, UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(socket);
 
     assertThat(map.lookupCookie(0)).isEqualTo(socket.cookie());
   }
@@ -220,8 +224,7 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_lookup_after_delete")
   @MethodSource("all")
   void whatWasDeletedIsNotThere(Kind kind) {
-    Entries map = kind.map();
-    assertThat(map.update(0, kind.listening(), UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(kind.listening());
     assertThat(map.delete(0)).isZero();
 
     assertThat(map.lookupCookie(0)).isEqualTo(Errno.ENOENT.negative());
@@ -239,9 +242,8 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_update_existing")
   @MethodSource("all")
   void whatIsThereCanBeReplaced(Kind kind) {
-    Entries map = kind.map();
     Socket replacement = kind.listening();
-    assertThat(map.update(0, kind.listening(), UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(kind.listening());
 
     assertThat(map.update(0, replacement, UpdateFlags.EXIST)).isZero();
     assertThat(map.lookup(0)).isSameAs(replacement);
@@ -251,10 +253,9 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_destroy_orphan_child")
   @MethodSource("tcp")
   void aListenerWithAChildThatNobodyAcceptedCloses(Kind kind) {
-    Entries map = kind.map();
     Socket listener = kind.listening();
     Socket child = kind.accepted();
-    assertThat(map.update(0, listener, UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(listener);
 
     listener.close();
     child.close();
@@ -327,9 +328,8 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_clone_after_delete")
   @MethodSource("tcp")
   void aListenerThatLeftTheMapStillTakesConnections(Kind kind) {
-    Entries map = kind.map();
     Socket listener = kind.listening();
-    assertThat(map.update(0, listener, UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(listener);
     assertThat(map.delete(0)).isZero();
     SkLookup engine = new SkLookup(ProgramChain.of(List.of()), ListenerTable.of(List.of(listener)));
     LookupContext context = new LookupContext();
@@ -343,8 +343,7 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_accept_after_delete")
   @MethodSource("tcp")
   void aChildCanBeInsertedAfterItsParentLeftTheMap(Kind kind) {
-    Entries map = kind.map();
-    assertThat(map.update(0, kind.listening(), UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(kind.listening());
     Socket child = kind.accepted();
     assertThat(map.delete(0)).isZero();
 
@@ -355,9 +354,8 @@ class SockmapListenTest {
   @ParameterizedTest(name = "{0} test_accept_before_delete")
   @MethodSource("tcp")
   void aChildCanBeInsertedWhileItsParentIsInTheMap(Kind kind) {
-    Entries map = kind.map();
     Socket parent = kind.listening();
-    assertThat(map.update(0, parent, UpdateFlags.NOEXIST)).isZero();
+    Entries map = kind.mapOf(parent);
     Socket child = kind.accepted();
     assertThat(map.lookup(1)).isNull(); // it isn't in the map by itself
 

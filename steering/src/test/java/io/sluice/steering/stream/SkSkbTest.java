@@ -6,6 +6,7 @@ import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.map.AttachedPrograms.Slot;
 import io.sluice.steering.map.SockHash;
 import io.sluice.steering.map.SockMap;
@@ -187,13 +188,15 @@ final class SkSkbTest {
     SkSkb skb =
         skb(
             FOUR,
-            it ->
-                it.remotePort() == 5000
-                        && it.localPort() == 80
-                        && it.remoteLow() == 0xc0000201L
-                        && it.localLow() == 0xc0000202L
-                    ? 1
-                    : 0);
+            it -> {
+              Tuple tuple = it.copyTo(new Tuple());
+              return tuple.remotePort() == 5000
+                      && tuple.localPort() == 80
+                      && tuple.remoteLow() == 0xc0000201L
+                      && tuple.localLow() == 0xc0000202L
+                  ? 1
+                  : 0;
+            });
     assertThat(receive(skb, "aaaa")).isEqualTo(4);
     assertThat(log.messages).hasSize(1);
   }

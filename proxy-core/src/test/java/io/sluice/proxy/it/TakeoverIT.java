@@ -161,10 +161,10 @@ final class TakeoverIT {
   void connectionsAndFlowsLiveOnInTheNextDaemon() throws Exception {
     Set<Integer> sources = ConcurrentHashMap.newKeySet();
     AtomicInteger served = new AtomicInteger();
-    try (TestServer server = TestServer.start(TestServer.PROTOCOL);
+    try (ExecutorService clients = Executors.newCachedThreadPool();
+        TestServer server = TestServer.start(TestServer.PROTOCOL);
         DatagramSocket dns = new DatagramSocket(new InetSocketAddress(Streams.LOOPBACK, 0));
-        DatagramSocket asking = new DatagramSocket(new InetSocketAddress(Streams.LOOPBACK, 0));
-        ExecutorService clients = Executors.newCachedThreadPool()) {
+        DatagramSocket asking = new DatagramSocket(new InetSocketAddress(Streams.LOOPBACK, 0))) {
       var _ = clients.submit(() -> echo(dns, sources));
       asking.setSoTimeout(10_000);
       InetSocketAddress ask = new InetSocketAddress(Streams.LOOPBACK, port);

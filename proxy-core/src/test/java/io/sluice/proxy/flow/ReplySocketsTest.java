@@ -84,7 +84,7 @@ final class ReplySocketsTest {
         clients.add(client);
         assertThat(client.ask("hello " + i, "127.0.3." + (i + 1), port).text())
             .isEqualTo("hello " + i);
-        assertThat(boundTo(port)).isEqualTo(1 + Math.min(i + 1, bound));
+        awaitBound(port, 1 + Math.min(i + 1, bound));
       }
       for (int i = 0; i < clients.size(); i++) {
         UdpPeer.Datagram first = server.heard().get(i);
@@ -93,7 +93,7 @@ final class ReplySocketsTest {
         UdpPeer.Datagram again = clients.get(i).receive();
         assertThat(again.text()).isEqualTo("hello " + i);
         assertThat(again.from()).isEqualTo(UdpPeer.address("127.0.3." + (i + 1), port));
-        assertThat(boundTo(port)).isEqualTo(1 + bound);
+        awaitBound(port, 1 + bound);
       }
       clients.forEach(UdpPeer::close);
       relay.shutdown();

@@ -18,8 +18,7 @@ public final class OffloadObstacles {
   private final List<ProgramSpec> programs;
   private final Limits limits;
 
-  public OffloadObstacles(
-      List<CaptureSpec> captures, List<ProgramSpec> programs, Limits limits) {
+  public OffloadObstacles(List<CaptureSpec> captures, List<ProgramSpec> programs, Limits limits) {
     this.captures = captures;
     this.programs = programs;
     this.limits = limits;

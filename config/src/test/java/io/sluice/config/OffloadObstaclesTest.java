@@ -68,8 +68,8 @@ final class OffloadObstaclesTest {
           version: 1 | version: 1\\nlimits: {perSource: {bytesPerSecond: 1MiB}} | limits.perSource: the kernel counts no sources
           version: 1 | version: 1\\nlimits: {perSource: {flows: 9}} |
           """)
-  void limitsThatTheKernelCantKeepAreInTheWay(
-      String what, String with, @Nullable String obstacle) throws Exception {
+  void limitsThatTheKernelCantKeepAreInTheWay(String what, String with, @Nullable String obstacle)
+      throws Exception {
     String file = TWO.replace("W", "1").replace("S", "hash");
     Config config = read(file.replace(what, with.replace("\\n", "\n")));
     assertThat(obstacles(config, List.of()))

@@ -254,8 +254,7 @@ public final class Scrape implements AutoCloseable {
     }
   }
 
-  private static void write(
-      Metric metric, Snapshot.Key key, Traffic traffic, MetricText text)
+  private static void write(Metric metric, Snapshot.Key key, Traffic traffic, MetricText text)
       throws IOException {
     String label = key.label();
     String protocol = key.protocol().word();

@@ -72,8 +72,7 @@ final class HandedCounters {
     return adders;
   }
 
-  private static void add(
-      Snapshot.Key key, Traffic traffic, Map<String, LongAdder> adders) {
+  private static void add(Snapshot.Key key, Traffic traffic, Map<String, LongAdder> adders) {
     String of = " " + key.protocol().word() + " " + key.label();
     adders.put("bytesIn" + of, traffic.bytesIn);
     adders.put("bytesOut" + of, traffic.bytesOut);

@@ -162,9 +162,7 @@ final class Flows {
     SourcePlaces places = admission.places();
     Flow flow = open(front, key, target, nowMillis);
     if (flow == null) {
-      if (places != null) {
-        places.leave();
-      }
+      SourcePlaces.leave(places);
       return null;
     }
     flow.places = places;
@@ -377,9 +375,7 @@ final class Flows {
     limit.close();
     flow.target().closed();
     flow.target().destination().close();
-    if (flow.places != null) {
-      flow.places.leave();
-    }
+    SourcePlaces.leave(flow.places);
   }
 
   // ---- to and from another daemon

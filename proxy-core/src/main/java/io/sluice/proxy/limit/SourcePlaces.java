@@ -1,5 +1,6 @@
 package io.sluice.proxy.limit;
 
+import org.jspecify.annotations.Nullable;
 
 /**
  * The places that a session or flow has in the {@link SourceTable}, one for each of the rules that
@@ -50,6 +51,13 @@ public final class SourcePlaces {
       if (rate != null) {
         rate.spend(table.cells(), table.cell(places[i], SourceTable.BYTES), nowNanos, count);
       }
+    }
+  }
+
+  /** Gives places back, if there are any. */
+  public static void leave(@Nullable SourcePlaces places) {
+    if (places != null) {
+      places.leave();
     }
   }
 

@@ -407,8 +407,7 @@ public record Snapshot(
       });
     }
     for (DestinationSpec spec : config.destinations()) {
-      traffic.computeIfAbsent(
-          new Key(spec.label(), spec.protocol()), _ -> new Traffic());
+      traffic.computeIfAbsent(new Key(spec.label(), spec.protocol()), _ -> new Traffic());
     }
     return Collections.unmodifiableMap(traffic);
   }

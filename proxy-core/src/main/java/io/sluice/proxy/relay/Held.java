@@ -15,8 +15,8 @@ import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An accepted connection that has to wait before it is connected to a target. Nothing is read of it,
- * and nothing sent; if the client resets it, it leaves. Called on its loop only.
+ * An accepted connection that has to wait before it is connected to a target. Nothing is read of
+ * it, and nothing sent; if the client resets it, it leaves. Called on its loop only.
  */
 abstract class Held extends Sessions.Entry {
   private static final EpollIoOps ONLY_ERRORS = EpollIoOps.EPOLLET; // which epoll tells always

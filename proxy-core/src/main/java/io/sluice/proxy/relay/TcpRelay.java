@@ -16,7 +16,6 @@ import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
-import io.sluice.proxy.limit.Admission;
 import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
@@ -32,10 +31,7 @@ import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
-import io.sluice.proxy.target.Destination;
-import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
-import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
@@ -408,9 +404,7 @@ public final class TcpRelay implements ConnectionHandler {
   /** A session is over: what it was counted in is given back. */
   void ended(Session session) {
     session.destination().places().leaveBoth(requireNonNull(session.placed));
-    if (session.places != null) {
-      session.places.leave();
-    }
+    SourcePlaces.leave(session.places);
     ended();
   }
 

@@ -54,7 +54,6 @@ public final class OffloadObstacles {
       }
     }
     addOwn(destination, found);
-    addLimits(destination, found);
     if (destination.targets().stream().allMatch(it -> of(it) != null)) {
       found.add(String.valueOf(of(destination.targets().getFirst())));
     }
@@ -89,6 +88,7 @@ public final class OffloadObstacles {
     if (destination.source() instanceof SourceSpec.Addresses) {
       found.add("source: the target would see the client's own address");
     }
+    addLimits(destination, found);
     if (destination.offload().isIdleTimeoutGiven()) {
       found.add("idleTimeout: the kernel ends no connection that is idle");
     }

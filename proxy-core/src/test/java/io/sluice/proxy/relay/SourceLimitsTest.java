@@ -146,13 +146,16 @@ final class SourceLimitsTest {
     daemon.awaitSessions(2);
   }
 
+  /** Two begin at once; the third to the sixth take two seconds. */
   @Test
   void connectionsBeyondTheRateOfAllWaitToBeAccepted() throws Exception {
-    TestDaemon daemon = daemon(", newConnectionsPerSecond: 5", "");
-    for (int i = 0; i < 8; i++) {
+    TestDaemon daemon = daemon(", newConnectionsPerSecond: 2", "");
+    long start = System.nanoTime();
+    for (int i = 0; i < 6; i++) {
       connect(ONE);
     }
-    daemon.awaitSessions(8);
+    daemon.awaitSessions(6);
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(1_500));
   }
 
   /** What is asked for takes a second at least, by each of the bounds. */

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.handover.Unpacker;
+import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
@@ -49,7 +50,10 @@ final class Copying {
     Syscalls syscalls = loop.syscalls();
     int leftBytes = 0;
     do {
-      int most = loop.turns().readBytes();
+      int most = allowed(from, loop.turns().readBytes());
+      if (most == 0) {
+        return false;
+      }
       boolean isRoomy = loop.buffers().hasRoom();
       long address = loop.buffer().address();
       long count =
@@ -95,6 +99,16 @@ final class Copying {
     return false;
   }
 
+  /** How much of so many bytes may be read now; if none, the next tick tries again. */
+  int allowed(Peer from, int mostBytes) {
+    Pace pace = session.pace;
+    int allowed = pace == null ? mostBytes : pace.allowed(mostBytes);
+    if (allowed == 0) {
+      session.stalled(from);
+    }
+    return allowed;
+  }
+
   /** Reads what had only been looked at, and has been sent. */
   private void take(Peer from, int length) {
     long address = session.loop().buffer().address();
@@ -130,6 +144,10 @@ final class Copying {
 
   /** Counts what a peer has sent. */
   void moved(Peer from, long count) {
+    Pace pace = session.pace;
+    if (pace != null) {
+      pace.spend(count);
+    }
     if (from.isClient()) {
       bytesIn += count;
       session.destination().traffic().bytesIn.add(count);

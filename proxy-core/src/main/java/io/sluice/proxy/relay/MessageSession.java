@@ -151,7 +151,14 @@ final class MessageSession extends Session {
       if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      long count = input.read(client.number(), loop().turns().readBytes());
+      int most = copying.allowed(client, loop().turns().readBytes());
+      if (most == 0) {
+        if (!input.keep()) {
+          abort(SessionEnd.FAILED);
+        }
+        return;
+      }
+      long count = input.read(client.number(), most);
       if (!copying.hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
@@ -355,19 +362,11 @@ final class MessageSession extends Session {
       if (!isDismissing) {
         finish();
       }
-    } else if (opened > 0 && isEveryTargetOpen() && !client.finSent) {
+    } else if (opened > 0 && steering.isEveryTargetOpen() && !client.finSent) {
       ending.regularly(SessionEnd.TARGET_CLOSED);
       client.finish();
       loop().schedule(this);
     }
-  }
-
-  private boolean isEveryTargetOpen() {
-    int open = 0;
-    for (Peer upstream : upstreams) {
-      open += upstream == null ? 0 : 1;
-    }
-    return open >= plan.candidates();
   }
 
   @Override

@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
+import io.sluice.proxy.limit.Pace;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
@@ -41,6 +43,15 @@ abstract class Session extends Sessions.Entry {
 
   /** What makes a connection to a target; null when that is made. */
   @Nullable Connecting connecting;
+
+  /** The target on which it has a place; null only until it begins. */
+  @Nullable Target placed;
+
+  /** What its source has by it; null if nothing is counted. */
+  @Nullable SourcePlaces places;
+
+  /** How fast it may go; null if nothing bounds it. */
+  @Nullable Pace pace;
 
   private boolean isClosed;
   private boolean isStalled;
@@ -149,8 +160,7 @@ abstract class Session extends Sessions.Entry {
         target(index).closed();
       }
     }
-    destination().close();
-    relay.ended();
+    relay.ended(this);
   }
 
   @Override
@@ -404,7 +414,7 @@ abstract class Session extends Sessions.Entry {
 
   /** Ends it, and lets go of everything. */
   final void close(Outcome how) {
-    Outcome.Phase phase = phase();
+    Outcome.Phase phase = SessionView.phase(this);
     isClosed = true;
     loop().cancel(this);
     relay.sessions().remove(this);
@@ -417,16 +427,8 @@ abstract class Session extends Sessions.Entry {
     if (how instanceof SessionEnd why) {
       destination.traffic().ends(why).increment();
     }
-    destination.close();
-    relay.ended();
+    relay.ended(this);
     SessionView.record(this, how, phase);
-  }
-
-  private Outcome.Phase phase() {
-    if (connecting != null && connecting.isBusy()) {
-      return Outcome.Phase.CONNECT;
-    }
-    return isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
   }
 
   /** It is over: what the subclass holds is given back. */

@@ -103,6 +103,8 @@ final class SessionForm {
   /** Counts in what another daemon had opened. */
   private static void enter(Session session) {
     session.destination().reopen();
+    session.target(0).retakePlace();
+    session.placed = session.target(0);
     for (int index = 0; index < session.upstreams.length; index++) {
       if (session.upstreams[index] != null) {
         session.target(index).opened();

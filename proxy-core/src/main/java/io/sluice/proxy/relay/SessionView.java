@@ -44,6 +44,15 @@ final class SessionView {
         session.via == null ? null : session.via.toString());
   }
 
+  /** How far it has come. */
+  static Outcome.Phase phase(Session session) {
+    Connecting connecting = session.connecting;
+    if (connecting != null && connecting.isBusy()) {
+      return Outcome.Phase.CONNECT;
+    }
+    return session.isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
+  }
+
   /** Notes that a session is over. */
   static void record(Session session, Outcome how, Outcome.Phase phase) {
     if (AccessLog.isOn()) {

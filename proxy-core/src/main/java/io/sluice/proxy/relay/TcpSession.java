@@ -90,11 +90,15 @@ final class TcpSession extends Session {
       if (tried == null) {
         tried = new Tried();
       }
-      Target other = relay.another(connection(), target, tried);
+      Target other = destination().places().takeOther(target, connection(), tried);
       if (other == null && target.hasOtherAddresses()) {
         other = target; // its turn has come to the next of them
       }
       if (other != null) {
+        if (other != target) {
+          destination().places().leave(target);
+          placed = other;
+        }
         target = other;
         // Later, because epoll may still have an event for a socket whose number this one gets.
         later(() -> connect(ONLY));
@@ -185,7 +189,12 @@ final class TcpSession extends Session {
     int movedBytes = 0;
     while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      long count = to.fillPipe(from, turnBytes - movedBytes);
+      int most = copying.allowed(from, turnBytes - movedBytes);
+      if (most == 0) {
+        to.releasePipe();
+        return;
+      }
+      long count = to.fillPipe(from, most);
       if (!copying.hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();

@@ -10,6 +10,7 @@ import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import java.util.zip.CRC32C;
 
 /** What tests do with connections: patterns, checksums, resets. */
@@ -122,6 +123,21 @@ public final class Streams {
   /** Whether the connection is, or soon will be, reset before it says anything. */
   public static boolean isReset(Socket socket) throws IOException {
     return readAll(socket.getInputStream()).equals(new Read(0, 0, true));
+  }
+
+  /** Whether a connection is reset before it says anything; maybe while it is made, or sends. */
+  public static boolean isRefused(Callable<Socket> connecting, String first) throws Exception {
+    try {
+      Socket socket = connecting.call();
+      send(socket, first);
+      return isReset(socket);
+    } catch (SocketException reset) {
+      String message = String.valueOf(reset.getMessage());
+      if (message.contains("reset") || message.contains("Broken pipe")) {
+        return true;
+      }
+      throw reset;
+    }
   }
 
   /** Whether a new connection is accepted and reset, at once or soon. */

@@ -66,7 +66,7 @@ final class SourceLimitsTest {
       first.add(connect(ONE));
     }
     daemon.awaitSessions(3);
-    assertThat(Streams.isReset(connect(ONE))).isTrue();
+    assertThat(Streams.isRefused(() -> connect(ONE), "")).isTrue();
     daemon.awaitDrops(Refusal.SOURCE_CONNECTIONS, 1);
     connect(OTHER);
     daemon.awaitSessions(4);
@@ -83,7 +83,7 @@ final class SourceLimitsTest {
     TestDaemon ofDestination = daemon("", ", perSource: {connections: 1}");
     connect(ONE);
     ofDestination.awaitSessions(1);
-    assertThat(Streams.isReset(connect(ONE))).isTrue();
+    assertThat(Streams.isRefused(() -> connect(ONE), "")).isTrue();
     ofDestination.reload(
         """
         capture: [{name: edge, addresses: 127.0.0.1, ports: %1$d, perSource: {connections: 2}}]
@@ -91,7 +91,7 @@ final class SourceLimitsTest {
         destinations: [{label: web, protocol: tcp, targets: "127.0.0.1:1", perSource: {connections: 3}}]
         """
             .formatted(port));
-    assertThat(Streams.isReset(connect(ONE))).isTrue();
+    assertThat(Streams.isRefused(() -> connect(ONE), "")).isTrue();
     ofDestination.awaitDrops(Refusal.CONNECT_REFUSED, 1); // its place went with it
     assertThat(ofDestination.drops(Refusal.SOURCE_CONNECTIONS)).isEqualTo(1);
   }
@@ -101,9 +101,7 @@ final class SourceLimitsTest {
     TestDaemon daemon = daemon(", perSource: {newPerSecond: 2, except: 127.0.9.0/24}", "");
     int refused = 0;
     for (int i = 0; i < 20; i++) {
-      Socket socket = connect(ONE);
-      Streams.send(socket, "\n");
-      refused += Streams.isReset(socket) ? 1 : 0;
+      refused += Streams.isRefused(() -> connect(ONE), "\n") ? 1 : 0;
       connect(OTHER);
     }
     daemon.awaitDrops(Refusal.SOURCE_RATE, refused);
@@ -119,7 +117,8 @@ final class SourceLimitsTest {
     Streams.send(second, "ECHO\nhello");
     daemon.awaitSessions(2);
     assertThat(second.getInputStream().available()).isZero();
-    assertThat(Streams.isReset(connect(ONE))).isTrue(); // as many wait as may have a session
+    assertThat(Streams.isRefused(() -> connect(ONE), ""))
+        .isTrue(); // as many wait as may have a session
     first.close();
     assertThat(Streams.text(second, 5)).isEqualTo("hello");
     assertThat(daemon.drops(Refusal.SOURCE_CONNECTIONS)).isEqualTo(1);
@@ -141,7 +140,7 @@ final class SourceLimitsTest {
     TestDaemon daemon = daemon(", perSource: {connections: 1, prefix4: 24}", "");
     connect("127.0.9.1");
     daemon.awaitSessions(1);
-    assertThat(Streams.isReset(connect("127.0.9.2"))).isTrue();
+    assertThat(Streams.isRefused(() -> connect("127.0.9.2"), "")).isTrue();
     connect("127.0.8.1");
     daemon.awaitSessions(2);
   }

@@ -84,7 +84,7 @@ final class TargetPlacesTest {
     connect();
     TestDaemon.until("three are served", () -> one.accepted() + other.accepted() == 3);
     assertThat(one.accepted()).isEqualTo(1);
-    assertThat(Streams.isReset(connect())).isTrue();
+    assertThat(Streams.isRefused(this::connect, "")).isTrue();
     daemon.awaitDrops(Refusal.TARGET_LIMIT, 1);
 
     first.close();
@@ -118,7 +118,7 @@ final class TargetPlacesTest {
     connect();
     Socket waiting = connect();
     awaitQueue(daemon, 1);
-    assertThat(Streams.isReset(connect())).isTrue();
+    assertThat(Streams.isRefused(this::connect, "")).isTrue();
     daemon.awaitDrops(Refusal.QUEUE_FULL, 1);
     assertThat(Streams.isReset(waiting)).isTrue();
     daemon.awaitDrops(Refusal.QUEUE_TIMEOUT, 1);

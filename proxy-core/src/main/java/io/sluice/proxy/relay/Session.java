@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
-import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class TcpSession extends Session {
   private static final int ONLY = 0;
 
-  /** A side that sends less at a time than this goes back from splicing to */
+  /** A side that sends less at a time than this goes back from splicing to copying. */
   private static final int BULK_BYTES = Loop.BUFFER_BYTES / 4;
 
   private final Tuple tuple;

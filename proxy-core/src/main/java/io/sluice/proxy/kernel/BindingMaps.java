@@ -59,9 +59,14 @@ public final class BindingMaps {
    * @param others labels that no binding has, but a rule or a destination
    */
   public static Made fill(Syscalls syscalls, BindingTable table, Iterable<String> others) {
+    return fill(syscalls, table, others, SPARE_BINDINGS);
+  }
+
+  /** With room for so many more bindings of a family. */
+  static Made fill(Syscalls syscalls, BindingTable table, Iterable<String> others, int spare) {
     BindingMaps maps = new BindingMaps(syscalls, new Bpf(syscalls), table);
     others.forEach(maps::number);
-    int result = maps.fill();
+    int result = maps.fill(spare);
     if (result < 0) {
       maps.close();
       return new Made(null, "can't fill the kernel's bindings: " + Linux.errnoName(-result));
@@ -69,7 +74,7 @@ public final class BindingMaps {
     return new Made(maps, "");
   }
 
-  private int fill() {
+  private int fill(int spare) {
     for (Family family : Family.values()) {
       int made =
           bpf.createMap(
@@ -77,7 +82,7 @@ public final class BindingMaps {
                   Linux.BPF_MAP_TYPE_LPM_TRIE,
                   8 + family.bits() / 8,
                   8,
-                  table.size() + SPARE_BINDINGS,
+                  table.size() + spare,
                   Linux.BPF_F_NO_PREALLOC,
                   0,
                   family == Family.IPV4 ? "sluice_bind4" : "sluice_bind6"));

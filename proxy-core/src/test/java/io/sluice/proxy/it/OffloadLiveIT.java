@@ -68,7 +68,7 @@ final class OffloadLiveIT {
         """
         version: 1
         loops: 1
-        admin: {http: none, socket: "%s"}
+        admin: {http: "127.0.0.1:9090", socket: "%s"}
         capture:
           - {name: edge, protocols: [tcp], addresses: ["192.0.2.0/24"], ports: any, method: sk_lookup}
         bindings:
@@ -118,6 +118,19 @@ final class OffloadLiveIT {
     assertThat(asker.ask("POST", CHANGES.get(1), "")).startsWith("HTTP/1.1 200 ");
     sluice.awaitLine("", "target=127.0.0.2:7000 state=out");
     assertThat(reached("80", 200)).hasSize(200).noneMatch(it -> it.endsWith(" 127.0.0.2"));
+  }
+
+  @Test
+  void whatTheKernelGaveIsCountedOnceHoweverOftenTargetsChange() throws Exception {
+    for (int i = 0; i < 4; i++) {
+      assertThat(reached("80", 25)).allMatch(it -> it.startsWith("kernel "));
+      String change = CHANGES.get(i % 2 == 0 ? 0 : 3);
+      assertThat(asker.ask("POST", change, "")).as(change).startsWith("HTTP/1.1 200 ");
+    }
+    String metrics = nets.gateway.run("curl", "-s", "http://127.0.0.1:9090/metrics");
+    assertThat(metrics.lines())
+        .filteredOn(it -> it.startsWith("sluice_offloaded_total{") && it.contains("\"web\""))
+        .anyMatch(it -> it.endsWith(" 100") || it.endsWith(" 100.0"));
   }
 
   @Test

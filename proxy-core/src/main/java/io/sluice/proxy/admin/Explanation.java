@@ -314,9 +314,9 @@ public record Explanation(
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("verdict", verdict);
     json.put("label", label);
-    json.put("place", place);
     json.put("target", target);
     json.put("reason", reason);
+    json.put("place", place);
     json.put("path", path == null ? null : path.toString());
     json.put("lookup", lookup.toString());
     json.put("generation", generation);

@@ -151,7 +151,7 @@ final class MessageSession extends Session {
       if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      int most = copying.allowed(client, loop().turns().readBytes());
+      int most = allowed(client, loop().turns().readBytes());
       if (most == 0) {
         if (!input.keep()) {
           abort(SessionEnd.FAILED);
@@ -159,7 +159,7 @@ final class MessageSession extends Session {
         return;
       }
       long count = input.read(client.number(), most);
-      if (!copying.hasRead(client, count)) {
+      if (!hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
         } else if (!input.keep()) {
@@ -167,7 +167,7 @@ final class MessageSession extends Session {
         }
         return;
       }
-      copying.moved(client, count);
+      moved(client, count);
       loop().turns().spend((int) count);
       ending.stirred(loop().timeMillis());
       boolean isFilled = input.isFull();
@@ -302,7 +302,7 @@ final class MessageSession extends Session {
         || client.isOpen() && client.blocked) {
       return;
     }
-    boolean _ = copying.copy(from, client);
+    boolean _ = copy(from, client);
     if (from.ended && !isClosed()) {
       if (from.broken) {
         broke(from);

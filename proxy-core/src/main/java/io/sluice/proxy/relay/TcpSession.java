@@ -162,7 +162,7 @@ final class TcpSession extends Session {
     if (from.waitsForTurn() && !from.ended) {
       return;
     }
-    if (!from.ended && (from.bulk || copying.copy(from, to))) {
+    if (!from.ended && (from.bulk || copy(from, to))) {
       splice(from, to);
     }
     if (!isClosed() && !ending.isDismissing()) {
@@ -180,7 +180,7 @@ final class TcpSession extends Session {
     from.bulk = loop().buffers().hasRoom() && to.takePipe();
     if (!from.bulk) {
       to.releasePipe();
-      if (copying.copy(from, to)) {
+      if (copy(from, to)) {
         from.yieldTurn();
       }
       return;
@@ -189,20 +189,20 @@ final class TcpSession extends Session {
     int movedBytes = 0;
     while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      int most = copying.allowed(from, turnBytes - movedBytes);
+      int most = allowed(from, turnBytes - movedBytes);
       if (most == 0) {
         to.releasePipe();
         return;
       }
       long count = to.fillPipe(from, most);
-      if (!copying.hasRead(from, count)) {
+      if (!hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();
         return;
       }
       movedBytes += (int) count;
       loop().turns().spend((int) count);
-      copying.moved(from, count);
+      moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {
         if (result != -Linux.EAGAIN) {

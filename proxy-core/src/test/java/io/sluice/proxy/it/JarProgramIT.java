@@ -239,7 +239,7 @@ final class JarProgramIT {
         sluice("explain", "-f", file.toString(), "tcp", "192.0.2.1:5001", "127.0.0.1:" + port)) {
       assertThat(explain.awaitExit()).isZero();
       assertThat(explain.output())
-          .contains("program    parity          PASS, assigned odd\n")
+          .contains("program    parity          PASS, assigned odd   [" + file + ":5:5]\n")
           .endsWith("verdict    ASSIGN odd → 127.0.0.1:2\n");
     }
   }

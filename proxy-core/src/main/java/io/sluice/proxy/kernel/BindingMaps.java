@@ -42,6 +42,7 @@ public final class BindingMaps {
   private final Map<Family, Integer> tries = new EnumMap<>(Family.class);
   private final Map<String, Integer> labels = new HashMap<>();
   private BindingTable table;
+  private boolean isBroken; // the tries hold neither table: see change()
 
   private BindingMaps(Syscalls syscalls, Bpf bpf, BindingTable table) {
     this.syscalls = syscalls;
@@ -58,9 +59,14 @@ public final class BindingMaps {
    * @param others labels that no binding has, but a rule or a destination
    */
   public static Made fill(Syscalls syscalls, BindingTable table, Iterable<String> others) {
+    return fill(syscalls, table, others, SPARE_BINDINGS);
+  }
+
+  /** With room for so many more bindings of a family. */
+  static Made fill(Syscalls syscalls, BindingTable table, Iterable<String> others, int spare) {
     BindingMaps maps = new BindingMaps(syscalls, new Bpf(syscalls), table);
     others.forEach(maps::number);
-    int result = maps.fill();
+    int result = maps.fill(spare);
     if (result < 0) {
       maps.close();
       return new Made(null, "can't fill the kernel's bindings: " + Linux.errnoName(-result));
@@ -68,7 +74,7 @@ public final class BindingMaps {
     return new Made(maps, "");
   }
 
-  private int fill() {
+  private int fill(int spare) {
     for (Family family : Family.values()) {
       int made =
           bpf.createMap(
@@ -76,7 +82,7 @@ public final class BindingMaps {
                   Linux.BPF_MAP_TYPE_LPM_TRIE,
                   8 + family.bits() / 8,
                   8,
-                  table.size() + SPARE_BINDINGS,
+                  table.size() + spare,
                   Linux.BPF_F_NO_PREALLOC,
                   0,
                   family == Family.IPV4 ? "sluice_bind4" : "sluice_bind6"));
@@ -152,17 +158,21 @@ public final class BindingMaps {
 
   /** Whether they hold this table, and know these labels. */
   public boolean has(BindingTable other, Set<String> others) {
-    return table.equals(other) && labels.keySet().containsAll(others);
+    return !isBroken && table.equals(other) && labels.keySet().containsAll(others);
   }
 
   int trie(Family family) {
     return Objects.requireNonNull(tries.get(family));
   }
 
-  /** Whether all labels of a table have numbers already, so that no more than the tries change. */
+  /**
+   * Whether all labels of a table have numbers already, so that no more than the tries change. Never
+   * after a change that failed: these maps can't be known to hold a table any more.
+   */
   public boolean knows(BindingTable.Difference difference) {
-    return difference.put().stream()
-        .allMatch(it -> it.protocol() == Protocol.UDP || labels.containsKey(it.label()));
+    return !isBroken
+        && difference.put().stream()
+            .allMatch(it -> it.protocol() == Protocol.UDP || labels.containsKey(it.label()));
   }
 
   /**
@@ -171,7 +181,8 @@ public final class BindingMaps {
    * the best match last.
    *
    * @param difference whose labels {@linkplain #knows are known}
-   * @return 0, or a negative errno: then something of it is there
+   * @return 0, or a negative errno: then something of it is there, and the next change needs new
+   *     maps
    */
   public int change(BindingTable next, BindingTable.Difference difference) {
     for (Step step : steps(difference)) {
@@ -181,6 +192,7 @@ public final class BindingMaps {
               ? bpf.update(trie, key(step.binding), value(step.binding), Linux.BPF_ANY)
               : bpf.delete(trie, key(step.binding));
       if (result < 0 && result != -Linux.ENOENT) {
+        isBroken = true;
         return result;
       }
     }

@@ -10,6 +10,7 @@ import io.sluice.proxy.kernel.BindingMaps;
 import io.sluice.proxy.kernel.Policy;
 import io.sluice.proxy.kernel.TargetFinder;
 import io.sluice.proxy.kernel.TargetMaps;
+import io.sluice.proxy.kernel.TargetMaps.Count;
 import io.sluice.proxy.linux.Routes;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Snapshot;
@@ -53,6 +54,7 @@ final class Steered {
   private final FreeRanges slots;
   private final FreeRanges entries;
   private final Map<String, SteeredDestination> destinations = new LinkedHashMap<>(); // by label
+  private final Map<Integer, long[]> counted = new HashMap<>(); // by label's number
   private final long[] dropped;
 
   private Steered(
@@ -193,12 +195,17 @@ final class Steered {
       Destination destination, Snapshot snapshot, Map<TargetAddress, SteeredTarget> known) {
     OffloadObstacles obstacles = obstacles(snapshot);
     List<SteeredTarget> targets = new ArrayList<>();
+    List<Integer> taken = new ArrayList<>();
     for (Target target : destination.targets()) {
       SteeredTarget before = known.get(target.spec().address());
       String obstacle = obstacles.of(target.spec());
       int slot = obstacle != null || before != null ? 0 : slots.take(1);
       if (slot < 0) {
+        taken.forEach(it -> slots.give(it, 1));
         return null;
+      }
+      if (obstacle == null && before == null) {
+        taken.add(slot);
       }
       targets.add(
           obstacle != null
@@ -207,8 +214,13 @@ final class Steered {
     }
     int count = destination.group().choices(MOST_ENTRIES).length;
     int first = entries.take(count + 1);
+    if (first < 0) {
+      taken.forEach(it -> slots.give(it, 1));
+      return null;
+    }
     int label = bindings.labelId(destination.label());
-    return first < 0 ? null : new SteeredDestination(destination, targets, label, first, count);
+    long[] read = counted.computeIfAbsent(label, _ -> new long[Count.values().length]);
+    return new SteeredDestination(destination, targets, label, first, count, read);
   }
 
   /** Whether another snapshot differs only in what {@link #update} changes. */

@@ -29,7 +29,7 @@ final class SteeredDestination {
   private final int first;
   private final int count;
   private final int[] written; // and one for connections without selection
-  private final long[] counted = new long[Count.values().length];
+  private final long[] counted; // of the label: whoever has it next goes on from there
 
   /**
    * A destination.
@@ -37,14 +37,21 @@ final class SteeredDestination {
    * @param targets in the order of the destination's
    * @param label its number
    * @param first its first entry; it has one more than {@code count}
+   * @param counted what was read of the label's counters so far; this destination changes it
    */
   SteeredDestination(
-      Destination destination, List<SteeredTarget> targets, int label, int first, int count) {
+      Destination destination,
+      List<SteeredTarget> targets,
+      int label,
+      int first,
+      int count,
+      long[] counted) {
     this.destination = destination;
     this.targets = List.copyOf(targets);
     this.label = label;
     this.first = first;
     this.count = count;
+    this.counted = counted;
     this.written = new int[count + 1];
     Arrays.fill(written, UNWRITTEN);
   }

@@ -62,7 +62,12 @@ final class CaptureNets implements AutoCloseable {
 
   /** Real servers on the gateway's loopback, where Sluice runs. */
   RealServers startServersBesideSluice() throws IOException {
-    return start(gateway, "127.0.0.1", "::1");
+    return startServersBesideSluice("127.0.0.1", "::1");
+  }
+
+  /** Real servers on these of the gateway's addresses. */
+  RealServers startServersBesideSluice(String... addresses) throws IOException {
+    return start(gateway, addresses);
   }
 
   /** Real servers on these addresses of the server's, once they listen. */

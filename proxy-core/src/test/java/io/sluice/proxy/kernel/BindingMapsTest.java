@@ -1,7 +1,10 @@
 package io.sluice.proxy.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sluice.proxy.linux.Linux;
+import io.sluice.proxy.linux.Syscalls;
 import io.sluice.steering.Family;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.IpPrefix;
@@ -13,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** A change of many bindings, made one by one where packets read them. */
@@ -52,6 +56,29 @@ final class BindingMapsTest {
       assertThat(state.values()).containsExactlyInAnyOrderElementsOf(wanted.values());
     }
     assertThat(between).isGreaterThan(CHANGES);
+  }
+
+  @Test
+  void afterAChangeThatTheKernelRefusedTheNextNeedsNewMaps() {
+    List<Binding> bindings =
+        List.of(binding("192.0.2.1/32"), binding("192.0.2.2/32"), binding("192.0.2.3/32"));
+    BindingTable before = BindingTable.of(bindings.subList(0, 1));
+    BindingTable after = BindingTable.of(bindings);
+    BindingMaps.Made made = BindingMaps.fill(new Syscalls(), before, List.of(), 1);
+    BindingMaps maps = made.maps();
+    assumeTrue(maps != null, made.wrong());
+    Difference difference = after.differenceFrom(before, Integer.MAX_VALUE);
+    assertThat(difference).isNotNull();
+    assertThat(maps.knows(difference)).isTrue();
+    assertThat(maps.has(before, Set.of("web"))).isTrue();
+    assertThat(maps.change(after, difference)).isEqualTo(-Linux.ENOSPC);
+    assertThat(maps.knows(difference)).isFalse();
+    assertThat(maps.has(before, Set.of("web"))).isFalse();
+    maps.close();
+  }
+
+  private static Binding binding(String prefix) {
+    return new Binding("web", Protocol.TCP, IpPrefix.parse(prefix), 80);
   }
 
   private static String label(BindingTable table, int address, int port) {

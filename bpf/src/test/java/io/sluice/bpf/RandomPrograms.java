@@ -75,7 +75,7 @@ final class RandomPrograms {
   private RandomPrograms(Random random, ProgramType type) {
     this.random = random;
     this.type = type;
-    this.functions = random.nextInt(4);
+    this.functions = random.nextBoolean() ? 0 : random.nextInt(4);
   }
 
   /**
@@ -137,7 +137,7 @@ final class RandomPrograms {
     }
     loops = 0;
     for (int i = 0; i < FP; i++) {
-      boolean given = function > 0 && (i > 1 && i < 3 || i == 1 && anchor == Anchor.NUMBER);
+      boolean given = i == 1 && function > 0 && anchor == Anchor.NUMBER;
       if (i != ANCHOR && !given) {
         constant(i);
       }
@@ -149,8 +149,6 @@ final class RandomPrograms {
       }
     }
     add(Opcode.STX | Opcode.MEM | 0x18, FP, ANCHOR, SPILL, 0);
-    // The first registers were pointers perhaps: their copies are numbers from here on.
-    add(Opcode.ST | Opcode.MEM | 0x18, FP, 0, -72, 1);
   }
 
   private void block(int size, int depth) {
@@ -178,7 +176,7 @@ final class RandomPrograms {
         somewhereOnTheStack();
       } else if (dice < 99) {
         spill();
-      } else if (random.nextInt(12) == 0) {
+      } else if (words.size() < 200 && random.nextInt(12) == 0) {
         wild();
       }
     }

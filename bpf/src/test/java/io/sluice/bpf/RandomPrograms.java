@@ -96,6 +96,9 @@ final class RandomPrograms {
       starts.put(words.size(), "f" + function);
       enter();
       block(function == longest ? instructions : 4 + random.nextInt(12), 0);
+      if (function == 0) {
+        callAll();
+      }
       if (function == 0 && type.returnsVerdict()) {
         immediate(Opcode.ALU64 | Opcode.AND, 0, 1);
       }
@@ -238,7 +241,7 @@ final class RandomPrograms {
     int log = random.nextInt(4);
     int size = 1 << log;
     int at = random.nextInt(64 / size) * size - 72;
-    if (random.nextInt(8) == 0 && at + size < -9) {
+    if (type == ProgramType.MEMORY && random.nextInt(8) == 0 && at + size < -9) {
       at++;
     }
     access(FP, at, log);
@@ -436,6 +439,16 @@ final class RandomPrograms {
       add(Opcode.JMP | Opcode.CALL, 0, 0, 0, 181); // bpf_loop
       afterCall();
     } else {
+      callFunction(callee);
+    }
+  }
+
+  /** The kernel refuses functions that nobody calls. */
+  private void callAll() {
+    for (int callee = 1; callee <= functions; callee++) {
+      if (takesPointer(callee)) {
+        pointer(1, -32);
+      }
       callFunction(callee);
     }
   }

@@ -28,7 +28,8 @@ final class CaptureSection {
           "install",
           "fdName",
           "proxyProtocol",
-          "allowCapturedSources");
+          "allowCapturedSources",
+          "perSource");
   private static final List<String> EXCEPT_KEYS = List.of("ports", "addresses");
   private static final Set<Protocol> BOTH = EnumSet.allOf(Protocol.class);
   private static final List<IpPrefix> EVERYWHERE =
@@ -77,11 +78,22 @@ final class CaptureSection {
     CaptureSpec.Options options = options(fields, method);
     Value header = fields.optional("proxyProtocol");
     ProxyProtocolIn proxyProtocol = header == null ? null : ProxyProtocolSection.in(header);
+    Value limits = fields.optional(SourceLimitsSection.KEY);
+    Protocol only = protocols.size() == 1 ? protocols.getFirst() : null;
+    SourceLimits perSource = limits == null ? null : SourceLimitsSection.read(limits, only);
     if (name == null || addresses == null || ports == null) {
       return null;
     }
     return new CaptureSpec(
-        name, EnumSet.copyOf(protocols), addresses, ports, method, strict, options, proxyProtocol);
+        name,
+        EnumSet.copyOf(protocols),
+        addresses,
+        ports,
+        method,
+        strict,
+        options,
+        proxyProtocol,
+        perSource);
   }
 
   /** Both by default, as far as the method has them. */

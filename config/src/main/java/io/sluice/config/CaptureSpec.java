@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param strict whether one port that can't be bound fails the start, instead of being reported
  * @param options what only some methods have
  * @param proxyProtocol who announces clients; null if nobody does
+ * @param perSource what one source may have of it; null for no bound
  */
 public record CaptureSpec(
     String name,
@@ -25,7 +26,8 @@ public record CaptureSpec(
     Method method,
     boolean strict,
     Options options,
-    @Nullable ProxyProtocolIn proxyProtocol) {
+    @Nullable ProxyProtocolIn proxyProtocol,
+    @Nullable SourceLimits perSource) {
   /** The way in. */
   public enum Method {
     /** {@link #SK_LOOKUP} if the rights allow it, else {@link #BIND}. */
@@ -101,7 +103,7 @@ public record CaptureSpec(
       List<PortRange> ports,
       Method method,
       boolean strict) {
-    this(name, protocols, addresses, ports, method, strict, Options.NONE, null);
+    this(name, protocols, addresses, ports, method, strict, Options.NONE, null, null);
   }
 
   /** What the inherited sockets are called. */

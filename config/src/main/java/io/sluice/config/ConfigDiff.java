@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** What differs between two configurations, in words: a line for each thing. */
 public final class ConfigDiff {
@@ -52,7 +53,7 @@ public final class ConfigDiff {
     return shadows;
   }
 
-  private record Limit(String name, Object value) {}
+  private record Limit(String name, @Nullable Object value) {}
 
   private static List<Limit> limits(Limits limits) {
     return List.of(
@@ -61,7 +62,9 @@ public final class ConfigDiff {
         new Limit("halfClosed", limits.halfClosed()),
         new Limit("drain", limits.drain()),
         new Limit("lameDuck", limits.lameDuck()),
-        new Limit("buffers", limits.bufferBytes()));
+        new Limit("buffers", limits.bufferBytes()),
+        new Limit("newConnectionsPerSecond", limits.newConnectionsPerSecond()),
+        new Limit("perSource", limits.perSource()));
   }
 
   private static String name(ListenerSpec listener) {

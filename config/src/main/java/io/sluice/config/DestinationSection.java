@@ -37,9 +37,12 @@ final class DestinationSection {
           "onDown",
           "slowStart",
           "panic",
-          "offload");
+          "offload",
+          "perSource",
+          "bandwidth",
+          "queue");
   private static final List<String> TARGET_KEYS =
-      List.of("address", "name", "weight", "serverId", "state", "backup");
+      List.of("address", "name", "weight", "serverId", "state", "backup", "maxConnections");
 
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration TCP_IDLE_TIMEOUT = Duration.ofHours(1);
@@ -111,6 +114,9 @@ final class DestinationSection {
     Keepalive keepalive = KeepaliveSection.read(fields, protocol != Protocol.UDP);
     int responses = fields.optional("responses", 0, it -> responses(it, protocol, selection));
     HealthSpec health = HealthSection.read(fields, protocol, targets);
+    if (affinity == DestinationSpec.Affinity.MESSAGE && isBounded(targets)) {
+      fields.map().error("affinity message goes with maxConnections of the destination only");
+    }
     OffloadSpec.Mode offload =
         fields.optional(
             "offload", OffloadSpec.Mode.OFF, value -> value.parse(OffloadSpec.Mode::parse));
@@ -135,7 +141,12 @@ final class DestinationSection {
         health,
         offload == OffloadSpec.Mode.OFF
             ? OffloadSpec.OFF
-            : new OffloadSpec(offload, fields.has("idleTimeout")));
+            : new OffloadSpec(offload, fields.has("idleTimeout")),
+        DestinationLimits.read(fields, protocol));
+  }
+
+  private static boolean isBounded(@Nullable List<TargetSpec> targets) {
+    return targets != null && targets.stream().anyMatch(it -> it.maxConnections() > 0);
   }
 
   private static @Nullable Integer responses(
@@ -258,7 +269,15 @@ final class DestinationSection {
       }
     }
     boolean isBackup = fields.optional("backup", false, Value::flag);
-    return address == null ? null : new TargetSpec(address, weight, id, name, state, isBackup);
+    int maxConnections =
+        fields.optional("maxConnections", 0, value -> value.integer(0, MAX_CONNECTIONS));
+    Value bound = fields.optional("maxConnections");
+    if (bound != null && protocol == Protocol.UDP) {
+      bound.error("maxConnections of a target is for tcp; set it for the destination");
+    }
+    return address == null
+        ? null
+        : new TargetSpec(address, weight, id, name, state, isBackup, maxConnections);
   }
 
   private static TargetSpec.State parseState(String text) {

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param responses how many datagrams answer one of a client's; 0: that isn't known
  * @param health how it is found out which targets serve
  * @param offload whether the kernel may give connections to targets without us
+ * @param limits what its clients may have of it
  */
 public record DestinationSpec(
     String label,
@@ -36,7 +37,8 @@ public record DestinationSpec(
     @Nullable Keepalive keepalive,
     int responses,
     HealthSpec health,
-    OffloadSpec offload) {
+    OffloadSpec offload,
+    DestinationLimits limits) {
   /** What goes to one target as a whole. */
   public enum Affinity {
     /** A TCP connection. */

@@ -197,7 +197,7 @@ final class Merge {
       checkCaptured(effective, listeners);
       CaptureChecks.checkAdmin(captures, admin);
     }
-    OffloadObstacles offload = new OffloadObstacles(effective, programs);
+    OffloadObstacles offload = new OffloadObstacles(effective, programs, limits);
     if (problems.errors() == 0) {
       CaptureChecks.checkTargets(
           effective, captures, destinations.stream().map(Located::value).toList(), root);

@@ -16,10 +16,12 @@ public final class OffloadObstacles {
 
   private final List<CaptureSpec> captures;
   private final List<ProgramSpec> programs;
+  private final Limits limits;
 
-  public OffloadObstacles(List<CaptureSpec> captures, List<ProgramSpec> programs) {
+  public OffloadObstacles(List<CaptureSpec> captures, List<ProgramSpec> programs, Limits limits) {
     this.captures = captures;
     this.programs = programs;
+    this.limits = limits;
   }
 
   /** Why no connection to a destination can be offloaded; empty if some can. */
@@ -43,7 +45,16 @@ public final class OffloadObstacles {
         case ProgramSpec.Bindings _, ProgramSpec.Rules _ -> {}
       }
     }
+    if (bounds(limits.perSource())) {
+      found.add("limits.perSource: the kernel counts no sources");
+    }
+    for (CaptureSpec capture : captures) {
+      if (mayBeKernels(capture) && bounds(capture.perSource())) {
+        found.add("capture " + capture.name() + " has perSource: the kernel counts no sources");
+      }
+    }
     addOwn(destination, found);
+    addLimits(destination, found);
     if (destination.targets().stream().allMatch(it -> of(it) != null)) {
       found.add(String.valueOf(of(destination.targets().getFirst())));
     }
@@ -78,9 +89,6 @@ public final class OffloadObstacles {
     if (destination.source() instanceof SourceSpec.Addresses) {
       found.add("source: the target would see the client's own address");
     }
-    if (destination.maxConnections() > 0) {
-      found.add("maxConnections: the kernel counts no connections");
-    }
     if (destination.offload().isIdleTimeoutGiven()) {
       found.add("idleTimeout: the kernel ends no connection that is idle");
     }
@@ -96,6 +104,29 @@ public final class OffloadObstacles {
           "weight: they take %d entries, and the kernel's table has %d; use smaller weights"
               .formatted(entries, MOST_ENTRIES));
     }
+  }
+
+  private static void addLimits(DestinationSpec destination, List<String> found) {
+    DestinationLimits limits = destination.limits();
+    if (destination.maxConnections() > 0) {
+      found.add("maxConnections: the kernel counts no connections");
+    } else if (destination.targets().stream().anyMatch(it -> it.maxConnections() > 0)) {
+      found.add("maxConnections of a target: the kernel counts no connections");
+    }
+    if (limits.queue() != null) {
+      found.add("queue: no client waits in the kernel");
+    }
+    if (bounds(limits.perSource())) {
+      found.add("perSource: the kernel counts no sources");
+    }
+    if (limits.bandwidth() > 0 || limits.sessionBandwidth() > 0) {
+      found.add("bandwidth: the kernel slows nobody down");
+    }
+  }
+
+  /** Whether TCP connections of a source are bounded, or are counted as if they were. */
+  private static boolean bounds(@Nullable SourceLimits perSource) {
+    return perSource != null && perSource.isForTcp();
   }
 
   /** The sum of all weights, divided by what they have in common. */

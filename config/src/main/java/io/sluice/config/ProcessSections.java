@@ -12,7 +12,15 @@ final class ProcessSections {
 
   private static final int MAX_SESSIONS = 10_000_000;
   static final List<String> LIMIT_KEYS =
-      List.of("connections", "flows", "halfClosed", "drain", "lameDuck", "buffers");
+      List.of(
+          "connections",
+          "flows",
+          "halfClosed",
+          "drain",
+          "lameDuck",
+          "buffers",
+          "newConnectionsPerSecond",
+          "perSource");
   private static final long LEAST_BUFFERS = 1L << 20;
   private static final long MOST_BUFFERS = 64L << 30;
   private static final List<String> ADMIN_KEYS =
@@ -32,6 +40,7 @@ final class ProcessSections {
       return null;
     }
     Limits defaults = Limits.DEFAULTS;
+    Value perSource = fields.optional(SourceLimitsSection.KEY);
     return new Limits(
         fields.optional(
             "connections", defaults.connections(), value -> value.integer(1, MAX_SESSIONS)),
@@ -40,7 +49,12 @@ final class ProcessSections {
         fields.optional("drain", defaults.drain(), Value::durationOrZero),
         fields.optional("lameDuck", defaults.lameDuck(), Value::durationOrZero),
         fields.optional(
-            "buffers", defaults.bufferBytes(), value -> value.bytes(LEAST_BUFFERS, MOST_BUFFERS)));
+            "buffers", defaults.bufferBytes(), value -> value.bytes(LEAST_BUFFERS, MOST_BUFFERS)),
+        fields.optional(
+            "newConnectionsPerSecond",
+            defaults.newConnectionsPerSecond(),
+            value -> value.integer(1, MAX_SESSIONS)),
+        perSource == null ? null : SourceLimitsSection.read(perSource, null));
   }
 
   static @Nullable Admin admin(Value section) {

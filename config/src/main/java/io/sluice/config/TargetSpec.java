@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param serverId what its QUIC connection IDs hold, in lower-case hexadecimal; null if nothing
  * @param name what it is called, beside its address; null if it has none
  * @param isBackup whether it serves only while none of the others can
+ * @param maxConnections how many sessions it may have in this destination; 0 is no bound
  */
 public record TargetSpec(
     TargetAddress address,
@@ -16,7 +17,8 @@ public record TargetSpec(
     @Nullable String serverId,
     @Nullable String name,
     State state,
-    boolean isBackup) {
+    boolean isBackup,
+    int maxConnections) {
   /** What an operator wants of it, as HAProxy has it. */
   public enum State {
     /** It gets its share. */
@@ -39,7 +41,7 @@ public record TargetSpec(
   /** One that is ready. */
   public TargetSpec(
       TargetAddress address, int weight, @Nullable String serverId, @Nullable String name) {
-    this(address, weight, serverId, name, State.READY, false);
+    this(address, weight, serverId, name, State.READY, false, 0);
   }
 
   /** One without a server ID and a name. */

@@ -159,7 +159,8 @@ class ConfigReaderTest {
         protocol == Protocol.TCP ? Keepalive.DEFAULT : null,
         0,
         HealthSpec.standard(protocol == Protocol.TCP),
-        OffloadSpec.OFF);
+        OffloadSpec.OFF,
+        DestinationLimits.NONE);
   }
 
   @Test
@@ -183,7 +184,9 @@ class ConfigReaderTest {
                     Duration.ofSeconds(60),
                     Duration.ofSeconds(30),
                     Duration.ZERO,
-                    0),
+                    0,
+                    0,
+                    null),
                 new Admin(HostPort.parse("127.0.0.1:9901"), AdminSocketSpec.DEFAULTS),
                 config.document()));
   }
@@ -331,12 +334,8 @@ class ConfigReaderTest {
   }
 
   @Test
-  void aLameDuckServesForAsLongAsItSays() throws Exception {
+  void aLameDuckServesForAsLongAsItSaysAndDrainMayBeZero() throws Exception {
     assertThat(read("limits: {lameDuck: 5s}").limits().lameDuck()).hasSeconds(5);
-  }
-
-  @Test
-  void drainMayBeZero() throws Exception {
     assertThat(read("limits: {drain: 0s}").limits().drain()).isEqualTo(Duration.ZERO);
   }
 

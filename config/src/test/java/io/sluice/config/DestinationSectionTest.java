@@ -51,7 +51,8 @@ class DestinationSectionTest {
                 Keepalive.DEFAULT,
                 0,
                 HealthSpec.standard(true),
-                OffloadSpec.OFF));
+                OffloadSpec.OFF,
+                DestinationLimits.NONE));
   }
 
   @Test

@@ -6,7 +6,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What keeps a destination from the kernel; the cases of problems.txt have the others. */
 final class OffloadObstaclesTest {
@@ -48,11 +51,37 @@ final class OffloadObstaclesTest {
             "weight: they take 65999 entries, and the kernel's table has 65537; use smaller weights");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          offload: auto | offload: auto\\n    perSource: {connections: 9} | perSource: the kernel counts no sources
+          offload: auto | offload: auto\\n    perSource: {connections: 9, shadow: true} | perSource: the kernel counts no sources
+          offload: auto | offload: auto\\n    bandwidth: {total: 1MiB} | bandwidth: the kernel slows nobody down
+          offload: auto | offload: auto\\n    bandwidth: {session: 1MiB} | bandwidth: the kernel slows nobody down
+          offload: auto | offload: auto\\n    queue: {length: 9} | queue: no client waits in the kernel
+          offload: auto | offload: auto\\n    maxConnections: 9 | maxConnections: the kernel counts no connections
+          weight: 999 | weight: 999, maxConnections: 9 | maxConnections of a target: the kernel counts no connections
+          method: sk_lookup | method: sk_lookup, perSource: {newPerSecond: 9} | capture edge has perSource: the kernel counts no sources
+          version: 1 | version: 1\\nlimits: {perSource: {bytesPerSecond: 1MiB}} | limits.perSource: the kernel counts no sources
+          version: 1 | version: 1\\nlimits: {perSource: {flows: 9}} |
+          """)
+  void limitsThatTheKernelCantKeepAreInTheWay(String what, String with, @Nullable String obstacle)
+      throws Exception {
+    String file = TWO.replace("W", "1").replace("S", "hash");
+    Config config = read(file.replace(what, with.replace("\\n", "\n")));
+    assertThat(obstacles(config, List.of()))
+        .isEqualTo(obstacle == null ? List.of() : List.of(obstacle));
+  }
+
   private static Config read(String yaml) throws ConfigException {
     return ConfigReader.load("f", yaml, Map.of()).config();
   }
 
   private static List<String> obstacles(Config config, List<ProgramSpec> programs) {
-    return new OffloadObstacles(config.captures(), programs).of(config.destinations().getFirst());
+    return new OffloadObstacles(config.captures(), programs, config.limits())
+        .of(config.destinations().getFirst());
   }
 }

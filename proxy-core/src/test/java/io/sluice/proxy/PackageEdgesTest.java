@@ -41,7 +41,8 @@ final class PackageEdgesTest {
           use(
               "observe",
               "counts, logs, and says why a session ended",
-              "admin api check cli connect control flow health lookup loop offload relay target"),
+              "admin api check cli connect control flow health limit lookup loop offload relay target"),
+          use("limit", "bounds what a client may have", "control flow lookup loop relay target"),
           use(
               "loop",
               "runs on an event loop, and has its timers, buffers and limits",
@@ -49,7 +50,7 @@ final class PackageEdgesTest {
           use(
               "arrival",
               "knows by which socket and way traffic came",
-              "capture connect flow header kernel relay"),
+              "capture connect flow header kernel lookup relay"),
           use(
               "handover",
               "tells another daemon what there is, or hears it",

@@ -49,7 +49,8 @@ record OffloadPath(Target target, String why) {
     if (!destination.offloadTrouble().isEmpty()) {
       return destination.offloadTrouble();
     }
-    OffloadObstacles obstacles = new OffloadObstacles(captures, snapshot.config().programs());
+    OffloadObstacles obstacles =
+        new OffloadObstacles(captures, snapshot.config().programs(), snapshot.config().limits());
     List<String> all = obstacles.of(destination.spec());
     if (!all.isEmpty()) {
       return String.join("; ", all);

@@ -3,7 +3,7 @@ package io.sluice.proxy.admin;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Refusal;
-import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.LinkedHashMap;
@@ -70,7 +70,7 @@ final class Rates {
     long sessions = 0;
     long bytes = 0;
     long datagrams = 0;
-    for (Destination.Traffic it : snapshots.get().traffic().values()) {
+    for (Traffic it : snapshots.get().traffic().values()) {
       for (Family family : Family.values()) {
         sessions += it.lookups(family).sum();
       }

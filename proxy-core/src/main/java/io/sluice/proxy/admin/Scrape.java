@@ -19,6 +19,7 @@ import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.OffloadFallback;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
@@ -138,6 +139,17 @@ public final class Scrape implements AutoCloseable {
           }
         }
       }
+      case SHADOW_DROPS -> {
+        for (Refusal reason : Refusal.values()) {
+          for (Protocol protocol : Protocol.values()) {
+            long count = counters.shadowed(reason, protocol).sum();
+            if (count > 0) {
+              text.sample(count, reason.word(), protocol.word());
+            }
+          }
+        }
+      }
+      case SOURCE_OVERFLOWS -> text.sample(counters.sourceOverflows().sum());
       case MISSES -> {
         for (var it : counters.misses().entrySet()) {
           Counters.Miss miss = it.getKey();
@@ -174,7 +186,9 @@ public final class Scrape implements AutoCloseable {
           MESSAGES,
           MESSAGES_DROPPED,
           REFUSALS,
-          SESSIONS_ACTIVE -> {
+          SESSIONS_ACTIVE,
+          QUEUED,
+          QUEUE_LENGTH -> {
         for (var it : snapshot.traffic().entrySet()) {
           write(metric, it.getKey(), it.getValue(), text);
         }
@@ -240,8 +254,7 @@ public final class Scrape implements AutoCloseable {
     }
   }
 
-  private static void write(
-      Metric metric, Snapshot.Key key, Destination.Traffic traffic, MetricText text)
+  private static void write(Metric metric, Snapshot.Key key, Traffic traffic, MetricText text)
       throws IOException {
     String label = key.label();
     String protocol = key.protocol().word();
@@ -280,6 +293,16 @@ public final class Scrape implements AutoCloseable {
       case SESSIONS_ACTIVE -> {
         if (traffic.isUsed()) {
           text.sample(traffic.active(), label, protocol);
+        }
+      }
+      case QUEUED -> {
+        if (traffic.line().queued().sum() > 0) {
+          text.sample(traffic.line().queued().sum(), label, protocol);
+        }
+      }
+      case QUEUE_LENGTH -> {
+        if (traffic.line().queued().sum() > 0) {
+          text.sample(traffic.line().length(), label, protocol);
         }
       }
       default -> throw new IllegalArgumentException(metric + " is not of a destination");

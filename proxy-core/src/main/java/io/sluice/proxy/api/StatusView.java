@@ -10,6 +10,7 @@ import io.sluice.proxy.observe.TargetCounters;
 import io.sluice.proxy.observe.Version;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import java.util.ArrayList;
@@ -99,7 +100,7 @@ final class StatusView {
   }
 
   private static Map<String, Object> of(Destination destination) {
-    Destination.Traffic traffic = destination.traffic();
+    Traffic traffic = destination.traffic();
     long lookups = 0;
     for (Family family : Family.values()) {
       lookups += traffic.lookups(family).sum();
@@ -121,7 +122,7 @@ final class StatusView {
     return json;
   }
 
-  private static long offloaded(Destination.Traffic traffic) {
+  private static long offloaded(Traffic traffic) {
     long all = 0;
     for (Family family : Family.values()) {
       all += traffic.offloaded(family).sum();

@@ -67,6 +67,7 @@ final class Methods {
         method,
         capture.strict(),
         capture.options(),
-        capture.proxyProtocol());
+        capture.proxyProtocol(),
+        capture.perSource());
   }
 }

@@ -21,6 +21,7 @@ import io.sluice.proxy.handover.HandedSocket;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.Status;
 import io.sluice.proxy.health.TargetState;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -67,6 +68,7 @@ public final class Daemon {
   private final List<Worker> workers = new ArrayList<>();
   private final SessionLimit connections;
   private final SessionLimit flows;
+  private final Sources sources;
   private final MultiThreadIoEventLoopGroup group;
   private final Captures captures;
   private final Offload offload = new Offload(counters);
@@ -98,9 +100,11 @@ public final class Daemon {
     this.config = config;
     this.connections = new SessionLimit(config.limits().connections());
     this.flows = new SessionLimit(config.limits().flows());
+    connections.rate(config.limits().newConnectionsPerSecond());
+    this.sources = new Sources((long) config.limits().connections() + config.limits().flows());
     int loops = config.loops() > 0 ? config.loops() : Runtime.getRuntime().availableProcessors();
     this.group = LoopGroup.of(loops);
-    this.buffers = new BufferLimit(bufferBytes(config));
+    this.buffers = new BufferLimit(MachineMemory.bufferBytes(config.limits().bufferBytes()));
     this.checks = new Checks(buffers, counters);
     resolver.endpoints().listener(this::targetChanged);
     counters.buffers(buffers::used, buffers::bytes);
@@ -108,7 +112,7 @@ public final class Daemon {
     for (int i = 0; i < loops; i++) {
       Loop loop = new Loop(group.next(), i, buffers);
       AcceptGate gate = new AcceptGate(loop, connections, counters);
-      Steering steering = new Steering(this::snapshot, counters);
+      Steering steering = new Steering(this::snapshot, sources, counters);
       long halfClosedMillis = config.limits().halfClosed().toMillis();
       TcpRelay tcp =
           new TcpRelay(loop, steering, gate, ownSources, this::isCaptured, halfClosedMillis);
@@ -268,11 +272,6 @@ public final class Daemon {
         : "";
   }
 
-  private static long bufferBytes(Config config) {
-    long configured = config.limits().bufferBytes();
-    return configured > 0 ? configured : MachineMemory.defaultBufferBytes();
-  }
-
   /** As the captures say; which are made after what asks them. */
   private boolean isCaptured(Protocol protocol, Family family, long high, long low, int port) {
     return captures.contains(protocol, family, high, low, port);
@@ -281,9 +280,7 @@ public final class Daemon {
   void publish(Snapshot next) {
     Snapshot before = snapshot;
     snapshot = next;
-    if (before != null) {
-      next.inForce(before);
-    }
+    next.inForce(before);
     checks.inForce(next.destinations());
   }
 
@@ -321,10 +318,11 @@ public final class Daemon {
     prepared.commit(this::publish);
     prepared.warnings().forEach(log::warn);
     Config now = snapshot().config();
-    buffers.set(bufferBytes(now));
+    buffers.set(MachineMemory.bufferBytes(now.limits().bufferBytes()));
     Descriptors.divide();
     connections.limit(now.limits().connections());
     flows.limit(now.limits().flows());
+    connections.rate(now.limits().newConnectionsPerSecond());
     long halfClosedMillis = now.limits().halfClosed().toMillis();
     for (Worker worker : workers) {
       worker.loop.execute(() -> worker.tcp.halfClosedMillis(halfClosedMillis));

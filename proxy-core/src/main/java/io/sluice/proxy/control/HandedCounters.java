@@ -7,7 +7,7 @@ import io.sluice.proxy.observe.CheckResult;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionEnd;
-import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.stream.MessageDrop;
@@ -72,8 +72,7 @@ final class HandedCounters {
     return adders;
   }
 
-  private static void add(
-      Snapshot.Key key, Destination.Traffic traffic, Map<String, LongAdder> adders) {
+  private static void add(Snapshot.Key key, Traffic traffic, Map<String, LongAdder> adders) {
     String of = " " + key.protocol().word() + " " + key.label();
     adders.put("bytesIn" + of, traffic.bytesIn);
     adders.put("bytesOut" + of, traffic.bytesOut);

@@ -11,6 +11,8 @@ import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.Pace;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Share;
@@ -98,6 +100,12 @@ final class Flow extends TimerWheel.Entry implements EpollIoHandle, FlowTable.Ke
 
   /** It is over, and its descriptor closed. */
   boolean isEnded;
+
+  /** What its source has by it; null if nothing is counted. */
+  @Nullable SourcePlaces places;
+
+  /** How fast it may go; null if nothing bounds it. */
+  @Nullable Pace pace;
 
   /** The share that its local port is of. */
   @Nullable Share ports;

@@ -12,6 +12,8 @@ import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.Admission;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Steering;
@@ -28,8 +30,6 @@ import io.sluice.steering.LookupContext;
 import io.sluice.steering.Payload;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Tuple;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -55,8 +55,7 @@ final class Flows {
   private final Eviction eviction = new Eviction();
   private final AtomicInteger count = new AtomicInteger();
   private final AtomicBoolean isAskedForRoom = new AtomicBoolean();
-  private final List<Flow> done = new ArrayList<>();
-  private final Runnable endDone = this::endDone;
+  private final DoneFlows done;
   private final LookupContext described = new LookupContext();
   private final Tuple scratch = new Tuple();
   private int opened;
@@ -77,6 +76,7 @@ final class Flows {
     this.sockets = new FlowSockets(syscalls);
     this.guard = new LoopGuard(syscalls, ownSources, captured);
     this.replies = replies;
+    this.done = new DoneFlows(loop, this);
     limit.roomMaker(this::askedForRoom);
   }
 
@@ -154,26 +154,19 @@ final class Flows {
     if (isDraining) {
       return refused(Refusal.DRAINING, target, 0);
     }
-    if (!destination.tryOpen()) {
-      return refused(Refusal.DESTINATION_LIMIT, target, 0);
+    Admission admission = steering.admit(destination);
+    Refusal over = admission.refusal();
+    if (over != null) {
+      return refused(over, target, 0);
     }
-    if (!limit.tryOpen()) {
-      limit.open(); // before another one leaves, so that no other loop takes its place
-      if (!makeRoom(Shortage.FLOWS, null)) {
-        limit.close();
-        destination.close();
-        return refused(Refusal.FLOW_LIMIT, target, 0);
-      }
-      if (limit.isExceeded()) { // a reload has lowered it
-        boolean _ = makeRoom(Shortage.FLOWS, null);
-      }
-    }
-    Flow flow = connect(front, key, target, nowMillis);
+    SourcePlaces places = admission.places();
+    Flow flow = open(front, key, target, nowMillis);
     if (flow == null) {
-      limit.close();
-      destination.close();
+      SourcePlaces.leave(places);
       return null;
     }
+    flow.places = places;
+    flow.pace = destination.pace(places);
     if (destination.isQuic()) {
       flow.connection = destination.connection(datagram);
     }
@@ -192,6 +185,31 @@ final class Flows {
     opened++;
     loop.schedule(flow);
     count.incrementAndGet();
+    return flow;
+  }
+
+  /** A flow that has places in all limits, and its socket; null if it is refused. */
+  private @Nullable Flow open(FrontSocket front, FlowKey key, Target target, long nowMillis) {
+    Destination destination = target.destination();
+    if (!destination.tryOpen()) {
+      return refused(Refusal.DESTINATION_LIMIT, target, 0);
+    }
+    if (!limit.tryOpen()) {
+      limit.open(); // before another one leaves, so that no other loop takes its place
+      if (!makeRoom(Shortage.FLOWS, null)) {
+        limit.close();
+        destination.close();
+        return refused(Refusal.FLOW_LIMIT, target, 0);
+      }
+      if (limit.isExceeded()) { // a reload has lowered it
+        boolean _ = makeRoom(Shortage.FLOWS, null);
+      }
+    }
+    Flow flow = connect(front, key, target, nowMillis);
+    if (flow == null) {
+      limit.close();
+      destination.close();
+    }
     return flow;
   }
 
@@ -312,26 +330,7 @@ final class Flows {
     flow.isAnswered = true;
     eviction.used(flow, isFirst);
     if (flow.isDone() && !flow.isEnding) {
-      flow.isEnding = true;
-      if (done.isEmpty()) {
-        loop.execute(endDone); // when the replies have left: they were gathered before
-      }
       done.add(flow);
-    }
-  }
-
-  /** Ends what has had all its answers, unless its client has asked again meanwhile. */
-  private void endDone() {
-    try {
-      for (int i = 0; i < done.size(); i++) {
-        Flow flow = done.get(i);
-        flow.isEnding = false;
-        if (flow.isDone()) {
-          end(flow, SessionEnd.ANSWERED);
-        }
-      }
-    } finally {
-      done.clear();
     }
   }
 
@@ -376,6 +375,7 @@ final class Flows {
     limit.close();
     flow.target().closed();
     flow.target().destination().close();
+    SourcePlaces.leave(flow.places);
   }
 
   // ---- to and from another daemon

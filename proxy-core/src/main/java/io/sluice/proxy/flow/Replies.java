@@ -7,6 +7,7 @@ import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.reuseport.ConnectionIds;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -186,7 +187,10 @@ final class Replies {
       }
       if (flow != null) {
         flow.bytesOut += bytes;
-        Destination.Traffic traffic = flow.target().destination().traffic();
+        if (flow.pace != null) {
+          flow.pace.spend(bytes);
+        }
+        Traffic traffic = flow.target().destination().traffic();
         traffic.datagramsOut.add(at - start);
         traffic.bytesOut.add(bytes);
         flow.target().counters().bytesOut.add(bytes);

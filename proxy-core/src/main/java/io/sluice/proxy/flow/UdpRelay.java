@@ -19,7 +19,7 @@ import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
-import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Tuple;
@@ -397,6 +397,11 @@ public final class UdpRelay implements DatagramHandler {
     }
     int at = from;
     while (at < to) {
+      if (flow.pace != null && flow.pace.allowed(1) == 0) {
+        flows.dropped(flow, Refusal.BANDWIDTH, 0);
+        at++;
+        continue;
+      }
       byte[] beginning = flow.header;
       if (beginning != null) {
         run.begin(at, flow.isHeaderForEvery() ? to : at + 1, beginning);
@@ -425,7 +430,10 @@ public final class UdpRelay implements DatagramHandler {
       bytes += run.length(slot);
     }
     flow.bytesIn += bytes;
-    Destination.Traffic traffic = flow.target().destination().traffic();
+    if (flow.pace != null) {
+      flow.pace.spend(bytes);
+    }
+    Traffic traffic = flow.target().destination().traffic();
     traffic.datagramsIn.add(to - from);
     traffic.bytesIn.add(bytes);
     flow.target().counters().bytesIn.add(bytes);

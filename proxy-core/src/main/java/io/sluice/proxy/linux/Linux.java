@@ -50,6 +50,8 @@ public final class Linux {
   public static final int IPPROTO_IP = 0;
   public static final int IPPROTO_TCP = 6;
   public static final int IPPROTO_IPV6 = 41;
+  public static final int IP_TTL = 2;
+  public static final int IPV6_UNICAST_HOPS = 16;
   public static final int IP_PKTINFO = 8;
   public static final int IP_PKTOPTIONS = 9;
   public static final int IP_RECVERR = 11;

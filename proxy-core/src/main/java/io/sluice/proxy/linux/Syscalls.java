@@ -209,6 +209,14 @@ public class Syscalls {
     return setScratchOption(fd, Linux.SOL_SOCKET, Linux.SO_LINGER, 8);
   }
 
+  /** Has all that a TCP socket sends from now on end at the next router. */
+  public void muffle(int fd, boolean ipv4) {
+    int _ =
+        ipv4
+            ? setOption(fd, Linux.IPPROTO_IP, Linux.IP_TTL, 1)
+            : setOption(fd, Linux.IPPROTO_IPV6, Linux.IPV6_UNICAST_HOPS, 1);
+  }
+
   private int setScratchOption(int fd, int level, int name, int lengthBytes) {
     return call(SETSOCKOPT, fd, level, name, scratch.address(), lengthBytes);
   }

@@ -17,6 +17,7 @@ import io.sluice.proxy.program.BpfObjects;
 import io.sluice.proxy.program.Jars;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.Target;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Errno;
 import io.sluice.steering.Family;
 import io.sluice.steering.ListenerTable;
@@ -58,10 +59,11 @@ public record Snapshot(
     BindingTable bindings,
     SkLookup engine,
     List<Destination> destinations,
-    Map<Key, Destination.Traffic> traffic,
+    Map<Key, Traffic> traffic,
     Map<Key, Integer> bindingCounts,
     boolean asksForInterface,
     HeaderSources headerSources,
+    ClientRules clientRules,
     SockMap sockets) {
 
   /** What names a destination: a label stands for one of each protocol. */
@@ -81,7 +83,7 @@ public record Snapshot(
     if (previous != null) {
       previous.destinations.forEach(it -> known.put(new Key(it.label(), it.protocol()), it));
     }
-    Map<Key, Destination.Traffic> traffic = traffic(config, previous, known.keySet());
+    Map<Key, Traffic> traffic = traffic(config, previous, known.keySet());
     Map<Key, Integer> slots = new LinkedHashMap<>();
     List<Destination> destinations = new ArrayList<>();
     List<Problem> problems = new ArrayList<>();
@@ -127,6 +129,7 @@ public record Snapshot(
         bindingCounts(bindings),
         asksForInterface(config),
         HeaderSources.of(config.captures()),
+        ClientRules.of(config),
         sockets);
   }
 
@@ -163,6 +166,7 @@ public record Snapshot(
         bindingCounts(table),
         asksForInterface,
         headerSources,
+        clientRules,
         sockets);
   }
 
@@ -178,6 +182,7 @@ public record Snapshot(
         bindingCounts,
         asksForInterface,
         headerSources,
+        clientRules,
         sockets);
   }
 
@@ -354,16 +359,20 @@ public record Snapshot(
   /**
    * It has come into force: targets that the one before had and this one hasn't, or with weight 0,
    * are {@linkplain Target#isRetired retired}. Called once, after the volatile write.
+   *
+   * @param before null at the start
    */
-  public void inForce(Snapshot before) {
+  public void inForce(@Nullable Snapshot before) {
     Set<Target.Life> living = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Destination destination : destinations) {
+      destination.places().inForce();
       for (Target target : destination.targets()) {
         target.retire(target.spec().share() == 0);
         living.add(target.life());
       }
     }
-    for (Destination destination : before.destinations) {
+    List<Destination> gone = before == null ? List.of() : before.destinations;
+    for (Destination destination : gone) {
       for (Target target : destination.targets()) {
         if (!living.contains(target.life())) {
           target.retire(true);
@@ -387,9 +396,9 @@ public record Snapshot(
    * and goes on when the label comes back. A label that has just gone stays for one more
    * generation, as somebody may be opening a session under it.
    */
-  private static Map<Key, Destination.Traffic> traffic(
+  private static Map<Key, Traffic> traffic(
       Config config, @Nullable Snapshot previous, Set<Key> before) {
-    Map<Key, Destination.Traffic> traffic = new LinkedHashMap<>();
+    Map<Key, Traffic> traffic = new LinkedHashMap<>();
     if (previous != null) {
       previous.traffic.forEach((key, counted) -> {
         if (counted.active() > 0 || before.contains(key)) {
@@ -398,20 +407,19 @@ public record Snapshot(
       });
     }
     for (DestinationSpec spec : config.destinations()) {
-      traffic.computeIfAbsent(
-          new Key(spec.label(), spec.protocol()), _ -> new Destination.Traffic());
+      traffic.computeIfAbsent(new Key(spec.label(), spec.protocol()), _ -> new Traffic());
     }
     return Collections.unmodifiableMap(traffic);
   }
 
-  private static Destination.Traffic counted(Map<Key, Destination.Traffic> traffic, Key key) {
+  private static Traffic counted(Map<Key, Traffic> traffic, Key key) {
     return Objects.requireNonNull(traffic.get(key));
   }
 
   private static Destination carriedOver(
       @Nullable Destination old,
       DestinationSpec spec,
-      Destination.Traffic traffic,
+      Traffic traffic,
       Resolver resolver,
       Jars jars)
       throws ConfigException {

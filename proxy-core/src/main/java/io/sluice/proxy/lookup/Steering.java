@@ -1,6 +1,8 @@
 package io.sluice.proxy.lookup;
 
 import io.sluice.proxy.header.HeaderSources;
+import io.sluice.proxy.limit.Admission;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.observe.ClientRates;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.DropLog;
@@ -11,6 +13,7 @@ import io.sluice.steering.Family;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import io.sluice.steering.Socket;
+import io.sluice.steering.Tuple;
 import io.sluice.steering.Verdict;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -27,12 +30,16 @@ public final class Steering {
   private final ClientRates clients = new ClientRates();
   private final LookupTaps taps = new LookupTaps();
   private final Answer answer = new Answer();
+  private final Admission admission;
+  private final Tuple scratch = new Tuple();
 
   /**
    * @param snapshots reads the snapshot in force: one volatile read
+   * @param sources shared by all loops
    */
-  public Steering(Supplier<Snapshot> snapshots, Counters counters) {
+  public Steering(Supplier<Snapshot> snapshots, Sources sources, Counters counters) {
     this.snapshots = snapshots;
+    this.admission = new Admission(sources, counters);
     this.counters = counters;
     this.context = new LookupContext(counters);
     this.drops = new DropLog(counters);
@@ -63,6 +70,24 @@ public final class Steering {
       tap.offer(context, snapshot, answer);
     }
     return answer;
+  }
+
+  /**
+   * Whether the client that the context describes may have a connection or flow to a destination,
+   * by what its source has already. A refusal isn't counted yet. One answer for each loop.
+   */
+  public Admission admit(Destination destination) {
+    admission.begin();
+    ClientRules rules = snapshots.get().clientRules();
+    admission.ask(rules.process(), context);
+    admission.ask(rules.ofCapture(context, scratch), context);
+    admission.ask(destination.sourceRules(), context);
+    return admission;
+  }
+
+  /** What {@link #admit} said last. */
+  public Admission admission() {
+    return admission;
   }
 
   /** The destination that was selected and refuses; null if none was. */

@@ -41,6 +41,10 @@ public final class AcceptGate {
     if (!paused && !Descriptors.tcp().tryTake(Descriptors.PER_CONNECTION)) {
       pause("TCP's share of the file descriptors is used up; raise LimitNOFILE= or ulimit -n");
     }
+    if (!paused && !connections.mayBegin()) {
+      Descriptors.tcp().give(Descriptors.PER_CONNECTION);
+      shut("limits.newConnectionsPerSecond is reached");
+    }
     if (!paused) {
       if (connections.tryOpen()) {
         return true;
@@ -79,6 +83,7 @@ public final class AcceptGate {
 
   /** A connection got this descriptor: if there are few left, accept nothing for a moment. */
   public void took(int fd) {
+    connections.begun();
     if (Descriptors.isReserved(fd)) {
       pause("file descriptors are nearly used up");
     }

@@ -17,8 +17,17 @@ public final class MachineMemory {
 
   private MachineMemory() {}
 
+  /**
+   * How much all bytes in flight may take.
+   *
+   * @param configured 0 if nothing is
+   */
+  public static long bufferBytes(long configured) {
+    return configured > 0 ? configured : defaultBufferBytes();
+  }
+
   /** An eighth of the memory, but at least 16 MiB and at most 1 GiB. */
-  public static long defaultBufferBytes() {
+  static long defaultBufferBytes() {
     return Math.clamp(bytes(Path.of("/")) / SHARE, LEAST_BYTES, MOST_BYTES);
   }
 

@@ -23,9 +23,11 @@ public final class Counters implements LookupObserver {
   private static final Protocol[] PROTOCOLS = Protocol.values();
 
   private final LongAdder[] drops = adders(Refusal.values().length * PROTOCOLS.length);
+  private final LongAdder[] shadowed = adders(Refusal.values().length * PROTOCOLS.length);
   private final Durations connects = new Durations();
   private final LongAdder[] reloads = adders(2);
   private final LongAdder[] checks = adders(CheckResult.values().length);
+  private final LongAdder sourceOverflows = new LongAdder();
   private final LongAdder acceptPauses = new LongAdder();
   private final Map<Miss, LongAdder> misses = new ConcurrentHashMap<>();
   private final Map<AssignError, LongAdder> assignErrors = new ConcurrentHashMap<>();
@@ -85,6 +87,16 @@ public final class Counters implements LookupObserver {
   /** Counts refused connections and datagrams. */
   public LongAdder drops(Refusal reason, Protocol protocol) {
     return drops[reason.ordinal() * PROTOCOLS.length + protocol.ordinal()];
+  }
+
+  /** Counts what limits with {@code shadow: true} would have refused. */
+  public LongAdder shadowed(Refusal reason, Protocol protocol) {
+    return shadowed[reason.ordinal() * PROTOCOLS.length + protocol.ordinal()];
+  }
+
+  /** Counts how often no place was left to count a client's source, so that it was not limited. */
+  public LongAdder sourceOverflows() {
+    return sourceOverflows;
   }
 
   /** Counts configurations that were asked for after the first, by whether they were valid. */

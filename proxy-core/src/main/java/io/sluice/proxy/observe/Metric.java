@@ -50,6 +50,17 @@ public enum Metric {
       "Refused connections and datagrams, by reason.",
       "reason",
       "protocol"),
+  SHADOW_DROPS(
+      "sluice_shadow_drops_total",
+      Type.COUNTER,
+      "What `perSource` with `shadow: true` would have refused; there only once there is one.",
+      "reason",
+      "protocol"),
+  SOURCE_OVERFLOWS(
+      "sluice_source_overflows_total",
+      Type.COUNTER,
+      "Connections and flows that were let in without a limit, because the table of sources had no"
+          + " place."),
   REFUSALS(
       "sluice_refusals_total",
       Type.COUNTER,
@@ -146,6 +157,18 @@ public enum Metric {
       "sluice_sessions_active",
       Type.GAUGE,
       "Sessions and flows that there are now.",
+      "label",
+      "protocol"),
+  QUEUED(
+      "sluice_queued_total",
+      Type.COUNTER,
+      "Connections that had to wait for a target; there only once there is one.",
+      "label",
+      "protocol"),
+  QUEUE_LENGTH(
+      "sluice_queue_length",
+      Type.GAUGE,
+      "Connections that wait for a target now; there only once there was one.",
       "label",
       "protocol"),
   SESSIONS_LIMIT(

@@ -34,8 +34,24 @@ public enum Refusal implements Outcome {
   PROXY_HEADER_TIMEOUT("proxy_header_timeout", By.CLIENT, Phase.HEADER),
   /** {@code limits.flows} is reached, and this loop had no flow that could make room. */
   FLOW_LIMIT("flow_limit", By.SLUICE, Phase.CONNECT),
+  /** The client's source has as many connections as {@code perSource} allows. */
+  SOURCE_CONNECTIONS("source_connections", By.CLIENT, Phase.CONNECT),
+  /** The client's source begins more connections in a second than {@code perSource} allows. */
+  SOURCE_RATE("source_rate", By.CLIENT, Phase.CONNECT),
+  /** The client's source has as many flows as {@code perSource} allows. */
+  SOURCE_FLOWS("source_flows", By.CLIENT, Phase.CONNECT),
+  /** The client's source begins more flows in a second than {@code perSource} allows. */
+  SOURCE_FLOW_RATE("source_flow_rate", By.CLIENT, Phase.CONNECT),
+  /** A client's datagram that is beyond a {@code bandwidth} or {@code bytesPerSecond}. */
+  BANDWIDTH("bandwidth", By.CLIENT, Phase.DATA),
   /** The destination's own {@code maxConnections} is reached. */
   DESTINATION_LIMIT("destination_limit", By.SLUICE, Phase.CONNECT),
+  /** All targets that could serve have as many sessions as their {@code maxConnections}. */
+  TARGET_LIMIT("target_limit", By.SLUICE, Phase.CONNECT),
+  /** As many clients wait for a target as the destination's {@code queue} holds. */
+  QUEUE_FULL("queue_full", By.SLUICE, Phase.CONNECT),
+  /** It has waited for a target as long as the destination's {@code queue} allows. */
+  QUEUE_TIMEOUT("queue_timeout", By.SLUICE, Phase.CONNECT),
   /** The target that was tried last is a name without an address. */
   NO_TARGET("no_target", By.SLUICE, Phase.CONNECT),
   /** Checks say that no target of the destination serves. */

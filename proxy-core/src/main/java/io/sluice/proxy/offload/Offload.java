@@ -129,9 +129,7 @@ public final class Offload implements AutoCloseable {
   }
 
   private void tell(Prepared prepared) {
-    OffloadObstacles obstacles =
-        new OffloadObstacles(
-            prepared.snapshot.config().captures(), prepared.snapshot.config().programs());
+    OffloadObstacles obstacles = Steered.obstacles(prepared.snapshot);
     for (Destination each : prepared.snapshot.destinations()) {
       if (!each.spec().offload().isWanted()) {
         each.targets().forEach(it -> it.offload(OffloadState.OFF));

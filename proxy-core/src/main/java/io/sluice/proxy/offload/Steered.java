@@ -84,9 +84,10 @@ final class Steered {
         .toList();
   }
 
-  private static OffloadObstacles obstacles(Snapshot snapshot) {
+  /** What keeps destinations from the kernel. */
+  static OffloadObstacles obstacles(Snapshot snapshot) {
     Config config = snapshot.config();
-    return new OffloadObstacles(config.captures(), config.programs());
+    return new OffloadObstacles(config.captures(), config.programs(), config.limits());
   }
 
   /**

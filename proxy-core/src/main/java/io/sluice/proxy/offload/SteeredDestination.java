@@ -7,6 +7,7 @@ import io.sluice.proxy.kernel.TargetMaps.Count;
 import io.sluice.proxy.linux.Routes;
 import io.sluice.proxy.target.Destination;
 import io.sluice.proxy.target.OffloadFallback;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -111,7 +112,7 @@ final class SteeredDestination {
   /** Adds what the kernel has counted since the last time. */
   void count(TargetMaps maps) {
     long[] now = maps.counted(label);
-    Destination.Traffic traffic = destination.traffic();
+    Traffic traffic = destination.traffic();
     for (Family family : Family.values()) {
       Count count = family == Family.IPV4 ? Count.OFFLOADED_IPV4 : Count.OFFLOADED_IPV6;
       long more = now[count.ordinal()] - counted[count.ordinal()];

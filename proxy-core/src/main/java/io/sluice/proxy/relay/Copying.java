@@ -2,28 +2,51 @@ package io.sluice.proxy.relay;
 
 import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.handover.Unpacker;
+import io.sluice.proxy.limit.Pace;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Target;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Copies what one peer of a session sends to another, and counts what they have sent. Called on the
- * session's loop only.
+ * The part of a session that copies what one peer sends to another, and counts what they have sent.
+ * Not an object of its own, which each idle connection would hold. Called on its loop only.
  */
-final class Copying {
-  private final Session session;
+abstract class Copying extends Sessions.Entry {
+  /** How fast it may go; null if nothing bounds it. */
+  @Nullable Pace pace;
+
   private long bytesIn;
   private long bytesOut;
 
-  Copying(Session session) {
-    this.session = session;
-  }
+  abstract Loop loop();
 
-  void pack(Packer out) {
+  abstract Syscalls syscalls();
+
+  abstract Destination destination();
+
+  /** The target that an upstream of this index belongs to. */
+  abstract Target target(int index);
+
+  /** A peer takes no more, or sent RST. What it had sent before is passed on first. */
+  abstract void broke(Peer peer);
+
+  /** A call for a peer failed, and may succeed soon: the next tick tries again. */
+  abstract void stalled(Peer peer);
+
+  /** Whether copying is to stop where there is enough for splicing. */
+  abstract boolean canSplice(Peer to);
+
+  /** Counts what came from the client, if it is known by now which target it is for. */
+  abstract void isForTarget(long count);
+
+  void packCounts(Packer out) {
     out.i64(bytesIn).i64(bytesOut);
   }
 
-  void unpack(Unpacker in) {
+  void unpackCounts(Unpacker in) {
     bytesIn = in.i64();
     bytesOut = in.i64();
   }
@@ -45,11 +68,14 @@ final class Copying {
    * @return whether it filled the buffer: much more is to come
    */
   boolean copy(Peer from, Peer to) {
-    Loop loop = session.loop();
+    Loop loop = loop();
     Syscalls syscalls = loop.syscalls();
     int leftBytes = 0;
     do {
-      int most = loop.turns().readBytes();
+      int most = allowed(from, loop.turns().readBytes());
+      if (most == 0) {
+        return false;
+      }
       boolean isRoomy = loop.buffers().hasRoom();
       long address = loop.buffer().address();
       long count =
@@ -76,11 +102,11 @@ final class Copying {
       }
       if (result != 0) {
         if (result != -Linux.EAGAIN) {
-          session.broke(to);
+          broke(to);
         }
         return false;
       }
-      if (length == Loop.BUFFER_BYTES && isRoomy && session.canSplice(to)) {
+      if (length == Loop.BUFFER_BYTES && isRoomy && canSplice(to)) {
         return true;
       }
       if (length < most && !from.hungUp) {
@@ -95,12 +121,22 @@ final class Copying {
     return false;
   }
 
+  /** How much of so many bytes may be read now; if none, the next tick tries again. */
+  int allowed(Peer from, int mostBytes) {
+    Pace bound = pace;
+    int allowed = bound == null ? mostBytes : bound.allowed(mostBytes);
+    if (allowed == 0) {
+      stalled(from);
+    }
+    return allowed;
+  }
+
   /** Reads what had only been looked at, and has been sent. */
   private void take(Peer from, int length) {
-    long address = session.loop().buffer().address();
+    long address = loop().buffer().address();
     int left = length;
     while (left > 0) {
-      long taken = session.syscalls().receive(from.number(), address, left);
+      long taken = syscalls().receive(from.number(), address, left);
       if (taken <= 0) {
         break; // a reset threw it away
       }
@@ -118,7 +154,7 @@ final class Copying {
       from.ended = true;
       from.broken |= from.errored; // its FIN has been overtaken by a reset
     } else if (Peer.isPassing(count)) {
-      session.stalled(from);
+      stalled(from);
     } else if (count != -Linux.EAGAIN) {
       from.ended = true;
       from.broken = true;
@@ -130,14 +166,18 @@ final class Copying {
 
   /** Counts what a peer has sent. */
   void moved(Peer from, long count) {
+    Pace bound = pace;
+    if (bound != null) {
+      bound.spend(count);
+    }
     if (from.isClient()) {
       bytesIn += count;
-      session.destination().traffic().bytesIn.add(count);
-      session.isForTarget(count);
+      destination().traffic().bytesIn.add(count);
+      isForTarget(count);
     } else {
       bytesOut += count;
-      session.destination().traffic().bytesOut.add(count);
-      session.target(from.index).counters().bytesOut.add(count);
+      destination().traffic().bytesOut.add(count);
+      target(from.index).counters().bytesOut.add(count);
     }
   }
 }

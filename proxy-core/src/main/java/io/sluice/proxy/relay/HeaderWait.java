@@ -275,7 +275,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
           logLimit.suppressed());
     }
     physical.describe(relay.lookup(), ifindex);
-    relay.refuse(number(), reason);
+    relay.refuse(number(), reason, null);
   }
 
   @Override

@@ -151,8 +151,15 @@ final class MessageSession extends Session {
       if (isInputOver || steering.isAwaiting() || isClosed() || client.waitsForTurn()) {
         return;
       }
-      long count = input.read(client.number(), loop().turns().readBytes());
-      if (!copying.hasRead(client, count)) {
+      int most = allowed(client, loop().turns().readBytes());
+      if (most == 0) {
+        if (!input.keep()) {
+          abort(SessionEnd.FAILED);
+        }
+        return;
+      }
+      long count = input.read(client.number(), most);
+      if (!hasRead(client, count)) {
         if (client.ended) {
           inputEnded();
         } else if (!input.keep()) {
@@ -160,7 +167,7 @@ final class MessageSession extends Session {
         }
         return;
       }
-      copying.moved(client, count);
+      moved(client, count);
       loop().turns().spend((int) count);
       ending.stirred(loop().timeMillis());
       boolean isFilled = input.isFull();
@@ -295,7 +302,7 @@ final class MessageSession extends Session {
         || client.isOpen() && client.blocked) {
       return;
     }
-    boolean _ = copying.copy(from, client);
+    boolean _ = copy(from, client);
     if (from.ended && !isClosed()) {
       if (from.broken) {
         broke(from);
@@ -355,19 +362,11 @@ final class MessageSession extends Session {
       if (!isDismissing) {
         finish();
       }
-    } else if (opened > 0 && isEveryTargetOpen() && !client.finSent) {
+    } else if (opened > 0 && steering.isEveryTargetOpen() && !client.finSent) {
       ending.regularly(SessionEnd.TARGET_CLOSED);
       client.finish();
       loop().schedule(this);
     }
-  }
-
-  private boolean isEveryTargetOpen() {
-    int open = 0;
-    for (Peer upstream : upstreams) {
-      open += upstream == null ? 0 : 1;
-    }
-    return open >= plan.candidates();
   }
 
   @Override

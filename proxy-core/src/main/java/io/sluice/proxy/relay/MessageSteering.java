@@ -67,6 +67,15 @@ final class MessageSteering implements SkSkb.Receiver {
     return busy != null && !busy.isConnecting && !busy.isPending();
   }
 
+  /** Whether each target that may get a message has a connection. */
+  boolean isEveryTargetOpen() {
+    int open = 0;
+    for (Peer upstream : session.upstreams) {
+      open += upstream == null ? 0 : 1;
+    }
+    return open >= plan.candidates();
+  }
+
   /** The wait is over. */
   void goOn() {
     awaited = NOBODY;

@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.sluice.config.Keepalive;
 import io.sluice.proxy.header.Via;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
@@ -26,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * <p>Readiness is edge-triggered and asked for once: a peer is read until it is empty or who gets
  * it can't take more, and then not before that one can. See docs/epoll.md.
  */
-abstract class Session extends Sessions.Entry {
+abstract class Session extends Copying {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
 
   /** A connection younger than this does without keepalive: it spares short ones the calls. */
@@ -36,11 +37,16 @@ abstract class Session extends Sessions.Entry {
   final Peer client;
   final @Nullable Peer[] upstreams;
   final @Nullable Via via;
-  final Copying copying;
   final Ending ending;
 
   /** What makes a connection to a target; null when that is made. */
   @Nullable Connecting connecting;
+
+  /** The target on which it has a place; null only until it begins. */
+  @Nullable Target placed;
+
+  /** What its source has by it; null if nothing is counted. */
+  @Nullable SourcePlaces places;
 
   private boolean isClosed;
   private boolean isStalled;
@@ -56,15 +62,9 @@ abstract class Session extends Sessions.Entry {
     this.via = via;
     this.client = new Peer(this, fd, Peer.CLIENT, false);
     this.upstreams = new @Nullable Peer[targets];
-    this.copying = new Copying(this);
     this.ending = new Ending(this, relay.loop().timeMillis());
     this.keepaliveAtMillis = ending.startMillis() + KEEPALIVE_AFTER_MILLIS;
   }
-
-  abstract Destination destination();
-
-  /** The target that an upstream of this index belongs to. */
-  abstract Target target(int index);
 
   /** What the access record calls its target. */
   abstract String targetName();
@@ -87,9 +87,6 @@ abstract class Session extends Sessions.Entry {
   /** There is something to read from a peer, or its end. */
   abstract void readable(Peer peer);
 
-  /** A peer takes no more, or sent RST. What it had sent before is passed on first. */
-  abstract void broke(Peer peer);
-
   /**
    * The peer that was {@linkplain Ending#dismiss dismissed} has everything, and is to be closed.
    */
@@ -101,10 +98,12 @@ abstract class Session extends Sessions.Entry {
   /** Whether the client must be reset, because otherwise it would take a part for the whole. */
   abstract boolean isIncomplete();
 
+  @Override
   final Loop loop() {
     return relay.loop();
   }
 
+  @Override
   final Syscalls syscalls() {
     return relay.loop().syscalls();
   }
@@ -149,8 +148,7 @@ abstract class Session extends Sessions.Entry {
         target(index).closed();
       }
     }
-    destination().close();
-    relay.ended();
+    relay.ended(this);
   }
 
   @Override
@@ -242,7 +240,7 @@ abstract class Session extends Sessions.Entry {
     return !isClosed && peer.isOpen();
   }
 
-  /** A call for a peer failed, and may succeed soon: the next tick tries again. */
+  @Override
   final void stalled(Peer peer) {
     peer.stalled = true;
     if (!isStalled) {
@@ -260,12 +258,12 @@ abstract class Session extends Sessions.Entry {
     }
   }
 
-  /** Whether copying is to stop where there is enough for splicing. */
+  @Override
   boolean canSplice(Peer to) {
     return false;
   }
 
-  /** Counts what came from the client, if it is known by now which target it is for. */
+  @Override
   void isForTarget(long count) {}
 
   // ---- ending
@@ -404,7 +402,7 @@ abstract class Session extends Sessions.Entry {
 
   /** Ends it, and lets go of everything. */
   final void close(Outcome how) {
-    Outcome.Phase phase = phase();
+    Outcome.Phase phase = SessionView.phase(this);
     isClosed = true;
     loop().cancel(this);
     relay.sessions().remove(this);
@@ -417,16 +415,8 @@ abstract class Session extends Sessions.Entry {
     if (how instanceof SessionEnd why) {
       destination.traffic().ends(why).increment();
     }
-    destination.close();
-    relay.ended();
+    relay.ended(this);
     SessionView.record(this, how, phase);
-  }
-
-  private Outcome.Phase phase() {
-    if (connecting != null && connecting.isBusy()) {
-      return Outcome.Phase.CONNECT;
-    }
-    return isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
   }
 
   /** It is over: what the subclass holds is given back. */

@@ -41,7 +41,7 @@ final class SessionForm {
     pack(session.via, out);
     out.text(target.destination().label()).text(target.toString());
     session.ending.pack(out, now);
-    session.copying.pack(out);
+    session.packCounts(out);
     session.packOwn(out);
     Connecting connecting = session.connecting;
     boolean isConnecting = connecting != null && connecting.isBusy();
@@ -77,7 +77,7 @@ final class SessionForm {
     boolean isTaken = false;
     try {
       session.ending.unpack(in, relay.loop().timeMillis());
-      session.copying.unpack(in);
+      session.unpackCounts(in);
       session.unpackOwn(in);
       if (in.flag()) {
         session.connecting = Connecting.unpack(in, session);
@@ -103,6 +103,8 @@ final class SessionForm {
   /** Counts in what another daemon had opened. */
   private static void enter(Session session) {
     session.destination().reopen();
+    session.target(0).retakePlace();
+    session.placed = session.target(0);
     for (int index = 0; index < session.upstreams.length; index++) {
       if (session.upstreams[index] != null) {
         session.target(index).opened();

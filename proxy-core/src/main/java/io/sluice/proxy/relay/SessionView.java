@@ -37,11 +37,20 @@ final class SessionView {
         word(session),
         now - session.ending.startMillis(),
         Math.max(0, now - session.ending.activeMillis()),
-        session.copying.bytesIn(),
-        session.copying.bytesOut(),
+        session.bytesIn(),
+        session.bytesOut(),
         fares(session, session.client),
         fares(session, session.upstreams[0]),
         session.via == null ? null : session.via.toString());
+  }
+
+  /** How far it has come. */
+  static Outcome.Phase phase(Session session) {
+    Connecting connecting = session.connecting;
+    if (connecting != null && connecting.isBusy()) {
+      return Outcome.Phase.CONNECT;
+    }
+    return session.isHalfClosed() ? Outcome.Phase.CLOSING : Outcome.Phase.DATA;
   }
 
   /** Notes that a session is over. */
@@ -56,8 +65,8 @@ final class SessionView {
               how,
               phase,
               session.loop().timeMillis() - session.ending.startMillis(),
-              session.copying.bytesIn(),
-              session.copying.bytesOut(),
+              session.bytesIn(),
+              session.bytesOut(),
               session.via == null ? null : session.via.toString()));
     }
   }

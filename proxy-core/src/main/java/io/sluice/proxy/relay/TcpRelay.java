@@ -1,5 +1,7 @@
 package io.sluice.proxy.relay;
 
+import static java.util.Objects.requireNonNull;
+
 import io.sluice.config.ProxyProtocolIn;
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
@@ -14,6 +16,7 @@ import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.SourcePlaces;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.PeekedPayload;
 import io.sluice.proxy.linux.Sockaddr;
@@ -28,8 +31,6 @@ import io.sluice.proxy.observe.Refusal;
 import io.sluice.proxy.observe.SessionFilter;
 import io.sluice.proxy.observe.SessionState;
 import io.sluice.proxy.observe.SessionWalk;
-import io.sluice.proxy.target.Destination;
-import io.sluice.proxy.target.MessagePlan;
 import io.sluice.proxy.target.Target;
 import io.sluice.steering.IpAddress;
 import io.sluice.steering.LookupContext;
@@ -54,6 +55,7 @@ public final class TcpRelay implements ConnectionHandler {
   private final ProxyHeader header = new ProxyHeader();
   private final LoopGuard guard;
   private final Sessions sessions = new Sessions();
+  private final Entrance entrance;
   private long halfClosedMillis;
 
   /**
@@ -73,6 +75,7 @@ public final class TcpRelay implements ConnectionHandler {
     this.guard = new LoopGuard(loop.syscalls(), ownSources, captured);
     this.loop = loop;
     this.steering = steering;
+    this.entrance = new Entrance(this, steering);
     this.payload = new PeekedPayload(loop.syscalls(), loop.buffer(), Loop.BUFFER_BYTES);
     this.gate = gate;
     this.halfClosedMillis = halfClosedMillis;
@@ -152,7 +155,7 @@ public final class TcpRelay implements ConnectionHandler {
     }
     ProxyProtocolIn announcing = headerOf(context);
     return announcing == null
-        ? steer(fd, context, null)
+        ? steer(fd, context, null, null)
         : new HeaderWait(this, fd, context, announcing.timeout().toMillis());
   }
 
@@ -177,13 +180,28 @@ public final class TcpRelay implements ConnectionHandler {
    * @param via who announced the client; null if nobody did
    */
   void open(int fd, LookupContext context, @Nullable Via via) {
+    open(fd, context, via, null);
+  }
+
+  /**
+   * The same of one that may have waited.
+   *
+   * @param waiting how it has waited, which goes on or ends now; null if it hasn't
+   */
+  @SuppressWarnings("ReferenceEquality") // an entry is itself only
+  void open(int fd, LookupContext context, @Nullable Via via, @Nullable SourceWait waiting) {
     Sessions.Entry session;
     try {
-      session = steer(fd, context, via);
+      session = steer(fd, context, via, waiting);
     } catch (RuntimeException | Error failure) {
+      leave(waiting);
       failed(fd, failure);
       return;
     }
+    if (session != null && session == waiting) {
+      return;
+    }
+    leave(waiting);
     if (session == null) {
       abandon(fd);
     } else {
@@ -191,26 +209,38 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  private @Nullable Session steer(int fd, LookupContext context, @Nullable Via via) {
+  /** Opens the session of a connection that has waited for the places that it has now. */
+  void begin(
+      int fd,
+      LookupContext context,
+      Target target,
+      @Nullable Via via,
+      @Nullable SourcePlaces source) {
+    Session session;
+    try {
+      session = entrance.session(fd, context, target, via, source);
+    } catch (RuntimeException | Error failure) {
+      failed(fd, failure);
+      return;
+    }
+    session.begin();
+  }
+
+  private static void leave(@Nullable SourceWait waiting) {
+    if (waiting != null) {
+      waiting.leave();
+    }
+  }
+
+  private Sessions.@Nullable Entry steer(
+      int fd, LookupContext context, @Nullable Via via, @Nullable SourceWait waiting) {
     context.payload(payload.of(fd));
     Answer answer = steering.steer();
     Target target = answer.target();
     if (target == null) {
       return recorded(answer.refusal(), null);
     }
-    Destination destination = target.destination();
-    if (!destination.tryOpen()) {
-      return refused(Refusal.DESTINATION_LIMIT, target);
-    }
-    try {
-      MessagePlan messages = destination.messages();
-      return messages == null
-          ? new TcpSession(this, context, fd, target, via)
-          : new MessageSession(this, context, fd, target, messages, via);
-    } catch (RuntimeException | Error failure) {
-      destination.close(); // there is no session that would
-      throw failure;
-    }
+    return entrance.enter(fd, context, target, via, waiting);
   }
 
   /** Something that can't happen did, before there was a session that would end by it. */
@@ -306,8 +336,8 @@ public final class TcpRelay implements ConnectionHandler {
   }
 
   /** Refuses the connection that {@link #lookup} describes, for a reason that is to be counted. */
-  void refuse(int fd, Refusal reason) {
-    Session _ = refused(reason, null);
+  void refuse(int fd, Refusal reason, @Nullable Target target) {
+    Session _ = refused(reason, target);
     abandon(fd);
   }
 
@@ -318,7 +348,7 @@ public final class TcpRelay implements ConnectionHandler {
     gate.leave();
   }
 
-  private @Nullable Session refused(Refusal reason, @Nullable Target target) {
+  @Nullable Session refused(Refusal reason, @Nullable Target target) {
     steering.refuse(reason, target, 0);
     return recorded(reason, target);
   }
@@ -371,7 +401,14 @@ public final class TcpRelay implements ConnectionHandler {
     }
   }
 
-  /** A session is over. */
+  /** A session is over: what it was counted in is given back. */
+  void ended(Session session) {
+    session.destination().places().leaveBoth(requireNonNull(session.placed));
+    SourcePlaces.leave(session.places);
+    ended();
+  }
+
+  /** A connection is over. */
   void ended() {
     gate.leave();
   }

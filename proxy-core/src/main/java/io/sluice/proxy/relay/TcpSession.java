@@ -90,11 +90,15 @@ final class TcpSession extends Session {
       if (tried == null) {
         tried = new Tried();
       }
-      Target other = relay.another(connection(), target, tried);
+      Target other = destination().places().takeOther(target, connection(), tried);
       if (other == null && target.hasOtherAddresses()) {
         other = target; // its turn has come to the next of them
       }
       if (other != null) {
+        if (other != target) {
+          destination().places().leave(target);
+          placed = other;
+        }
         target = other;
         // Later, because epoll may still have an event for a socket whose number this one gets.
         later(() -> connect(ONLY));
@@ -158,7 +162,7 @@ final class TcpSession extends Session {
     if (from.waitsForTurn() && !from.ended) {
       return;
     }
-    if (!from.ended && (from.bulk || copying.copy(from, to))) {
+    if (!from.ended && (from.bulk || copy(from, to))) {
       splice(from, to);
     }
     if (!isClosed() && !ending.isDismissing()) {
@@ -176,7 +180,7 @@ final class TcpSession extends Session {
     from.bulk = loop().buffers().hasRoom() && to.takePipe();
     if (!from.bulk) {
       to.releasePipe();
-      if (copying.copy(from, to)) {
+      if (copy(from, to)) {
         from.yieldTurn();
       }
       return;
@@ -185,15 +189,20 @@ final class TcpSession extends Session {
     int movedBytes = 0;
     while (movedBytes < turnBytes) {
       // The pipe is empty here, so EAGAIN means that the socket is.
-      long count = to.fillPipe(from, turnBytes - movedBytes);
-      if (!copying.hasRead(from, count)) {
+      int most = allowed(from, turnBytes - movedBytes);
+      if (most == 0) {
+        to.releasePipe();
+        return;
+      }
+      long count = to.fillPipe(from, most);
+      if (!hasRead(from, count)) {
         from.bulk = movedBytes >= BULK_BYTES;
         to.releasePipe();
         return;
       }
       movedBytes += (int) count;
       loop().turns().spend((int) count);
-      copying.moved(from, count);
+      moved(from, count);
       int result = to.flushPipe();
       if (result != 0) {
         if (result != -Linux.EAGAIN) {

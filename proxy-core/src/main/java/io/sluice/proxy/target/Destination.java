@@ -7,12 +7,12 @@ import io.sluice.config.SourceSpec;
 import io.sluice.config.TargetAddress;
 import io.sluice.config.TargetSpec;
 import io.sluice.proxy.header.ProxyHeaderWriter;
+import io.sluice.proxy.limit.Pace;
+import io.sluice.proxy.limit.SourcePlaces;
+import io.sluice.proxy.limit.SourceRules;
 import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.name.Resolver;
-import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.observe.RateLimit;
-import io.sluice.proxy.observe.Refusal;
-import io.sluice.proxy.observe.SessionEnd;
 import io.sluice.proxy.program.Jars;
 import io.sluice.steering.Family;
 import io.sluice.steering.Payload;
@@ -23,16 +23,12 @@ import io.sluice.steering.reuseport.PayloadProgram;
 import io.sluice.steering.reuseport.QuicProgram;
 import io.sluice.steering.reuseport.ReuseportGroup;
 import io.sluice.steering.reuseport.ReuseportProgram;
-import io.sluice.steering.stream.MessageDrop;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLongArray;
-import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,87 +60,12 @@ public final class Destination {
   private final RateLimit idWarning = new RateLimit(WARNING_MILLIS);
   private final SourceAddresses sources;
   private final @Nullable ProxyHeaderWriter header;
+  private final @Nullable SourceRules sourceRules;
+  private final Pace.@Nullable Bandwidth bandwidth;
+  private final Places places = new Places(this);
   private final boolean hasBackups;
   private volatile boolean isPanicking;
   private volatile String offloadTrouble = "";
-
-  /** What is counted per destination; outlives a change of its specification. */
-  public static final class Traffic {
-    private final AtomicInteger active = new AtomicInteger();
-    private volatile boolean hasMessages;
-    private final LongAdder[] lookups = Counters.adders(Family.values().length);
-    private final LongAdder[] messageDrops = Counters.adders(MessageDrop.values().length);
-    private final LongAdder[] offloaded = Counters.adders(Family.values().length);
-    private final LongAdder[] fallbacks = Counters.adders(OffloadFallback.values().length);
-    private final LongAdder[] ends = Counters.adders(SessionEnd.values().length);
-    private final AtomicLongArray refusals = new AtomicLongArray(Refusal.values().length);
-
-    /** Bytes, or payload of datagrams, from clients to targets. */
-    public final LongAdder bytesIn = new LongAdder();
-
-    /** Bytes, or payload of datagrams, from targets to clients. */
-    public final LongAdder bytesOut = new LongAdder();
-
-    /** Messages from clients to targets. */
-    public final LongAdder messages = new LongAdder();
-
-    /** Datagrams from clients to targets. */
-    public final LongAdder datagramsIn = new LongAdder();
-
-    /** Datagrams from targets to clients. */
-    public final LongAdder datagramsOut = new LongAdder();
-
-    /** Messages, and ends of streams inside one, that were thrown away. */
-    public LongAdder messageDrops(MessageDrop reason) {
-      return messageDrops[reason.ordinal()];
-    }
-
-    public LongAdder lookups(Family family) {
-      return lookups[family.ordinal()];
-    }
-
-    /** Connections that the kernel gave to a target; they count as lookups, too. */
-    public LongAdder offloaded(Family family) {
-      return offloaded[family.ordinal()];
-    }
-
-    /** Connections that the kernel would have given to a target, and gave to the relay. */
-    public LongAdder fallbacks(OffloadFallback reason) {
-      return fallbacks[reason.ordinal()];
-    }
-
-    public LongAdder ends(SessionEnd end) {
-      return ends[end.ordinal()];
-    }
-
-    /** Counts a connection or datagram that was for this label, and was refused. */
-    public void refused(Refusal reason) {
-      refusals.getAndIncrement(reason.ordinal());
-    }
-
-    public long refusals(Refusal reason) {
-      return refusals.get(reason.ordinal());
-    }
-
-    /** Whether anything was ever led here. */
-    public boolean isUsed() {
-      for (LongAdder lookup : lookups) {
-        if (lookup.sum() > 0) {
-          return true;
-        }
-      }
-      return false;
-    }
-
-    public int active() {
-      return active.get();
-    }
-
-    /** Whether streams under this label are, or were, steered by message. */
-    public boolean hasMessages() {
-      return hasMessages;
-    }
-  }
 
   /**
    * @param previous what the label stood for until now
@@ -164,6 +85,9 @@ public final class Destination {
     this.sources =
         new SourceAddresses(
             spec.source() instanceof SourceSpec.Addresses own ? own.prefixes() : List.of());
+    this.sourceRules =
+        SourceRules.of(spec.limits().perSource(), spec.protocol().word() + " " + spec.label());
+    this.bandwidth = Pace.Bandwidth.of(spec.limits().bandwidth());
     this.hasBackups = spec.targets().stream().anyMatch(TargetSpec::isBackup);
     Map<TargetAddress, Target> known = new HashMap<>();
     if (previous != null) {
@@ -277,6 +201,11 @@ public final class Destination {
 
   /** What is known of a target has changed: the group is told who may be selected. */
   void changed(Target target) {
+    tellGroup(target);
+    traffic.line().serve();
+  }
+
+  private void tellGroup(Target target) {
     if (hasBackups || spec.health().panicPercent() > 0) {
       tellAll();
     } else {
@@ -399,6 +328,21 @@ public final class Destination {
   /** The socket that stands for this destination in the socket map: a member of the group. */
   public Socket representative() {
     return targets.getFirst().socket();
+  }
+
+  /** What one source may have of it; null for no bound. */
+  public @Nullable SourceRules sourceRules() {
+    return sourceRules;
+  }
+
+  /** How fast a new session or flow may go; null if nothing bounds it. */
+  public @Nullable Pace pace(@Nullable SourcePlaces places) {
+    return Pace.of(bandwidth, spec.limits().sessionBandwidth(), places);
+  }
+
+  /** The places for sessions on its targets. */
+  public Places places() {
+    return places;
   }
 
   /** Counts a session in; false if {@code maxConnections} is reached. Any thread. */

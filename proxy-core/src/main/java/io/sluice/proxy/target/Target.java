@@ -47,6 +47,7 @@ public final class Target {
   /** What a target keeps over a reload, however its destination changes. */
   public static final class Life {
     private final AtomicInteger active = new AtomicInteger();
+    private final AtomicInteger places = new AtomicInteger();
     private final TargetCounters counters = new TargetCounters();
     private final @Nullable Endpoint endpoint;
     private volatile boolean isRetired;
@@ -158,6 +159,36 @@ public final class Target {
   /** Counts a session out. */
   public void closed() {
     life.active.decrementAndGet();
+  }
+
+  /** Takes a place for a session; false if {@code maxConnections} of them are taken. Any thread. */
+  public boolean tryPlace() {
+    int most = spec.maxConnections();
+    if (life.places.incrementAndGet() > most && most > 0) {
+      life.places.decrementAndGet();
+      return false;
+    }
+    return true;
+  }
+
+  /** Takes a place that a session had in another daemon, whether there is one or not. */
+  public void retakePlace() {
+    life.places.incrementAndGet();
+  }
+
+  /** Takes back {@link #tryPlace}. Any thread. */
+  public void leavePlace() {
+    life.places.decrementAndGet();
+  }
+
+  /** Whether a place is free, at this moment. */
+  boolean hasPlace() {
+    return spec.maxConnections() == 0 || life.places.get() < spec.maxConnections();
+  }
+
+  /** How many sessions it has for its weight. */
+  double load() {
+    return (double) life.places.get() / spec.share();
   }
 
   /**

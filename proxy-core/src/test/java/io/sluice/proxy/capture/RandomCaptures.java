@@ -44,6 +44,7 @@ public final class RandomCaptures {
               CaptureSpec.Method.SK_LOOKUP,
               false,
               options,
+              null,
               null));
     }
     return captures;

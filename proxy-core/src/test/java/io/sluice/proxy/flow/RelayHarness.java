@@ -11,6 +11,7 @@ import io.sluice.config.Admin;
 import io.sluice.config.AdminSocketSpec;
 import io.sluice.config.CaptureSpec;
 import io.sluice.config.Config;
+import io.sluice.config.DestinationLimits;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.HealthSpec;
 import io.sluice.config.Limits;
@@ -25,6 +26,7 @@ import io.sluice.proxy.arrival.Arrival;
 import io.sluice.proxy.arrival.CaptureSocket;
 import io.sluice.proxy.arrival.Captured;
 import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.linux.Syscalls;
@@ -128,7 +130,7 @@ final class RelayHarness implements AutoCloseable {
   private RelayHarness(Config config, DestinationSpec.Affinity affinity, int mostReplySockets) {
     this.affinity = affinity;
     snapshot = TestDaemon.snapshot(config, null, resolver);
-    Steering steering = new Steering(this::lookUp, counters);
+    Steering steering = new Steering(this::lookUp, new Sources(1_000), counters);
     relay = new UdpRelay(loop, steering, limit, ownSources, this::isCaptured, mostReplySockets);
   }
 
@@ -186,7 +188,8 @@ final class RelayHarness implements AutoCloseable {
             null,
             0,
             HealthSpec.standard(false),
-            OffloadSpec.OFF);
+            OffloadSpec.OFF,
+            DestinationLimits.NONE);
     return config(List.of(), List.of(destination));
   }
 
@@ -204,7 +207,8 @@ final class RelayHarness implements AutoCloseable {
         List.of(),
         List.of(),
         1,
-        new Limits(1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ZERO, 0),
+        new Limits(
+            1000, 1000, Duration.ofSeconds(1), Duration.ofSeconds(1), Duration.ZERO, 0, 0, null),
         new Admin(null, AdminSocketSpec.DEFAULTS));
   }
 

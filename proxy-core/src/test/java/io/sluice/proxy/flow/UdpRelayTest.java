@@ -9,7 +9,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.sluice.config.TargetAddress;
 import io.sluice.proxy.observe.Refusal;
-import io.sluice.proxy.target.Destination;
+import io.sluice.proxy.target.Traffic;
 import io.sluice.steering.Family;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -86,7 +86,7 @@ class UdpRelayTest {
       assertThat(scene.server.heard())
           .hasSize(3)
           .allMatch(it -> it.payload().length == lengthBytes);
-      Destination.Traffic traffic = scene.relay.destination().traffic();
+      Traffic traffic = scene.relay.destination().traffic();
       assertThat(traffic.datagramsIn.sum()).isEqualTo(3);
       assertThat(traffic.bytesIn.sum()).isEqualTo(3L * lengthBytes);
       eventually(() -> assertThat(traffic.datagramsOut.sum()).isEqualTo(3));

@@ -173,14 +173,14 @@ final class CommandsIT {
     String file = file(configuration(8080, 8081));
     Result result = sluice("explain", "-f", file, "tcp", "203.0.113.9:51234", "127.0.0.1:8080");
     assertThat(result.exitCode).isZero();
-    assertThat(result.out)
+    assertThat(result.out.replace(file, "FILE"))
         .isEqualTo(
             """
             tcp 203.0.113.9:51234 → 127.0.0.1:8080                         generation 1
               capture    derived         bind 127.0.0.1:8080
-              program    bindings        PASS, assigned web
-                         127.0.0.1/32:8080        → web        only match
-              socket     web             1 target → 127.0.0.1:8081
+              program    bindings        PASS, assigned web   [FILE]
+                         127.0.0.1/32:8080        → web        only match   [FILE:3:5]
+              socket     web             1 target → 127.0.0.1:8081   [FILE:5:5]
               verdict    ASSIGN web → 127.0.0.1:8081
             """);
   }

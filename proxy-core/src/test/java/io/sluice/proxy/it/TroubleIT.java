@@ -147,6 +147,7 @@ final class TroubleIT {
     awaitAnswer(rare); // one connection in six seconds: found down by the third
     TreeSet<String> fired = new TreeSet<>(firing());
     daemon.reloadWrongly();
+    awaitAnswer("ALERTS{alertname=\"SluiceReloadRefused\",alertstate=\"firing\"}");
     daemon.starve();
     Awaitility.await("all of " + alerts)
         .atMost(BOUND)

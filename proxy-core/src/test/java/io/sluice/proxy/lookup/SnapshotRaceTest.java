@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
 import io.sluice.proxy.TestDaemon;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.name.Resolver;
 import io.sluice.proxy.observe.Counters;
 import io.sluice.proxy.target.Target;
@@ -82,7 +83,7 @@ final class SnapshotRaceTest {
   }
 
   private void lookUp(Set<String> seen, AtomicBoolean done) {
-    Steering steering = new Steering(() -> snapshot, counters);
+    Steering steering = new Steering(() -> snapshot, new Sources(1_000), counters);
     Map<String, int[]> lookups =
         Map.of(
             "127.0.1.1 from 1", new int[] {0x7f000101, 1},

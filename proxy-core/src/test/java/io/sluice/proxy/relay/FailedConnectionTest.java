@@ -3,6 +3,7 @@ package io.sluice.proxy.relay;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.config.Config;
+import io.sluice.config.DestinationLimits;
 import io.sluice.config.DestinationSpec;
 import io.sluice.config.MessageSpec;
 import io.sluice.proxy.Streams;
@@ -120,7 +121,8 @@ final class FailedConnectionTest {
             web.keepalive(),
             0,
             web.health(),
-            web.offload());
+            web.offload(),
+            DestinationLimits.NONE);
     return new Config(
         config.captures(),
         config.capturesDerived(),

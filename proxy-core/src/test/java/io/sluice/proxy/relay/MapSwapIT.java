@@ -11,6 +11,7 @@ import io.sluice.proxy.TestServer;
 import io.sluice.proxy.capture.CaptureChange;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.loop.AcceptGate;
@@ -249,6 +250,7 @@ final class MapSwapIT {
         made.bindingCounts(),
         false,
         made.headerSources(),
+        made.clientRules(),
         made.sockets());
   }
 
@@ -263,7 +265,7 @@ final class MapSwapIT {
       TcpRelay relay =
           new TcpRelay(
               loop,
-              new Steering(() -> snapshot, counters),
+              new Steering(() -> snapshot, new Sources(1_000), counters),
               gate,
               ownSources,
               (_, _, _, _, _) -> false,

@@ -10,6 +10,7 @@ import io.sluice.proxy.arrival.DatagramHandler;
 import io.sluice.proxy.capture.CaptureChange;
 import io.sluice.proxy.capture.Captures;
 import io.sluice.proxy.connect.OwnSources;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.linux.Syscalls;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
@@ -58,7 +59,7 @@ public final class OneLoop implements AutoCloseable {
     this.snapshot = TestDaemon.snapshot(config, null, resolver);
     List<String> _ = resolver.awaitFirstAnswers(5_000);
     AcceptGate gate = new AcceptGate(loop, limit, counters);
-    Steering steering = new Steering(this::lookUp, counters);
+    Steering steering = new Steering(this::lookUp, new Sources(1_000), counters);
     this.relay =
         new TcpRelay(
             loop,

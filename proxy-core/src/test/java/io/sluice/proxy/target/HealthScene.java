@@ -7,6 +7,7 @@ import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.health.Endpoint;
 import io.sluice.proxy.health.ManualTimer;
 import io.sluice.proxy.health.Prober;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.linux.Sockaddr;
 import io.sluice.proxy.lookup.Snapshot;
 import io.sluice.proxy.lookup.Steering;
@@ -31,7 +32,7 @@ abstract class HealthScene {
   @Nullable Snapshot snapshot;
   final Sockaddr address = new Sockaddr();
   final Counters counters = new Counters();
-  final Steering steering = new Steering(this::snapshot, counters);
+  final Steering steering = new Steering(this::snapshot, new Sources(1_000), counters);
 
   @AfterEach
   void close() {

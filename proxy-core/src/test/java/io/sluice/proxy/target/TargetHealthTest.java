@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.proxy.health.Endpoint;
+import io.sluice.proxy.limit.Sources;
 import io.sluice.proxy.lookup.Answer;
 import io.sluice.proxy.lookup.Steering;
 import io.sluice.proxy.name.NameLookup;
@@ -42,7 +43,7 @@ final class TargetHealthTest extends HealthScene {
         int first = 1_000 * thread;
         all.add(
             threads.submit(() -> {
-              Steering own = new Steering(this::snapshot, counters);
+              Steering own = new Steering(this::snapshot, new Sources(1_000), counters);
               go.await();
               for (int i = 0; i < 1_000; i++) {
                 LookupContext _ =

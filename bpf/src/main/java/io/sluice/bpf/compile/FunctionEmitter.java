@@ -20,6 +20,7 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.TreeMap;
 
@@ -105,9 +106,10 @@ final class FunctionEmitter {
 
   /** Goes to the instruction that the part is entered at. */
   private void enterPart() {
+    BitSet entered = entered();
     List<SwitchCase> cases = new ArrayList<>();
     for (int i = from; i < to; i++) {
-      if (verified.isReachable(i) && isEntered(i)) {
+      if (verified.isReachable(i) && entered.get(i)) {
         cases.add(SwitchCase.of(i, label(i)));
       }
     }
@@ -117,24 +119,20 @@ final class FunctionEmitter {
     code.invokestatic(TRAP, "overBudget", MethodTypeDesc.of(TRAP)).athrow();
   }
 
-  /** Whether an instruction of this part follows one of another. */
-  private boolean isEntered(int index) {
-    if (index == from || index == function) {
-      return true;
-    }
+  /** The instructions that follow one of another part: the first, and those jumped to. */
+  private BitSet entered() {
+    BitSet entered = new BitSet();
+    entered.set(from);
     for (int i = function; i < verified.program().endOf(function); i++) {
       Instruction it = new Instruction(verified.program().word(i));
-      if (it.isLoadOf64Bits()) {
-        i++;
-      } else if ((i < from || i >= to)
-          && it.isJump()
-          && !it.isCall()
-          && !it.isExit()
-          && i + 1 + it.distance() == index) {
-        return true;
+      boolean isOutside = i < from || i >= to;
+      boolean isJump = it.isJump() && !it.isCall() && !it.isExit();
+      int target = i + 1 + it.distance();
+      if (isOutside && isJump && !verified.isSecondWord(i) && target >= from && target < to) {
+        entered.set(target);
       }
     }
-    return index == from + 1 && new Instruction(verified.program().word(from - 1)).isLoadOf64Bits();
+    return entered;
   }
 
   /** A function finds zeros where it hasn't written. */

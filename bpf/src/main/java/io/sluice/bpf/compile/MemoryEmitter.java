@@ -14,8 +14,10 @@ import io.sluice.bpf.verify.RegisterType;
 import io.sluice.bpf.verify.Verified;
 import io.sluice.steering.map.MapValue;
 import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
+import org.jspecify.annotations.Nullable;
 
 /** Loads and stores of one function. */
 final class MemoryEmitter {
@@ -50,6 +52,8 @@ final class MemoryEmitter {
         if (result != null && result.known() && !result.isPointer()) {
           code.loadConstant(result.value()); // of .rodata, or what was just stored
           registers.storeNumber(it.destination());
+        } else if (base.isAny() && field(it) != null) {
+          loadFromContextOrMemory(it, base, result != null && result.isPointer());
         } else {
           loadFromMemory(it, base, result != null && result.isPointer());
         }
@@ -57,8 +61,27 @@ final class MemoryEmitter {
     }
   }
 
+  private @Nullable ContextField field(Instruction it) {
+    return it.mode() == Opcode.MEM ? verified.type().field(it.offset(), it.size()) : null;
+  }
+
+  /** Of what is a pointer to the context perhaps, which came back from the stack. */
+  private void loadFromContextOrMemory(Instruction it, RegisterType base, boolean asPointer) {
+    Label other = code.newLabel();
+    Label done = code.newLabel();
+    registers.loadObject(it.source());
+    code.aload(0).invokevirtual(Registers.RUN, "context", MethodTypeDesc.of(CD_Object));
+    code.if_acmpne(other);
+    registers.loadNumber(it.source());
+    code.lconst_0().lcmp().ifne(other);
+    loadFromContext(it);
+    code.goto_(done).labelBinding(other);
+    loadFromMemory(it, base, asPointer);
+    code.labelBinding(done);
+  }
+
   private void loadFromContext(Instruction it) {
-    ContextField field = verified.type().field(it.offset(), it.size());
+    ContextField field = field(it);
     if (field == null) {
       throw new IllegalStateException("verified: " + it);
     }

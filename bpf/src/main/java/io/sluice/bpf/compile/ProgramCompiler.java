@@ -31,6 +31,10 @@ import java.util.Map;
 public final class ProgramCompiler {
   private static final int MAX_METHOD_BYTES = 7_500;
   private static final int MAX_ATTEMPTS = 6;
+
+  /** Instructions; each comes out at fewer than 80 bytes, and a method has at most 65,535. */
+  private static final int MAX_PART = 800;
+
   private static final ClassDesc NAME = ClassDesc.of("io.sluice.bpf.compile.Program");
   private static final MethodTypeDesc RUN_METHOD =
       MethodTypeDesc.of(CD_long, Registers.RUN, CD_Object, CD_long);
@@ -38,7 +42,7 @@ public final class ProgramCompiler {
   private final Verified verified;
   private final Constants constants;
 
-  /** How many parts a function has; one unless said otherwise. */
+  /** How many parts a function has. */
   private final Map<Integer, Integer> parts = new HashMap<>();
 
   private ProgramCompiler(Verified verified, Map<MapSpec, Object> maps) {
@@ -75,9 +79,13 @@ public final class ProgramCompiler {
   private byte[] classFile() {
     for (int attempt = 0; ; attempt++) {
       byte[] bytes = build();
-      boolean fits = true;
+      Map<Integer, Integer> longest = new HashMap<>();
       for (MethodModel method : ClassFile.of().parse(bytes).methods()) {
-        fits &= splitIfTooLong(method);
+        measure(method, longest);
+      }
+      boolean fits = true;
+      for (Map.Entry<Integer, Integer> function : longest.entrySet()) {
+        fits &= splitIfTooLong(function.getKey(), function.getValue());
       }
       if (fits || attempt == MAX_ATTEMPTS) {
         return bytes;
@@ -85,19 +93,36 @@ public final class ProgramCompiler {
     }
   }
 
-  private boolean splitIfTooLong(MethodModel method) {
-    int length = method.findAttribute(Attributes.code()).map(CodeAttribute::codeLength).orElse(0);
+  /** Notes the bytes of a function's longest method; what calls its parts isn't one. */
+  private void measure(MethodModel method, Map<Integer, Integer> longest) {
     String name = method.methodName().stringValue();
-    if (length <= MAX_METHOD_BYTES || name.charAt(0) != 'f') {
-      return true;
+    if (name.charAt(0) != 'f') {
+      return;
     }
     int underscore = name.indexOf('_');
     int function = Integer.parseInt(name.substring(1, underscore < 0 ? name.length() : underscore));
-    int count = parts.getOrDefault(function, 1);
-    int instructions = verified.program().endOf(function) - function;
-    int wanted = Math.min(count * (1 + length / MAX_METHOD_BYTES), instructions);
-    parts.put(function, wanted);
-    return wanted == count;
+    if (underscore >= 0 || partsOf(function) == 1) {
+      int bytes = method.findAttribute(Attributes.code()).map(CodeAttribute::codeLength).orElse(0);
+      longest.merge(function, bytes, Math::max);
+    }
+  }
+
+  private boolean splitIfTooLong(int function, int longest) {
+    int count = partsOf(function);
+    int wanted = Math.min(count * (1 + longest / MAX_METHOD_BYTES), lengthOf(function));
+    if (longest > MAX_METHOD_BYTES) {
+      parts.put(function, wanted);
+    }
+    return longest <= MAX_METHOD_BYTES || wanted == count;
+  }
+
+  private int lengthOf(int function) {
+    return verified.program().endOf(function) - function;
+  }
+
+  /** At first as many as can't be longer than a class file's methods may be. */
+  private int partsOf(int function) {
+    return parts.computeIfAbsent(function, it -> 1 + lengthOf(it) / MAX_PART);
   }
 
   private byte[] build() {
@@ -125,7 +150,7 @@ public final class ProgramCompiler {
 
   private void function(ClassBuilder builder, int function) {
     int end = verified.program().endOf(function);
-    int count = parts.getOrDefault(function, 1);
+    int count = partsOf(function);
     if (count == 1) {
       builder.withMethodBody(
           method(function),

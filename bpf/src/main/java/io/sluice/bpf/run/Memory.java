@@ -1,6 +1,7 @@
 package io.sluice.bpf.run;
 
 import io.sluice.bpf.isa.Opcode;
+import io.sluice.steering.Socket;
 import io.sluice.steering.map.MapValue;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -9,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Loads and stores of programs, little-endian, checked against the bounds of what they go into: a
- * stack, a packet's bytes ({@code byte[]}), a value of a map. Anything else traps.
+ * stack, a packet's bytes ({@code byte[]}), a value of a map, a socket. Anything else traps.
  */
 public final class Memory {
   private static final VarHandle SHORTS =
@@ -176,6 +177,12 @@ public final class Memory {
             default -> load8(value, offset);
           };
       case Packet packet -> packet.load(offset, size);
+      case Socket socket -> {
+        if (offset != (int) offset || !SocketFields.isReadable((int) offset, size)) {
+          throw Trap.outOfRange();
+        }
+        yield SocketFields.load(socket, (int) offset, size);
+      }
       case null, default -> throw Trap.nullPointer();
     };
   }

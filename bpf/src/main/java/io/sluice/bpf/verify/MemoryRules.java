@@ -93,10 +93,10 @@ final class MemoryRules {
           ? RegisterType.ANY
           : RegisterType.SCALAR;
     }
-    int at = (int) base.value() + offset;
-    if (!isOnStack(index, at, size)) {
+    if (!isOnStack(index, base.value() + offset, size)) {
       return RegisterType.SCALAR;
     }
+    int at = (int) base.value() + offset;
     if (!state.mayBeWritten(at, size)) {
       verifier.reject(
           index,
@@ -118,7 +118,7 @@ final class MemoryRules {
     return type;
   }
 
-  private boolean isOnStack(int index, int at, int size) throws RejectedException {
+  private boolean isOnStack(int index, long at, int size) throws RejectedException {
     if (at < -Run.FRAME_BYTES || at + size > 0) {
       verifier.reject(
           index,
@@ -211,9 +211,6 @@ final class MemoryRules {
     if (value.isPointer() && !value.isAny()) {
       verifier.reject(index, "R" + it.source() + " leaks a pointer into memory");
     }
-    if (base.kind() == RegisterType.Kind.STACK && base.known()) {
-      state.overwrite((int) base.value() + it.offset(), it.size());
-    }
     if (it.immediate() == Opcode.CMPXCHG) {
       RegisterType _ = verifier.use(index, state, 0);
       verifier.result(index, state, 0, RegisterType.SCALAR);
@@ -229,10 +226,10 @@ final class MemoryRules {
       state.writeSomewhere();
       return;
     }
-    int at = (int) base.value() + it.offset();
-    if (!isOnStack(index, at, it.size())) {
+    if (!isOnStack(index, base.value() + it.offset(), it.size())) {
       return;
     }
+    int at = (int) base.value() + it.offset();
     if (it.size() == Long.BYTES && (at & 7) == 0 && !it.isAtomic()) {
       state.slot(at, value);
     } else {

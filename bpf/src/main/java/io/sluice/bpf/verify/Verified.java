@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** What was found out about a program that may run: what the compiler builds on. Immutable. */
@@ -24,9 +25,9 @@ public final class Verified {
   private final boolean spillsDynamically;
   private final BitSet seconds;
   private final List<String> lints;
-  private final List<String> log;
+  private final Supplier<List<String>> log;
 
-  Verified(Verifier from, List<String> log) {
+  Verified(Verifier from, Supplier<List<String>> log) {
     this.program = from.program;
     this.type = from.type;
     this.before = from.before;
@@ -37,7 +38,7 @@ public final class Verified {
     this.spillsDynamically = from.spillsDynamically;
     this.seconds = from.structure.seconds();
     this.lints = from.lints.stream().distinct().toList();
-    this.log = List.copyOf(log);
+    this.log = log;
   }
 
   public LinkedProgram program() {
@@ -134,6 +135,6 @@ public final class Verified {
 
   /** Each instruction with what registers hold before it. */
   public List<String> log() {
-    return log;
+    return log.get();
   }
 }

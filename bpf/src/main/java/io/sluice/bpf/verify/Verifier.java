@@ -69,7 +69,7 @@ public final class Verifier {
   public static Verified verify(LinkedProgram program, ProgramType type) throws RejectedException {
     Verifier verifier = new Verifier(program, type);
     verifier.run();
-    return new Verified(verifier, verifier.log());
+    return new Verified(verifier, verifier::log);
   }
 
   private void run() throws RejectedException {

@@ -1,6 +1,5 @@
 package io.sluice.bpf;
 
-import io.sluice.bpf.isa.Instruction;
 import io.sluice.bpf.isa.Opcode;
 import io.sluice.bpf.object.LinkedProgram;
 import io.sluice.bpf.object.MapKind;
@@ -8,7 +7,6 @@ import io.sluice.bpf.object.MapSpec;
 import io.sluice.bpf.object.Reference;
 import io.sluice.bpf.run.ProgramType;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -23,7 +21,7 @@ import java.util.TreeMap;
  *   fp-8 a key | fp-72 to fp-8 numbers | fp-80 R6, spilled
  * </pre>
  */
-final class RandomPrograms {
+final class RandomPrograms extends InstructionWriter {
   static final int VALUE_BYTES = 16;
   static final int MEMORY_BYTES = 64;
 
@@ -33,31 +31,12 @@ final class RandomPrograms {
           MapSpec.of("hash", MapKind.HASH, 4, VALUE_BYTES, 5, 0),
           MapSpec.of("perCpu", MapKind.PERCPU_ARRAY, 4, VALUE_BYTES, 3, 0));
 
-  private static final int[] CODES = {
-    Opcode.ADD, Opcode.SUB, Opcode.MUL, Opcode.DIV, Opcode.OR, Opcode.AND, Opcode.LSH, Opcode.RSH,
-    Opcode.NEG, Opcode.MOD, Opcode.XOR, Opcode.MOV, Opcode.ARSH, Opcode.END
-  };
-  private static final int[] CONDITIONS = {
-    Opcode.JEQ, Opcode.JGT, Opcode.JGE, Opcode.JSET, Opcode.JNE, Opcode.JSGT, Opcode.JSGE,
-    Opcode.JLT, Opcode.JLE, Opcode.JSLT, Opcode.JSLE
-  };
-  private static final int[] ATOMICS = {
-    Opcode.ADD, Opcode.OR, Opcode.AND, Opcode.XOR, Opcode.ADD | Opcode.FETCH,
-    Opcode.OR | Opcode.FETCH, Opcode.AND | Opcode.FETCH, Opcode.XOR | Opcode.FETCH, Opcode.XCHG,
-    Opcode.CMPXCHG
-  };
-  private static final int[] SIZE_BITS = {0x10, 0x08, 0x00, 0x18}; // of 1, 2, 4 and 8 bytes
-  private static final int[] CONTEXT_FIELDS = {8, 12, 16, 20, 24, 32, 36, 40, 44, 56, 60, 64};
   private static final int ANCHOR = 6;
-  private static final int FP = Instruction.FRAME_POINTER;
   private static final int KEY = -8;
   private static final int SPILL = -80;
 
   private final Random random;
   private final ProgramType type;
-  private final List<Long> words = new ArrayList<>();
-  private final Map<Integer, Reference> references = new HashMap<>();
-  private final Map<Integer, Integer> calls = new HashMap<>();
   private final int functions;
 
   /** What R6 is. */
@@ -104,24 +83,7 @@ final class RandomPrograms {
       }
       add(Opcode.JMP | Opcode.EXIT, 0, 0, 0, 0);
     }
-    calls.forEach((at, callee) -> patch(at, starting.get(callee)));
-    return new LinkedProgram(
-        "random",
-        type.section(),
-        words.stream().mapToLong(it -> it).toArray(),
-        starts,
-        references,
-        Map.of());
-  }
-
-  private void patch(int at, int start) {
-    Instruction it = new Instruction(words.get(at));
-    if (it.isCall()) {
-      words.set(
-          at, Instruction.of(it.opcode(), 0, Opcode.CALL_LOCAL, 0, start - at - 1).word());
-    } else {
-      references.put(at, new Reference.ToFunction(start));
-    }
+    return finish(type.section(), starts, starting);
   }
 
   /** Whether a function is handed a pointer in R1; else it is a number, as of callbacks. */
@@ -334,11 +296,6 @@ final class RandomPrograms {
     landAt(back, top);
   }
 
-  private void pointer(int register, int at) {
-    register(Opcode.ALU64 | Opcode.MOV, register, FP);
-    immediate(Opcode.ALU64 | Opcode.ADD, register, at);
-  }
-
   private void map(int depth) {
     MapSpec map = MAPS.get(random.nextInt(MAPS.size()));
     add(Opcode.ST | Opcode.MEM, FP, 0, KEY, random.nextInt(7));
@@ -383,8 +340,7 @@ final class RandomPrograms {
     int with = random.nextInt(6);
     switch (random.nextInt(3)) {
       case 0 -> add(Opcode.LDX | Opcode.MEM | SIZE_BITS[log], 1 + random.nextInt(5), 7, at, 0);
-      case 1 ->
-          add(Opcode.STX | Opcode.MEM | SIZE_BITS[log], 7, with == 0 ? 5 : with, at, 0);
+      case 1 -> add(Opcode.STX | Opcode.MEM | SIZE_BITS[log], 7, with == 0 ? 5 : with, at, 0);
       default ->
           add(
               Opcode.STX | Opcode.ATOMIC | 0x18,
@@ -486,31 +442,5 @@ final class RandomPrograms {
       add(Opcode.LDDW, register, 0, 0, random.nextInt());
       words.add((long) random.nextInt() << 32);
     }
-  }
-
-  private void land(int jump) {
-    landAt(jump, words.size());
-  }
-
-  private void landAt(int jump, int target) {
-    Instruction it = new Instruction(words.get(jump));
-    words.set(
-        jump,
-        Instruction.of(
-                it.opcode(), it.destination(), it.source(), target - jump - 1, it.immediate())
-            .word());
-  }
-
-  private void immediate(int opcode, int to, int value) {
-    add(opcode, to, 0, 0, value);
-  }
-
-  private void register(int opcode, int to, int from) {
-    add(opcode | 8, to, from, 0, 0);
-  }
-
-  private int add(int opcode, int to, int from, int offset, int immediate) {
-    words.add(Instruction.of(opcode, to, from, offset, immediate).word());
-    return words.size() - 1;
   }
 }

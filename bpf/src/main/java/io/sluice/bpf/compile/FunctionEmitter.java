@@ -265,7 +265,10 @@ final class FunctionEmitter {
 
   /** The next instruction follows, here or in another part. */
   private void fallThrough(int next) {
-    if (next >= to) {
+    boolean isReached = next < verified.program().endOf(function) && verified.isReachable(next);
+    if (!isReached) { // behind a call of a function that never returns
+      code.invokestatic(TRAP, "overBudget", MethodTypeDesc.of(TRAP)).athrow();
+    } else if (next >= to) {
       goElsewhere(next);
     } else if (next > from && !labels.containsKey(next)) {
       throw new IllegalStateException("no instruction " + next);

@@ -166,8 +166,8 @@ public final class BindingMaps {
   }
 
   /**
-   * Whether all labels of a table have numbers already, so that no more than the tries change. Never
-   * after a change that failed: these maps can't be known to hold a table any more.
+   * Whether all labels of a table have numbers already, so that no more than the tries change.
+   * Never after a change that failed: these maps can't be known to hold a table any more.
    */
   public boolean knows(BindingTable.Difference difference) {
     return !isBroken

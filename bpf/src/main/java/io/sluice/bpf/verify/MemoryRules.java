@@ -202,11 +202,11 @@ final class MemoryRules {
               index, "R%d invalid mem access '%s'".formatted(it.destination(), describe(base)));
     }
     if (it.isAtomic()) {
-      atomic(index, it, base, value, state);
+      atomic(index, it, value, state);
     }
   }
 
-  private void atomic(int index, Instruction it, RegisterType base, RegisterType value, State state)
+  private void atomic(int index, Instruction it, RegisterType value, State state)
       throws RejectedException {
     if (value.isPointer() && !value.isAny()) {
       verifier.reject(index, "R" + it.source() + " leaks a pointer into memory");

@@ -162,7 +162,7 @@ final class Flows {
     SourcePlaces places = admission.places();
     Flow flow = open(front, key, target, nowMillis);
     if (flow == null) {
-      SourcePlaces.leave(places);
+      SourcePlaces.leaveAny(places);
       return null;
     }
     flow.places = places;
@@ -375,7 +375,7 @@ final class Flows {
     limit.close();
     flow.target().closed();
     flow.target().destination().close();
-    SourcePlaces.leave(flow.places);
+    SourcePlaces.leaveAny(flow.places);
   }
 
   // ---- to and from another daemon

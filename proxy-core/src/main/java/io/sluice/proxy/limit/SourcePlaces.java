@@ -55,7 +55,7 @@ public final class SourcePlaces {
   }
 
   /** Gives places back, if there are any. */
-  public static void leave(@Nullable SourcePlaces places) {
+  public static void leaveAny(@Nullable SourcePlaces places) {
     if (places != null) {
       places.leave();
     }

@@ -404,7 +404,7 @@ public final class TcpRelay implements ConnectionHandler {
   /** A session is over: what it was counted in is given back. */
   void ended(Session session) {
     session.destination().places().leaveBoth(requireNonNull(session.placed));
-    SourcePlaces.leave(session.places);
+    SourcePlaces.leaveAny(session.places);
     ended();
   }
 

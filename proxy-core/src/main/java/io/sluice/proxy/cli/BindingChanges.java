@@ -69,10 +69,9 @@ final class BindingChanges {
 
   @Command(
       name = "load-bindings",
-      description = {
-        "Replaces all bindings that were made at run time by those of a file, in one step:",
-        "tubular's JSON, or CSV."
-      },
+      description =
+          "Replaces all bindings that were made at run time by those of a file, in "
+              + "one step: tubular's JSON, or CSV.",
       footer = {"", "  sluice load-bindings --dry-run bindings.json"})
   static final class Load extends ChangingCommand {
     @Parameters(paramLabel = "BINDINGS", description = "The file.")

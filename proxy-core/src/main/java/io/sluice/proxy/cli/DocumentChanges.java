@@ -21,10 +21,9 @@ final class DocumentChanges {
 
   @Command(
       name = "apply",
-      description = {
-        "Makes many changes in one step: a file of additions, in the configuration's own",
-        "sections, with what is taken away under `remove`."
-      },
+      description =
+          "Makes many changes in one step: a file of additions, in the "
+              + "configuration's own sections, with what is taken away under `remove`.",
       footer = {"", "  sluice apply --dry-run -f patch.yaml"})
   static final class Apply implements Callable<Integer> {
     @Mixin private ChangeOption change = new ChangeOption();
@@ -111,10 +110,9 @@ final class DocumentChanges {
 
   @Command(
       name = "remove",
-      description = {
-        "Takes one away: by its name; a destination by its label, or as `tcp web`; a",
-        "listener as `tcp 0.0.0.0:80`."
-      })
+      description =
+          "Takes one away: by its name; a destination by its label, or as `tcp web`; "
+              + "a listener as `tcp 0.0.0.0:80`.")
   static final class Remove extends ChangingCommand {
     @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -170,10 +168,9 @@ final class DocumentChanges {
 
   @Command(
       name = "program",
-      description = {
-        "Adds, removes, moves or tries a program of a running daemon;",
-        "check, run and dump look at an eBPF object, without a daemon."
-      },
+      description =
+          "Adds, removes, moves or tries a program of a running daemon; check, run "
+              + "and dump look at an eBPF object, without a daemon.",
       synopsisSubcommandLabel = "add|remove|move|shadow|promote|check|run|dump",
       subcommands = {
         Add.class,

@@ -26,10 +26,9 @@ import picocli.CommandLine.Parameters;
 /** {@code sluice explain}: of the running daemon, or of a file. */
 @Command(
     name = "explain",
-    description = {
-      "Says where a connection or datagram would go, and why: asks the running daemon,",
-      "or with -f a file, without a daemon."
-    },
+    description =
+        "Says where a connection or datagram would go, and why: asks the running "
+            + "daemon, or with -f a file, without a daemon.",
     footer = {
       "",
       "  sluice explain tcp 203.0.113.9:51234 127.0.1.7:8080",

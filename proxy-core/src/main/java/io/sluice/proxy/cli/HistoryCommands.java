@@ -59,10 +59,9 @@ final class HistoryCommands {
 
   @Command(
       name = "diff",
-      description = {
-        "Shows what a reload of the file would change; with a number, what that generation",
-        "has changed."
-      })
+      description =
+          "Shows what a reload of the file would change; with a number, what that "
+              + "generation has changed.")
   static final class Diff extends AskingCommand {
     @Parameters(arity = "0..1", paramLabel = "N", description = "The generation.")
     private @Nullable Long generation;

@@ -84,8 +84,9 @@ final class ObjectCommands {
   @Command(
       name = "check",
       description = {
-        "Says whether a program would be loaded: its maps, its functions, what ought to be known",
-        "of it; or in one line why not. Exit code 0, or 1."
+        "Says whether a program would be loaded: its maps, its functions, what "
+            + "ought to be known of it; or in one line why not.",
+        "Exit code 0, or 1."
       })
   static final class Check extends OfObject {
     @Override
@@ -115,8 +116,9 @@ final class ObjectCommands {
   @Command(
       name = "run",
       description = {
-        "Runs a program once, on empty maps: its verdict, what it looked up, what is in its maps",
-        "then. No socket is there to be assigned.",
+        "Runs a program once, on empty maps: its verdict, what it looked up, what "
+            + "is in its maps then.",
+        "No socket is there to be assigned."
       },
       footer = {
         "",

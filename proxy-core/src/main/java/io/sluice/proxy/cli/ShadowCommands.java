@@ -25,8 +25,9 @@ final class ShadowCommands {
   @Command(
       name = "shadow",
       description = {
-        "Runs a candidate beside a program, on the same lookups: it decides nothing, but is",
-        "compared. Without a file, shows what was found out."
+        "Runs a candidate beside a program, on the same lookups: it decides "
+            + "nothing, but is compared.",
+        "Without a file, shows what was found out."
       },
       footer = {
         "",

@@ -146,10 +146,9 @@ final class TargetChanges {
 
   @Command(
       name = "swap",
-      description = {
-        "Replaces a label's targets in one step: when it answers, nothing new goes to the",
-        "old ones."
-      },
+      description =
+          "Replaces a label's targets in one step: when it answers, nothing new goes "
+              + "to the old ones.",
       footer = {"", "  sluice swap web --to 127.0.0.1:9001,127.0.0.1:9002"})
   static final class Swap extends ChangingCommand {
     @Mixin private LabelArguments label = new LabelArguments();

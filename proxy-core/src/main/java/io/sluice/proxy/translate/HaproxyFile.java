@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://docs.haproxy.org/2.6/configuration.html">HAProxy's configuration manual</a>
  */
 public final class HaproxyFile {
-  private static final Pattern DURATION = Pattern.compile("([0-9]+)(us|ms|s|m|h|d)?");
+  private static final String DEFAULT_UNIT = "ms";
   private static final Pattern HOST_PORTS = Pattern.compile("(.*):([0-9]+(?:-[0-9]+)?)");
 
   private final Translation made = new Translation();
@@ -201,9 +201,10 @@ public final class HaproxyFile {
       case "random" -> keys.add("select: hash");
       default -> keys.add("select: round-robin");
     }
-    duration(keys, "connectTimeout", options.get("timeout connect"));
+    Translation.duration(keys, "connectTimeout", options.get("timeout connect"), DEFAULT_UNIT);
     String client = front.options.get("timeout client");
-    duration(keys, "idleTimeout", client == null ? options.get("timeout server") : client);
+    Translation.duration(
+        keys, "idleTimeout", client == null ? options.get("timeout server") : client, DEFAULT_UNIT);
     if (options.get("retries") != null) {
       keys.add("retries: " + options.get("retries"));
     }
@@ -235,7 +236,7 @@ public final class HaproxyFile {
     List<String> check = new ArrayList<>();
     check.add(
         path == null ? "tcp: {}" : "http: {path: \"" + path + "\", status: \"" + status + "\"}");
-    duration(check, "interval", checked.after("inter"));
+    Translation.duration(check, "interval", checked.after("inter"), DEFAULT_UNIT);
     for (String times : List.of("rise", "fall")) {
       if (!checked.after(times).isEmpty()) {
         check.add(times + ": " + checked.after(times));
@@ -264,23 +265,5 @@ public final class HaproxyFile {
       }
     }
     return "{" + String.join(", ", keys) + "}";
-  }
-
-  /** HAProxy's default unit is the millisecond; we have no days and no microseconds. */
-  private static void duration(List<String> keys, String key, @Nullable String text) {
-    Matcher duration = DURATION.matcher(text == null ? "" : text);
-    if (duration.matches()) {
-      long count = Long.parseLong(String.valueOf(duration.group(1)));
-      String unit = duration.group(2);
-      keys.add(
-          key
-              + ": "
-              + switch (unit) {
-                case null -> count + "ms";
-                case "us" -> Math.max(1, count / 1000) + "ms";
-                case "d" -> count * 24 + "h";
-                default -> count + unit;
-              });
-    }
   }
 }

@@ -19,7 +19,7 @@ public final class NginxFile {
   private static final Pattern TOKEN =
       Pattern.compile("#[^\n]*|\"((?:[^\"\\\\]|\\\\.)*)\"|'([^']*)'|[{};]|[^\\s{};\"']+|\n");
   private static final Pattern LISTEN = Pattern.compile("(?:(.*):)?([0-9]+(?:-[0-9]+)?)");
-  private static final Pattern DURATION = Pattern.compile("([0-9]+)(ms|s|m|h|d)?");
+  private static final String DEFAULT_UNIT = "s";
 
   private final Translation made = new Translation();
   private final Map<String, Block> upstreams = new HashMap<>();
@@ -199,8 +199,9 @@ public final class NginxFile {
         default -> made.leftOut(it.line, it.text(), "has no counterpart");
       }
     }
-    duration(keys, "idleTimeout", said("proxy_timeout", server, stream));
-    duration(keys, "connectTimeout", said("proxy_connect_timeout", server, stream));
+    Translation.duration(keys, "idleTimeout", said("proxy_timeout", server, stream), DEFAULT_UNIT);
+    Translation.duration(
+        keys, "connectTimeout", said("proxy_connect_timeout", server, stream), DEFAULT_UNIT);
     if ("on".equals(said("proxy_protocol", server, stream))) {
       keys.add("proxyProtocol: v1");
     }
@@ -260,20 +261,5 @@ public final class NginxFile {
 
   private static String address(String text) {
     return text.startsWith("unix:") ? text.replaceFirst(":$", "") : text;
-  }
-
-  /** NGINX's default unit is the second; we have no days. */
-  private static void duration(List<String> keys, String key, @Nullable String text) {
-    Matcher duration = DURATION.matcher(text == null ? "" : text);
-    if (duration.matches()) {
-      String count = String.valueOf(duration.group(1));
-      String unit = duration.group(2);
-      keys.add(
-          key
-              + ": "
-              + (unit == null
-                  ? count + "s"
-                  : unit.equals("d") ? Long.parseLong(count) * 24 + "h" : count + unit));
-    }
   }
 }

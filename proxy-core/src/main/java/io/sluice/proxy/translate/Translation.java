@@ -4,11 +4,16 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** What another proxy's configuration came to: put together by its reader, then written. */
 public final class Translation {
   /** A range of more ports than this isn't written out as bindings. */
   private static final int MOST_PORTS = 1_024;
+
+  private static final Pattern DURATION = Pattern.compile("([0-9]+)(us|ms|s|m|h|d)?");
 
   private final List<String> bindings = new ArrayList<>();
   private final Map<String, List<String>> destinations = new LinkedHashMap<>();
@@ -75,6 +80,28 @@ public final class Translation {
     lines.add("    targets:");
     targets.forEach(it -> lines.add("      - " + it));
     destinations.put(protocol + " " + label, lines);
+  }
+
+  /**
+   * Adds a key whose value is a duration, if there is one. We have no days and no microseconds.
+   *
+   * @param text as they write it
+   * @param defaultUnit of a number without one
+   */
+  static void duration(List<String> keys, String key, @Nullable String text, String defaultUnit) {
+    Matcher duration = DURATION.matcher(text == null ? "" : text);
+    if (duration.matches()) {
+      long count = Long.parseLong(String.valueOf(duration.group(1)));
+      String unit = duration.group(2) == null ? defaultUnit : String.valueOf(duration.group(2));
+      keys.add(
+          key
+              + ": "
+              + switch (unit) {
+                case "us" -> Math.max(1, count / 1000) + "ms";
+                case "d" -> count * 24 + "h";
+                default -> count + unit;
+              });
+    }
   }
 
   /** The configuration, with what was left out as comments at its top. */

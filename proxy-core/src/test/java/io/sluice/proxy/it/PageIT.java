@@ -165,19 +165,12 @@ final class PageIT {
   @Test
   void aDaemonThatGoesAwayIsSaidToAndShownAgainWhenItIsBack() throws Exception {
     int port = TestDaemon.freePort();
-    Path file = directory.resolve("away.yaml");
-    Files.writeString(
-        file,
-        "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\n".formatted(port));
-    List<String> command = SluiceProcess.sluice(List.of(), "run", "-f", file.toString());
-    try (SluiceProcess sluice = SluiceProcess.start(directory, command)) {
-      sluice.awaitLine("ready ");
+    try (SluiceProcess _ = daemon(port, "")) {
       browser.open("http://127.0.0.1:" + port + "/");
       browser.awaitText("#daemon", "generation");
     }
     browser.awaitText("#lost", "the daemon doesn't answer");
-    try (SluiceProcess sluice = SluiceProcess.start(directory, command)) {
-      sluice.awaitLine("ready ");
+    try (SluiceProcess _ = daemon(port, "")) {
       TestDaemon.until("it is back", () -> browser.text("#lost").isEmpty());
     }
     browser.open("about:blank");
@@ -191,14 +184,7 @@ final class PageIT {
         IntStream.range(0, 10_000)
             .mapToObj("- {label: l%d, protocol: tcp, targets: [\"127.0.0.1:9\"]}\n"::formatted)
             .collect(Collectors.joining());
-    Path file = directory.resolve("many.yaml");
-    Files.writeString(
-        file,
-        "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\ndestinations:\n%s"
-            .formatted(port, destinations));
-    List<String> command = SluiceProcess.sluice(List.of(), "run", "-f", file.toString());
-    try (SluiceProcess sluice = SluiceProcess.start(directory, command)) {
-      sluice.awaitLine("ready ");
+    try (SluiceProcess _ = daemon(port, "destinations:\n" + destinations)) {
       browser.open("http://127.0.0.1:" + port + "/#destinations");
       browser.awaitText("#destinationsNote", "200 of 10000");
       browser.enter("#destinations [name=search]", "l9999");
@@ -208,6 +194,14 @@ final class PageIT {
       browser.open("about:blank");
     }
     browser.errors().clear();
+  }
+
+  /** A daemon that is ready, whose page is at this port. */
+  private SluiceProcess daemon(int port, String more) throws Exception {
+    String head = "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\n";
+    Path file = Files.writeString(directory.resolve("own.yaml"), head.formatted(port) + more);
+    List<String> command = SluiceProcess.sluice(List.of(), "run", "-f", file.toString());
+    return SluiceProcess.start(directory, command).awaitLine("ready ");
   }
 
   private static String events(HttpAsker asker) throws IOException {

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -14,9 +15,9 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -26,32 +27,21 @@ final class SourceLimitsTest {
   private static final String ONE = "127.0.0.1";
   private static final String OTHER = "127.0.9.1";
 
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @RegisterExtension final Opened opened = new Opened();
+
   private final int port = TestDaemon.freePort();
-
-  @AfterEach
-  void close() throws Exception {
-    for (AutoCloseable each : open.reversed()) {
-      each.close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T it) {
-    open.add(it);
-    return it;
-  }
 
   /**
    * A daemon of one loop, which accepts in order, before a server that closes when its client does.
    */
   private TestDaemon daemon(String limits, String destination) throws Exception {
-    TestServer server = closing(TestServer.start(TestServer.PROTOCOL));
+    TestServer server = opened.add(TestServer.start(TestServer.PROTOCOL));
     String web = TestDaemon.web(1, port, server.targets() + destination);
-    return closing(TestDaemon.start("limits: {drain: 0s" + limits + "}\n" + web));
+    return opened.add(TestDaemon.start("limits: {drain: 0s" + limits + "}\n" + web));
   }
 
   private Socket connect(String from) throws IOException {
-    Socket socket = closing(new Socket());
+    Socket socket = opened.add(new Socket());
     socket.bind(new InetSocketAddress(InetAddress.ofLiteral(from), 0));
     socket.connect(new InetSocketAddress(Streams.LOOPBACK, port), 5_000);
     socket.setSoTimeout(10_000);

@@ -2,6 +2,7 @@ package io.sluice.proxy.relay;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.proxy.Opened;
 import io.sluice.proxy.Streams;
 import io.sluice.proxy.TestDaemon;
 import io.sluice.proxy.TestServer;
@@ -11,9 +12,9 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** {@code maxConnections} of targets, and the queue of clients who wait for them. */
 @Timeout(120)
@@ -21,7 +22,7 @@ final class TargetPlacesTest {
   private static final int CLIENTS = 600;
   private static final int PLACES = 50;
 
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @RegisterExtension final Opened opened = new Opened();
   private final int port = TestDaemon.freePort();
 
   /** How many connections the server has now, and had at most. */
@@ -29,20 +30,8 @@ final class TargetPlacesTest {
 
   private final AtomicInteger most = new AtomicInteger();
 
-  @AfterEach
-  void close() throws Exception {
-    for (AutoCloseable each : open.reversed()) {
-      each.close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T it) {
-    open.add(it);
-    return it;
-  }
-
   private TestServer server() throws IOException {
-    return closing(
+    return opened.add(
         TestServer.start(connection -> {
           most.accumulateAndGet(now.incrementAndGet(), Math::max);
           TestServer.PROTOCOL.serve(connection);
@@ -56,11 +45,11 @@ final class TargetPlacesTest {
     String targets =
         "targets: [{address: \"127.0.0.1:%d\", maxConnections: %d}]"
             .formatted(server.port(), places);
-    return closing(TestDaemon.start(loops, port, targets + keys));
+    return opened.add(TestDaemon.start(loops, port, targets + keys));
   }
 
   private Socket connect() throws IOException {
-    return closing(Streams.connect(port));
+    return opened.add(Streams.connect(port));
   }
 
   private static void awaitQueue(TestDaemon daemon, int length) {
@@ -73,7 +62,7 @@ final class TargetPlacesTest {
     TestServer one = server();
     TestServer other = server();
     TestDaemon daemon =
-        closing(
+        opened.add(
             TestDaemon.start(
                 1,
                 port,

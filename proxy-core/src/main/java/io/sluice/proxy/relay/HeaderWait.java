@@ -3,7 +3,6 @@ package io.sluice.proxy.relay;
 import io.netty.channel.epoll.EpollIoOps;
 import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.header.ProxyHeader;
-import io.sluice.proxy.header.ProxyHeaderWriter;
 import io.sluice.proxy.header.Via;
 import io.sluice.proxy.linux.Linux;
 import io.sluice.proxy.linux.Syscalls;
@@ -11,12 +10,11 @@ import io.sluice.proxy.loop.Loop;
 import io.sluice.proxy.loop.Watched;
 import io.sluice.proxy.observe.RateLimit;
 import io.sluice.proxy.observe.Refusal;
-import io.sluice.proxy.observe.SessionFilter;
-import io.sluice.proxy.observe.SessionState;
-import io.sluice.steering.IpAddress;
+import io.sluice.proxy.target.Target;
 import io.sluice.steering.LookupContext;
 import io.sluice.steering.Protocol;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,33 +28,23 @@ import org.slf4j.LoggerFactory;
  * a peer that sends single bytes has each of them read a bounded number of times. Called on its
  * loop only.
  */
-final class HeaderWait extends Sessions.Entry implements Runnable {
+final class HeaderWait extends Held implements Runnable {
   private static final Logger log = LoggerFactory.getLogger(HeaderWait.class);
   private static final RateLimit logLimit = new RateLimit(1_000);
   private static final EpollIoOps EDGES = Loop.READ_EDGES.with(EpollIoOps.EPOLLRDHUP);
 
-  private final TcpRelay relay;
-  private final Via physical;
-  private final int ifindex;
-  private final Waiting socket;
-  private final long startMillis;
   private final long deadlineMillis;
   private int lowWater = 1;
   private int readings;
   private boolean isEnding;
   private boolean isQueued;
-  private boolean isOver;
 
   /**
    * @param physical describes the connection as it came
    */
   HeaderWait(TcpRelay relay, int fd, LookupContext physical, long timeoutMillis) {
-    this.relay = relay;
-    this.physical = Via.of(physical, ProxyHeaderWriter.NO_TLVS);
-    this.ifindex = physical.ingressIfindex();
-    this.socket = new Waiting(fd);
-    this.startMillis = relay.loop().timeMillis();
-    this.deadlineMillis = startMillis + timeoutMillis;
+    super(relay, fd, physical, null);
+    this.deadlineMillis = startMillis() + timeoutMillis;
   }
 
   /** One that another daemon has begun to wait for. */
@@ -67,15 +55,13 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
 
   @Override
   boolean pack(Packer out) {
-    SessionForm.pack(this, out, physical, ifindex);
-    return !isOver;
+    SessionForm.pack(this, out);
+    return !isOver();
   }
 
   @Override
   void depart() {
-    isOver = true;
-    loop().cancel(this);
-    relay.sessions().remove(this);
+    stopWaiting();
     socket.unwatch();
   }
 
@@ -87,47 +73,23 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
 
   @Override
   public void back() {
-    isOver = false;
-    begin();
+    waitAgain();
   }
 
   int lowWater() {
     return lowWater;
   }
 
-  /** The connection's socket, until its header is complete. */
-  private final class Waiting extends Watched {
-    Waiting(int fd) {
-      super(fd);
-    }
-
-    /**
-     * Reads after the other events at hand: one of them may be for a socket that was closed a
-     * moment ago, and whose number the connection to the target would get.
-     */
-    @Override
-    protected void ready(int events) {
-      isEnding |= (events & ENDING) != 0;
-      if (!isQueued) {
-        isQueued = true;
-        loop().execute(HeaderWait.this);
-      }
-    }
-
-    @Override
-    protected void failed(Throwable failure) {
-      HeaderWait.this.failed(failure);
-    }
-
-    /** The loop goes down. */
-    @Override
-    public void close() {
-      shutdown();
-    }
-
-    /** Another daemon has the connection. */
-    void closeQuietly() {
-      super.close();
+  /**
+   * Reads after the other events at hand: one of them may be for a socket that was closed a moment
+   * ago, and whose number the connection to the target would get.
+   */
+  @Override
+  void ready(int events) {
+    isEnding |= (events & Watched.ENDING) != 0;
+    if (!isQueued) {
+      isQueued = true;
+      loop().execute(this);
     }
   }
 
@@ -136,7 +98,7 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
   void begin() {
     relay.sessions().add(this);
     read();
-    if (isOver) {
+    if (isOver()) {
       return;
     }
     try {
@@ -163,14 +125,10 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     return relay.loop().syscalls();
   }
 
-  int number() {
-    return socket.number();
-  }
-
   @Override
   public void run() {
     isQueued = false;
-    if (!isOver) {
+    if (!isOver()) {
       read();
     }
   }
@@ -190,9 +148,10 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     return lowWater == 1 || syscalls().unread(number()) >= lowWater;
   }
 
-  private void failed(Throwable failure) {
+  @Override
+  void failed(Throwable failure) {
     loop().fault("a PROXY header", failure);
-    if (!isOver) {
+    if (!isOver()) {
       refuse(Refusal.FAULT, "a fault of ours");
     }
   }
@@ -246,10 +205,10 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     if (header.hasAddresses()) {
       header.describe(context, ifindex);
     } else {
-      physical.describe(context, ifindex);
+      client.describe(context, ifindex);
     }
     boolean saysSomething = header.hasAddresses() || tlvs.length > 0;
-    Via via = saysSomething ? physical.with(tlvs) : null;
+    Via via = saysSomething ? client.with(tlvs) : null;
     if (via != null) {
       LookupContext _ = via.addTo(context);
     }
@@ -257,25 +216,15 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
     relay.open(number(), context, via);
   }
 
-  /** Lets go of the descriptor, which stays open. */
-  private void leave() {
-    isOver = true;
-    loop().cancel(this);
-    relay.sessions().remove(this);
-    socket.release();
-  }
-
   private void refuse(Refusal reason, String problem) {
-    leave();
     if (logLimit.permits()) {
       log.warn(
           "no PROXY header taken peer={} why=\"{}\" suppressed={}",
-          physical,
+          client,
           problem,
           logLimit.suppressed());
     }
-    physical.describe(relay.lookup(), ifindex);
-    relay.refuse(number(), reason, null);
+    refuse(reason, (Target) null);
   }
 
   @Override
@@ -289,45 +238,12 @@ final class HeaderWait extends Sessions.Entry implements Runnable {
   }
 
   @Override
-  void shutdown() {
-    if (!isOver) {
-      leave();
-      relay.abandon(number());
-    }
+  @Nullable String label() {
+    return null;
   }
 
   @Override
-  void kill() {
-    shutdown();
-  }
-
-  @Override
-  boolean matches(SessionFilter filter) {
-    LookupContext context = physical.describe(relay.scratch(), ifindex);
-    return filter.matches(
-        null, context.family(), context.remoteHigh(), context.remoteLow(), ageMillis());
-  }
-
-  private long ageMillis() {
-    return loop().timeMillis() - startMillis;
-  }
-
-  @Override
-  SessionState state() {
-    LookupContext context = physical.describe(relay.scratch(), ifindex);
-    return new SessionState(
-        Protocol.TCP,
-        IpAddress.withPort(context.remote(), context.remotePort()),
-        IpAddress.withPort(context.local(), context.localPort()),
-        null,
-        null,
-        "awaits-header",
-        ageMillis(),
-        ageMillis(),
-        0,
-        0,
-        SessionState.Tcp.of(syscalls().tcpInfo(number())),
-        SessionState.Tcp.NONE,
-        null);
+  String waitsFor() {
+    return "awaits-header";
   }
 }

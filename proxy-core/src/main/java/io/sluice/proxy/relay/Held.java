@@ -15,18 +15,19 @@ import io.sluice.steering.Protocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An accepted connection that has to wait before it is connected to a target. Nothing is read of
- * it, and nothing sent; if the client resets it, it leaves. Called on its loop only.
+ * An accepted connection that has to wait before it is connected to a target: for a place, or for
+ * its PROXY header. Nothing is sent to the client, and nothing is read but that header; a client
+ * that resets the connection leaves. Called on its loop only.
  */
 abstract class Held extends Sessions.Entry {
   private static final EpollIoOps ONLY_ERRORS = EpollIoOps.EPOLLET; // which epoll tells always
 
   final TcpRelay relay;
   final @Nullable Via via;
-  private final Via client; // its addresses, announced or not
-  private final int ifindex;
+  final Via client; // its addresses, announced or not
+  final int ifindex;
+  final Socket socket;
   private final long startMillis;
-  private final Socket socket;
   private boolean isOver;
 
   /**
@@ -42,28 +43,44 @@ abstract class Held extends Sessions.Entry {
   }
 
   /** The connection's socket, until it goes on. */
-  private final class Socket extends Watched {
-    Socket(int fd) {
+  final class Socket extends Watched {
+    private Socket(int fd) {
       super(fd);
     }
 
     @Override
     protected void ready(int events) {
-      if (!isOver && (events & ERROR) != 0) {
-        shutdown();
-      }
+      Held.this.ready(events);
     }
 
     @Override
     protected void failed(Throwable failure) {
-      relay.loop().fault("a waiting connection", failure);
-      shutdown();
+      Held.this.failed(failure);
     }
 
+    /** The loop goes down. */
     @Override
     public void close() {
       shutdown();
     }
+
+    /** Another daemon has the connection. */
+    void closeQuietly() {
+      super.close();
+    }
+  }
+
+  /** Something is to be seen at the socket: {@link Watched} says what. */
+  void ready(int events) {
+    if (!isOver && (events & Watched.ERROR) != 0) {
+      shutdown();
+    }
+  }
+
+  /** Something that can't happen did. */
+  void failed(Throwable failure) {
+    relay.loop().fault("a waiting connection", failure);
+    shutdown();
   }
 
   @Override
@@ -94,10 +111,19 @@ abstract class Held extends Sessions.Entry {
 
   /** It waits no more; the descriptor stays open. */
   void leave() {
+    stopWaiting();
+    socket.release();
+  }
+
+  final void stopWaiting() {
     isOver = true;
     relay.loop().cancel(this);
     relay.sessions().remove(this);
-    socket.release();
+  }
+
+  final void waitAgain() {
+    isOver = false;
+    begin();
   }
 
   /** It waits no more, and is refused. */
@@ -126,24 +152,24 @@ abstract class Held extends Sessions.Entry {
     shutdown();
   }
 
-  /** It stays: it waits for places of this daemon. */
+  /** Who waits for a place of this daemon stays. */
   @Override
-  final boolean pack(Packer out) {
+  boolean pack(Packer out) {
     return false;
   }
 
   @Override
-  final void depart() {
+  void depart() {
     throw new IllegalStateException("a waiting connection isn't handed over");
   }
 
   @Override
-  public final void gone() {
+  public void gone() {
     depart();
   }
 
   @Override
-  public final void back() {
+  public void back() {
     depart();
   }
 

@@ -114,10 +114,12 @@ final class SessionForm {
 
   // ---- one that waits for its PROXY header
 
-  static void pack(HeaderWait wait, Packer out, Via physical, int ifindex) {
+  static void pack(HeaderWait wait, Packer out) {
     out.u8(HEADER_AWAITED).descriptor(wait.number());
-    pack(physical, out);
-    out.i32(ifindex).i64(wait.deadlineMillis() - wait.loop().timeMillis()).i32(wait.lowWater());
+    pack(wait.client, out);
+    out.i32(wait.ifindex)
+        .i64(wait.deadlineMillis() - wait.loop().timeMillis())
+        .i32(wait.lowWater());
   }
 
   private static @Nullable HeaderWait unpackWait(TcpRelay relay, Unpacker in) {

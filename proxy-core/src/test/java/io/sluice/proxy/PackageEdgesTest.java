@@ -41,7 +41,7 @@ final class PackageEdgesTest {
           use(
               "observe",
               "counts, logs, and says why a session ended",
-              "admin api check cli connect control flow health limit lookup loop offload relay target"),
+              "admin api check cli connect control flow handover health limit lookup loop offload relay target"),
           use("limit", "bounds what a client may have", "control flow lookup loop relay target"),
           use(
               "loop",

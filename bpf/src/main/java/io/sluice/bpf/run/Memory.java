@@ -312,11 +312,4 @@ public final class Memory {
       }
     }
   }
-
-  /** Copies bytes into memory. */
-  static void copyIn(@Nullable Object base, long offset, byte[] from, int at, int length) {
-    for (int i = 0; i < length; i++) {
-      store(base, offset + i, 1, from[at + i]);
-    }
-  }
 }

@@ -84,8 +84,8 @@ final class CaptureSockets {
 
   /** Takes nothing in until {@link #resume}; false if a loop doesn't answer. */
   boolean pause() {
-    closeLeaving();
     LoopTasks pausing = new LoopTasks();
+    closeLeaving(pausing);
     bound.values().forEach(group -> group.pause(pausing));
     adopted.values().forEach(group -> group.pause(pausing));
     return pausing.run(LOOP_MILLIS).isEmpty();
@@ -386,8 +386,8 @@ final class CaptureSockets {
 
   /** Closes the listening sockets, after what had been made before; those of UDP stay. */
   void closeListening() {
-    closeLeaving();
     LoopTasks closing = new LoopTasks();
+    closeLeaving(closing);
     bound.forEach((key, group) -> {
       if (key.protocol() == Protocol.TCP) {
         close(key.protocol(), group, closing);
@@ -403,11 +403,9 @@ final class CaptureSockets {
     List<Integer> _ = closing.run(LOOP_MILLIS);
   }
 
-  private void closeLeaving() {
-    LoopTasks closing = new LoopTasks();
+  private void closeLeaving(LoopTasks closing) {
     leaving.forEach((key, left) -> close(key.protocol(), left.group, closing));
     leaving.clear();
-    List<Integer> _ = closing.run(LOOP_MILLIS);
   }
 
   /** Closes all of them. */

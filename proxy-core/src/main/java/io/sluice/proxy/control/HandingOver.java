@@ -101,11 +101,8 @@ final class HandingOver {
           it.loop(),
           it.udp().moves()::leaving,
           some -> {
-            int[] refused = new int[0];
-            Parted last = new Parted(it.loop(), some, refused);
-            parted.add(last);
-            refused = hand(Frame.FLOWS, some);
-            parted.set(parted.size() - 1, new Parted(it.loop(), some, refused));
+            parted.add(new Parted(it.loop(), some, new int[0])); // it comes back if that fails
+            parted.set(parted.size() - 1, new Parted(it.loop(), some, hand(Frame.FLOWS, some)));
           });
     }
   }

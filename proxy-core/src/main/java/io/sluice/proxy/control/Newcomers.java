@@ -3,10 +3,11 @@ package io.sluice.proxy.control;
 import io.sluice.proxy.handover.Frame;
 import io.sluice.proxy.handover.Movable;
 import io.sluice.proxy.handover.Unpacker;
+import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 final class Newcomers {
   private final List<LoopSessions.Relays> loops;
   private final List<List<Movable>> waiting = new ArrayList<>();
-  private final Map<Long, Integer> fronts = new ConcurrentHashMap<>(); // by cookie: the loop
+  private final Map<Long, Integer> fronts = new HashMap<>(); // by cookie: the loop
   private int next;
   private int count;
 
@@ -28,18 +29,13 @@ final class Newcomers {
   }
 
   /** Notes which loop reads which socket: a flow must be where its client's datagrams come. */
-  void findFronts() throws InterruptedException {
-    List<Future<?>> running = new ArrayList<>();
+  void findFronts() throws IOException, InterruptedException {
     for (int i = 0; i < loops.size(); i++) {
       int index = i;
       LoopSessions.Relays it = loops.get(i);
-      running.add(
-          it.loop()
-              .events()
-              .submit(() ->
-                  it.udp().moves().frontCookies().forEach(cookie -> fronts.put(cookie, index))));
+      LoopSessions.onLoop(it.loop(), it.udp().moves()::frontCookies)
+          .forEach(cookie -> fronts.put(cookie, index));
     }
-    await(running);
   }
 
   /**

@@ -95,15 +95,11 @@ final class FlowKey {
    * @param part the number of the target whose part it is, if it is one
    */
   static FlowKey unpack(Unpacker in, long part) {
-    FlowKey key = addresses(in.tuple(), in.i32());
+    FlowKey key = new FlowKey().set(in.tuple(), in.i32());
     boolean isPart = in.flag();
-    key.via = in.flag() ? addresses(in.tuple(), in.i32()) : null;
+    key.via = in.flag() ? new FlowKey().set(in.tuple(), in.i32()) : null;
     key.target = isPart ? part : 0;
     return key;
-  }
-
-  private static FlowKey addresses(Tuple tuple, int scope) {
-    return new FlowKey().set(tuple, scope);
   }
 
   /** Makes it the key of the client that a header announced, who comes by what it was until now. */

@@ -1,9 +1,11 @@
 package io.sluice.proxy.flow;
 
 import io.sluice.proxy.handover.Leaving;
+import io.sluice.proxy.handover.LeavingWalk;
 import io.sluice.proxy.handover.Movable;
 import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.loop.Loop;
+import io.sluice.proxy.observe.SessionFilter;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +23,7 @@ public final class FlowMoves {
 
   /** Hands the flows over, step by step. Their front sockets are paused. */
   public Leaving leaving() {
-    return new PartingFlows(flows);
+    return new LeavingWalk<>(each -> flows.walk(SessionFilter.ALL, each), flows::pack);
   }
 
   /** The kernel's names of the sockets that are read here. */

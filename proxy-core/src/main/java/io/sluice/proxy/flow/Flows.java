@@ -380,14 +380,15 @@ final class Flows {
 
   // ---- to and from another daemon
 
-  /** Describes a flow that leaves, and listens to it no more. */
-  void pack(Flow flow, Packer out) {
+  /** Describes a flow that leaves, and listens to it no more; true, as each can leave. */
+  boolean pack(Flow flow, Packer out) {
     flow.pack(out, syscalls, Loop.nowMillis());
     replies.flush();
     boolean _ = table.remove(flow.key());
     eviction.ended(flow);
     loop.cancel(flow);
     flow.unregister();
+    return true;
   }
 
   /** A flow of another daemon's, which replies through this socket; null if it can't be taken. */

@@ -123,6 +123,9 @@ public final class Unpacker implements AutoCloseable {
   /** Closes the descriptors that nobody has taken. */
   @Override
   public void close() {
+    if (taken == descriptors.length) {
+      return; // mostly: what makes calls takes memory
+    }
     Syscalls syscalls = new Syscalls();
     while (taken < descriptors.length) {
       int _ = syscalls.close(descriptors[taken++]);

@@ -401,11 +401,6 @@ public final class ProxyHeader {
     return neededBytes;
   }
 
-  /** Whether it has TLVs, after it was read. */
-  public boolean hasTlvs() {
-    return tlvsBytes > 0;
-  }
-
   /** Describes what it announces, if it {@linkplain #hasAddresses names addresses}. */
   public LookupContext describe(LookupContext context, int ifindex) {
     return context.of(announced, ifindex);

@@ -20,11 +20,6 @@ public final class Sources {
     return made == null ? make() : made;
   }
 
-  /** The table; null if nothing has been limited yet. */
-  public @Nullable SourceTable tableIfMade() {
-    return table;
-  }
-
   private synchronized SourceTable make() {
     SourceTable made = table;
     if (made == null) {

@@ -95,14 +95,13 @@ public final class Buffers {
     }
   }
 
-  /** Counts what is held elsewhere: in a pipe. */
+  /**
+   * Counts what is held elsewhere: in a pipe.
+   *
+   * @param bytes how many more; negative if they are fewer
+   */
   public void charge(int bytes) {
     limit.add(bytes);
-  }
-
-  /** Takes back {@link #charge}. */
-  public void discharge(int bytes) {
-    limit.add(-bytes);
   }
 
   /**

@@ -119,15 +119,19 @@ final class SteeredTarget {
     if (now != 0 && now == cookie && target.isUp() && !thoroughly) {
       return state;
     }
-    if (!target.isUp() && finder.find(address, ip.port(), slot) == TargetFinder.Found.REGISTERED) {
+    boolean isSought = now == 0 || !target.isUp();
+    TargetFinder.Found found =
+        isSought ? finder.find(address, ip.port(), slot) : TargetFinder.Found.REGISTERED;
+    if (!target.isUp()) {
+      if (found != TargetFinder.Found.REGISTERED) {
+        return out();
+      }
       // As good as a connection: one that asks for it would be made.
       target.endpoints().forEach(Endpoint::succeeded);
+      if (!target.isUp()) {
+        return out();
+      }
     }
-    if (!target.isUp()) {
-      return out();
-    }
-    TargetFinder.Found found =
-        now == 0 ? finder.find(address, ip.port(), slot) : TargetFinder.Found.REGISTERED;
     cookie = found == TargetFinder.Found.REGISTERED ? maps.cookie(slot) : 0;
     return switch (found) {
       case REGISTERED -> registered(finder);

@@ -11,7 +11,9 @@ import io.sluice.proxy.connect.LoopGuard;
 import io.sluice.proxy.connect.OwnSources;
 import io.sluice.proxy.connect.Upstreams;
 import io.sluice.proxy.handover.Leaving;
+import io.sluice.proxy.handover.LeavingWalk;
 import io.sluice.proxy.handover.Movable;
+import io.sluice.proxy.handover.Packer;
 import io.sluice.proxy.handover.Unpacker;
 import io.sluice.proxy.header.ProxyHeader;
 import io.sluice.proxy.header.Via;
@@ -380,7 +382,15 @@ public final class TcpRelay implements ConnectionHandler {
 
   /** Hands the connections over, step by step. */
   public Leaving leaving() {
-    return new PartingSessions(sessions);
+    return new LeavingWalk<>(each -> sessions.walk(SessionFilter.ALL, each), TcpRelay::depart);
+  }
+
+  private static boolean depart(Sessions.Entry entry, Packer out) {
+    boolean leaves = entry.pack(out);
+    if (leaves) {
+      entry.depart();
+    }
+    return leaves;
   }
 
   /**

@@ -175,8 +175,8 @@ public final class BindingTable {
   /**
    * The same bindings as this table's, sharing what another one has compiled.
    *
+   * @param compacted what became of the origin
    * @param origin shares what is compiled with this table
-   * @param compacted what became of it
    */
   public BindingTable onto(BindingTable compacted, BindingTable origin) {
     return compacted.with(Objects.requireNonNull(differenceFrom(origin, Integer.MAX_VALUE)));

@@ -198,8 +198,10 @@ final class PageIT {
 
   /** A daemon that is ready, whose page is at this port. */
   private SluiceProcess daemon(int port, String more) throws Exception {
-    String head = "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\n";
-    Path file = Files.writeString(directory.resolve("own.yaml"), head.formatted(port) + more);
+    String yaml =
+        "version: 1\nloops: 1\nadmin: {http: \"127.0.0.1:%d\", socket: none}\n%s"
+            .formatted(port, more);
+    Path file = Files.writeString(directory.resolve("own.yaml"), yaml);
     List<String> command = SluiceProcess.sluice(List.of(), "run", "-f", file.toString());
     return SluiceProcess.start(directory, command).awaitLine("ready ");
   }
